@@ -1,0 +1,49 @@
+# Variables given on the command line reach the scripts through the environment: make up POSTGRES_PORT=5433
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+STACK := local-stack/stack
+# Where the jobs find the servers, on whatever ports these were started.
+ENVIRONMENT := eval "$$($(STACK) env)"
+
+.PHONY: help up down wipe status logs build demo test fmt lint
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@printf '\n  NORTHWIND_SQL=dump.sql  another Northwind to load     NORTHWIND_SCALE=10  a larger one\n'
+	@printf '  POSTGRES_PORT=5433 …    other ports: %s help\n' $(STACK)
+
+up: ## start PostgreSQL, Kafka, Connect and ClickHouse, with Northwind loaded and captured
+	@$(STACK) up
+
+down: ## stop them; the data stays
+	@$(STACK) down
+
+wipe: ## stop them and delete the data
+	@$(STACK) wipe
+
+status: ## what runs where
+	@$(STACK) status
+
+logs: ## follow the servers' logs
+	@$(STACK) logs
+
+build: ## build the jobs: bin/northwind, and a link for each of them
+	@$(STACK) install-build-deps
+	cargo build --release --locked
+	target/release/northwind link bin
+
+demo: up build ## customers from PostgreSQL to ClickHouse, in one go
+	$(ENVIRONMENT) && bin/migrate && bin/ingest-customers
+	$(ENVIRONMENT) && curl -sS "http://$$CLICKHOUSE_HOST:$$CLICKHOUSE_PORT/" --data-binary \
+		'SELECT customer_id, company_name, city, country, op, src_ts FROM northwind_dw.dim_customers FINAL ORDER BY customer_id LIMIT 5 FORMAT PrettyCompact'
+
+test: up build lint ## every check and test, on the running servers
+	$(ENVIRONMENT) && cargo test --release --locked
+
+fmt: ## format the code
+	cargo fmt
+
+lint: ## format and style, without changing anything
+	cargo fmt --check
+	cargo clippy --release --locked --all-targets -- -D warnings

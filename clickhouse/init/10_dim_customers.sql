@@ -1,0 +1,29 @@
+-- northwind.public.customers. One live row per customer_id: read with FINAL.
+CREATE TABLE IF NOT EXISTS northwind_dw.dim_customers
+(
+    customer_id   String COMMENT 'without the trailing blanks of bpchar',
+    company_name  String,
+    contact_name  Nullable(String),
+    contact_title Nullable(String),
+    address       Nullable(String),
+    city          Nullable(String),
+    region        Nullable(String),
+    postal_code   Nullable(String),
+    country       Nullable(String),
+    phone         Nullable(String),
+    fax           Nullable(String),
+    op            String COMMENT 'r, c, u, d as Debezium says it; t for a row that a TRUNCATE removed',
+    src_ts        DateTime('UTC') COMMENT 'when the source committed the change',
+    _version      UInt64 COMMENT 'log order: generation:12 | offset:44 | step:8',
+    _deleted      UInt8,
+    _updated_at   DateTime('UTC') COMMENT 'when this row was written here',
+    _source_ts_ms Int64,
+    _lsn          Nullable(UInt64),
+    _tx_id        Nullable(UInt64),
+    _partition    Int32,
+    _offset       Int64,
+    _extra        String COMMENT 'JSON of the columns this table does not have yet, or empty'
+)
+ENGINE = ReplacingMergeTree(_version, _deleted)
+ORDER BY customer_id
+SETTINGS non_replicated_deduplication_window = 10000;

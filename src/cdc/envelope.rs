@@ -1,0 +1,239 @@
+//! The Debezium envelope, with or without `payload` around it, with schema or without.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// What happened to the row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Op {
+    /// `r`: read by a snapshot.
+    Read,
+    /// `c`: inserted.
+    Create,
+    /// `u`: updated.
+    Update,
+    /// `d`: deleted.
+    Delete,
+    /// `t`: the table was truncated.
+    Truncate,
+}
+
+impl Op {
+    /// The op of Debezium's letter, if it is one that concerns a table.
+    pub fn parse(letter: &str) -> Option<Op> {
+        Some(match letter {
+            "r" => Op::Read,
+            "c" => Op::Create,
+            "u" => Op::Update,
+            "d" => Op::Delete,
+            "t" => Op::Truncate,
+            _ => return None,
+        })
+    }
+
+    /// Debezium's letter.
+    pub fn letter(self) -> &'static str {
+        match self {
+            Op::Read => "r",
+            Op::Create => "c",
+            Op::Update => "u",
+            Op::Delete => "d",
+            Op::Truncate => "t",
+        }
+    }
+}
+
+/// The parts of `source` that the pipeline uses.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+pub struct Source {
+    /// Commit time, milliseconds since the epoch.
+    pub ts_ms: Option<i64>,
+    /// Position in the log.
+    pub lsn: Option<u64>,
+    /// Top-level transaction id.
+    #[serde(rename = "txId")]
+    pub tx_id: Option<u64>,
+    /// Position of the last commit and of this event.
+    #[serde(default)]
+    pub sequence: Option<Sequence>,
+}
+
+/// `source.sequence`, the JSON text `["<last commit LSN>","<LSN>"]`: rises within what a connector sends once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sequence(pub u64, pub u64);
+
+impl<'de> Deserialize<'de> for Sequence {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Sequence;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a pair of LSNs")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Sequence, E> {
+                let lsn = |part: Option<&str>| {
+                    part.and_then(|p| p.trim_matches(|c: char| !c.is_ascii_digit()).parse().ok()).unwrap_or(0)
+                };
+                let mut parts = text.split(',');
+                Ok(Sequence(lsn(parts.next()), lsn(parts.next())))
+            }
+        }
+        json.deserialize_str(Text)
+    }
+}
+
+/// What is known of an event besides its row.
+#[derive(Debug, Clone, Copy)]
+pub struct Head {
+    /// What happened.
+    pub op: Op,
+    /// `source`; empty for a message without it.
+    pub source: Source,
+}
+
+/// The envelope with its row images undecoded.
+#[derive(Debug, Default, Deserialize)]
+pub struct RawEnvelope<'m> {
+    /// `op`.
+    #[serde(borrow, default)]
+    pub op: Option<Cow<'m, str>>,
+    /// The row before.
+    #[serde(borrow, default)]
+    pub before: Option<&'m RawValue>,
+    /// The row after.
+    #[serde(borrow, default)]
+    pub after: Option<&'m RawValue>,
+    /// Where the event comes from.
+    #[serde(default)]
+    pub source: Option<Source>,
+    /// The envelope itself, when the converter wraps it.
+    #[serde(borrow, default)]
+    pub payload: Option<&'m RawValue>,
+}
+
+impl<'m> RawEnvelope<'m> {
+    /// Parses a message value and takes the wrapper off.
+    ///
+    /// # Errors
+    /// It is not JSON, or not an envelope.
+    pub fn parse(value: &'m [u8]) -> Result<RawEnvelope<'m>, String> {
+        let outer: RawEnvelope<'m> = serde_json::from_slice(value).map_err(|e| format!("not a JSON object: {e}"))?;
+        match outer.payload {
+            Some(payload) if outer.op.is_none() => {
+                serde_json::from_str(payload.get()).map_err(|e| format!("payload is not a JSON object: {e}"))
+            }
+            _ => Ok(outer),
+        }
+    }
+}
+
+/// The fields of a JSON object, in order, values undecoded.
+#[derive(Debug, Clone, Default)]
+pub struct Fields<'m>(pub Vec<(Cow<'m, str>, &'m RawValue)>);
+
+impl<'m> Fields<'m> {
+    /// Parses a JSON object.
+    ///
+    /// # Errors
+    /// It is not an object.
+    pub fn parse(json: &'m str) -> serde_json::Result<Fields<'m>> {
+        serde_json::from_str(json)
+    }
+
+    /// The value of a field; of the last one, if it is there twice.
+    pub fn get(&self, name: &str) -> Option<&'m RawValue> {
+        self.0.iter().rev().find(|(field, _)| field == name).map(|(_, value)| *value)
+    }
+
+    /// The object as JSON text.
+    pub fn to_json(&self) -> String {
+        let mut out = String::from("{");
+        for (i, (name, value)) in self.0.iter().enumerate() {
+            if i > 0 {
+                out.push(',');
+            }
+            out.push_str(&serde_json::Value::from(name.as_ref()).to_string());
+            out.push(':');
+            out.push_str(value.get());
+        }
+        out.push('}');
+        out
+    }
+}
+
+impl<'de: 'm, 'm> Deserialize<'de> for Fields<'m> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields = Vec::new();
+                while let Some((name, value)) = map.next_entry::<crate::tables::Text<'de>, &'de RawValue>()? {
+                    fields.push((name.0, value));
+                }
+                Ok(fields)
+            }
+        }
+        json.deserialize_map(Object).map(Fields)
+    }
+}
+
+/// The object inside a message key, wrapper taken off; `None` if the key is no object.
+pub fn key_object(key: &[u8]) -> Option<&str> {
+    #[derive(Deserialize)]
+    struct Wrapper<'m> {
+        #[serde(borrow, default)]
+        schema: Option<&'m RawValue>,
+        #[serde(borrow, default)]
+        payload: Option<&'m RawValue>,
+    }
+    let text = std::str::from_utf8(key).ok()?;
+    let wrapper: Wrapper<'_> = serde_json::from_str(text).ok()?;
+    Some(match (wrapper.schema, wrapper.payload) {
+        (Some(_), Some(payload)) => payload.get(),
+        _ => text,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_wrapper_is_taken_off() {
+        let envelope = RawEnvelope::parse(br#"{"schema":{},"payload":{"op":"c","after":{"a":1}}}"#).unwrap();
+        assert_eq!(envelope.op.as_deref(), Some("c"));
+        assert_eq!(envelope.after.map(RawValue::get), Some(r#"{"a":1}"#));
+    }
+
+    #[test]
+    fn a_sequence_is_two_numbers_and_null_is_zero() {
+        let parse = |json| serde_json::from_str::<Sequence>(json).unwrap();
+        assert_eq!(parse(r#""[\"27460264\",\"27460320\"]""#), Sequence(27460264, 27460320));
+        assert_eq!(parse(r#""[null,\"27459944\"]""#), Sequence(0, 27459944));
+    }
+
+    #[test]
+    fn fields_keep_their_order_and_bytes() {
+        let fields = Fields::parse(r#"{"b":9.80,"a\"q":null}"#).unwrap();
+        assert_eq!(fields.to_json(), r#"{"b":9.80,"a\"q":null}"#);
+    }
+
+    #[test]
+    fn a_key_with_schema_is_unwrapped() {
+        assert_eq!(key_object(br#"{"schema":{"type":"struct"},"payload":{"id":1}}"#), Some(r#"{"id":1}"#));
+        assert_eq!(key_object(br#"{"id":1}"#), Some(r#"{"id":1}"#));
+        assert_eq!(key_object(b"ALFKI"), None);
+    }
+}

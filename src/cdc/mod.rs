@@ -1,0 +1,52 @@
+//! Debezium: from the bytes of a Kafka record to a change of a row.
+//!
+//! Reference: Debezium manual, PostgreSQL connector, "Data change events".
+
+mod decode;
+mod envelope;
+mod resent;
+mod toast;
+mod version;
+
+pub use decode::{Change, Decoder, Event, Partial};
+pub use envelope::{Fields, Head, Op, Sequence};
+pub use resent::Resent;
+pub use toast::{Carried, first_partial_keys, resolve};
+pub use version::{Generation, Version};
+
+/// One Kafka record, wherever its bytes live: in librdkafka's buffer or in the quarantine.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'m> {
+    /// Partition.
+    pub partition: i32,
+    /// Offset.
+    pub offset: i64,
+    /// The record's timestamp, milliseconds since the epoch, if it has one.
+    pub timestamp_ms: Option<i64>,
+    /// Message key.
+    pub key: Option<&'m [u8]>,
+    /// Message value; `None` is a tombstone.
+    pub value: Option<&'m [u8]>,
+}
+
+/// Why a record is not written: the rule that it breaks, and the sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Rule name.
+    pub rule: &'static str,
+    /// What is wrong, with column and value.
+    pub detail: String,
+}
+
+impl Violation {
+    /// A violation of `rule`.
+    pub fn new(rule: &'static str, detail: impl Into<String>) -> Violation {
+        Violation { rule, detail: detail.into() }
+    }
+}
+
+/// The LSN of a record, as far as it can be read; for the quarantine.
+pub fn lsn_of(record: &Record<'_>) -> Option<u64> {
+    let envelope = envelope::RawEnvelope::parse(record.value?).ok()?;
+    envelope.source?.lsn
+}

@@ -1,0 +1,46 @@
+//! After a crash the connector sends the tail of its log again. The end of the tail wins again, so nothing is lost;
+//! the summary says how many events were seen twice.
+
+use std::collections::HashMap;
+
+use crate::cdc::Sequence;
+
+/// Counts events at or below a position that their partition has already shown.
+#[derive(Debug, Default)]
+pub struct Resent {
+    newest: HashMap<i32, (Sequence, u64)>,
+    count: u64,
+}
+
+impl Resent {
+    /// Looks at one event that did not come from a snapshot. A primary-key change is a delete and a create with one
+    /// position, so the same position counts only for the same key.
+    pub fn look(&mut self, partition: i32, sequence: Sequence, key_hash: u64) {
+        match self.newest.get(&partition) {
+            Some((newest, _)) if sequence < *newest => self.count += 1,
+            Some((newest, key)) if sequence == *newest && key_hash == *key => self.count += 1,
+            _ => {
+                self.newest.insert(partition, (sequence, key_hash));
+            }
+        }
+    }
+
+    /// Events seen again so far.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tail_sent_again_is_counted_and_a_key_change_is_not() {
+        let mut resent = Resent::default();
+        for (commit, lsn, key) in [(10, 20, 1), (10, 20, 2), (10, 30, 1), (10, 20, 1), (10, 30, 1), (30, 40, 1)] {
+            resent.look(0, Sequence(commit, lsn), key);
+        }
+        assert_eq!(resent.count(), 2);
+    }
+}

@@ -1,0 +1,104 @@
+//! `ingest-<table>`: the loop. Bounded run, window by window:
+//! read → decode → look up → insert rejected → insert rows → look at truncates → resolve quarantine → close the
+//! accounts → locks still held? → **ledger row** → locks still held? → commit.
+//!
+//! The ledger row is the point of no return: a crash before it leaves the window open, and the rerun does it again with
+//! the same token. While an insert waits for its acknowledgement, the next window is read and decoded.
+
+mod args;
+mod begin;
+mod judge;
+mod run;
+mod settle;
+mod totals;
+mod write;
+
+use std::time::Instant;
+
+use anyhow::Result;
+use typed_arena::Arena;
+
+use crate::cdc::{Decoder, Event};
+use crate::cli::{Exit, Progress, Report, Stop};
+use crate::stream::{Reader, Span};
+use crate::tables::Table;
+
+pub use args::{IngestArgs, examples};
+use begin::{Plan, Planned};
+use judge::Judge;
+use run::Run;
+use settle::Pending;
+
+/// The job.
+///
+/// # Errors
+/// The run could not even be entered into the books; every later failure is in the report.
+pub fn run<T: Table>(job: &str, args: IngestArgs, stop: &Stop) -> Result<Report> {
+    let mut run = Run::open::<T>(job, args)?;
+    let result = work::<T>(&mut run, stop);
+    Ok(run.close(result))
+}
+
+fn work<T: Table>(run: &mut Run, stop: &Stop) -> Result<Exit> {
+    let Some(plan) = begin::plan::<T>(run)? else { return Ok(run.nothing_to_do()) };
+    if plan.spans.iter().all(|planned| planned.span.is_empty()) {
+        return Ok(run.nothing_to_do());
+    }
+    let unfinished = drain::<T>(run, &plan, stop)?;
+    run.totals.remaining = unfinished.iter().map(|planned| planned.span.len()).sum();
+    if stop.asked() {
+        return Ok(Exit::Stopped);
+    }
+    if !unfinished.is_empty() {
+        run.end_early(&plan, &unfinished)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Works through the plan; returns what is left of it if time ran out or a signal came.
+fn drain<T: Table>(run: &mut Run, plan: &Plan, stop: &Stop) -> Result<Vec<Planned>> {
+    let deadline = run.args.max_duration.map(|limit| Instant::now() + limit);
+    let out_of_time = || stop.asked() || deadline.is_some_and(|deadline| Instant::now() >= deadline);
+    let consumer = run.consumer.clone();
+    let topic = run.topic.clone();
+    let mut reader = Reader::new(&consumer, &topic, run.args.limits(), run.args.lose_record);
+    let mut progress = Progress::new(&run.job, plan.spans.iter().map(|planned| planned.span.len()).sum());
+    let mut judge = Judge::default();
+    let mut pending: Option<Pending> = None;
+    let mut spans = plan.spans.iter().cloned();
+    let mut left: Vec<Planned> = Vec::new();
+
+    'plan: for planned in spans.by_ref() {
+        let mut rest = planned;
+        while !rest.span.is_empty() {
+            let window = if out_of_time() { None } else { reader.window(rest.partition, rest.span, stop)? };
+            let Some(window) = window else {
+                left.push(rest);
+                break 'plan;
+            };
+            run.passes("read");
+            stop.remember(run.last_words());
+            let arena = Arena::new();
+            let records = window.records();
+            let decoder = Decoder::<T>::new(plan.generation, run.now_seconds(), &arena);
+            let mut events = records.iter().map(|record| decoder.decode(record)).collect::<Result<Vec<_>>>()?;
+            run.totals.look_for_resent(&records, &events);
+            let mut carried = Vec::new();
+            if events.iter().any(|event| matches!(event, Event::Partial(_))) {
+                // What is carried forward may be in the insert that is still in flight.
+                run.settle::<T>(pending.take(), &mut progress)?;
+                carried = run.carry::<T>(plan, &window, &mut events, &records, &decoder, &arena)?;
+            }
+            judge.judge::<T>(run, &mut events)?;
+            run.passes("validated");
+            run.settle::<T>(pending.take(), &mut progress)?;
+            run.within_reject_ratio::<T>(&records, &events)?;
+            pending = run.write::<T>(plan, &rest, &window, &records, &events, &carried)?;
+            rest.span = Span { start: window.span.end, end: rest.span.end };
+            rest.seq += 1;
+        }
+    }
+    run.settle::<T>(pending.take(), &mut progress)?;
+    left.extend(spans);
+    Ok(left)
+}

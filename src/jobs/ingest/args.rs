@@ -1,0 +1,197 @@
+//! The flags of an ingest job.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use clap::{Args, ValueEnum};
+
+use crate::cli::{ClickHouseArgs, KafkaArgs, OutputArgs, PostgresArgs, StopAt, usage};
+use crate::jobs::JobArgs;
+use crate::stream::{Explicit, Limits, OffsetRange, parse_time};
+
+/// Flags of `ingest-<table>`.
+#[derive(Debug, Clone, Args)]
+pub struct IngestArgs {
+    /// Topic [default: northwind.public.<table>]
+    #[arg(long, env = "TOPIC")]
+    pub topic: Option<String>,
+    /// Consumer group that keeps the offsets; nobody may subscribe to it [default: northwind.ingest-<table>]
+    #[arg(long, env = "CONSUMER_GROUP")]
+    pub group: Option<String>,
+    /// Read at most this many offsets, shared fairly among the partitions
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_records: Option<u64>,
+    /// Stop at a window's end after this long, as in 90s, 10m, 1h; the rest stays for the next run
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub max_duration: Option<Duration>,
+    /// Read again from the log's start to the committed offset; the group does not move
+    #[arg(long, conflicts_with_all = ["since", "until", "offsets"])]
+    pub from_beginning: bool,
+    /// Read again from this time on: 2026-01-31T08:00:00Z, 2026-01-31, 2h (ago); the group does not move
+    #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with = "offsets")]
+    pub since: Option<DateTime<Utc>>,
+    /// Read again up to this time (exclusive)
+    #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with = "offsets")]
+    pub until: Option<DateTime<Utc>>,
+    /// Read these offsets again, as in 0:100..200; may be repeated; the group does not move
+    #[arg(long, value_name = "P:A..B", value_delimiter = ',')]
+    pub offsets: Vec<OffsetRange>,
+    /// Take only the partitions p with p mod N = I − 1, as in 1/2
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+    /// Answer to a stop with exit code 78: where to go on
+    #[arg(long, value_enum)]
+    pub resume_from: Option<ResumeFrom>,
+    /// Read and validate, write and commit nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// After each window, look whether the warehouse has what was written
+    #[arg(long, env = "VERIFY")]
+    pub verify: bool,
+    /// Exit 99 instead of 0 when there is nothing to do
+    #[arg(long)]
+    pub skip_empty: bool,
+    /// Stop with exit code 65 when more than this share of the records is rejected (counted from 100 records on)
+    #[arg(long, value_name = "0..1", value_parser = parse_ratio)]
+    pub max_reject_ratio: Option<f64>,
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
+    #[command(flatten)]
+    pub postgres: PostgresArgs,
+    #[command(flatten)]
+    pub clickhouse: ClickHouseArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// For tests: freeze at a named point
+    #[arg(long, hide = true, value_name = "POINT[:N]")]
+    pub stop_at: Option<StopAt>,
+    /// For tests: lose the record at this offset after it was read
+    #[arg(long, hide = true)]
+    pub lose_record: Option<i64>,
+    /// For tests: records per window
+    #[arg(long, hide = true, default_value_t = 50_000)]
+    pub window_records: usize,
+    /// For tests: bytes per window
+    #[arg(long, hide = true, default_value_t = 16 << 20)]
+    pub window_bytes: usize,
+}
+
+impl JobArgs for IngestArgs {
+    fn output(&self) -> &OutputArgs {
+        &self.output
+    }
+}
+
+impl IngestArgs {
+    /// Where windows are cut.
+    pub fn limits(&self) -> Limits {
+        Limits { records: self.window_records, bytes: self.window_bytes }
+    }
+
+    /// The explicit range, if one was asked for.
+    ///
+    /// # Errors
+    /// Flags that cannot go together.
+    pub fn explicit(&self) -> Result<Option<Explicit>> {
+        let explicit = if self.from_beginning {
+            Some(Explicit::FromBeginning)
+        } else if !self.offsets.is_empty() {
+            Some(Explicit::Offsets(self.offsets.clone()))
+        } else if self.since.is_some() || self.until.is_some() {
+            Some(Explicit::Between(self.since, self.until))
+        } else {
+            None
+        };
+        if explicit.is_some() && self.resume_from.is_some() {
+            return Err(usage("--resume-from moves the group; an explicit range does not: use one of them"));
+        }
+        Ok(explicit)
+    }
+}
+
+/// `--shard i/n`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    index: i32,
+    count: i32,
+}
+
+impl Shard {
+    /// Does this shard take the partition?
+    pub fn takes(self, partition: i32) -> bool {
+        partition % self.count == self.index - 1
+    }
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.split_once('/')
+            .and_then(|(index, count)| Some(Shard { index: index.parse().ok()?, count: count.parse().ok()? }))
+            .filter(|shard| shard.count > 0 && (1..=shard.count).contains(&shard.index))
+            .ok_or_else(|| format!("{text:?} is not a shard: use I/N with 1 ≤ I ≤ N, as in 1/2"))
+    }
+}
+
+/// `--resume-from`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ResumeFrom {
+    /// Where the ledger ends
+    Ledger,
+    /// Where the group has committed
+    Committed,
+    /// Where the log starts: nothing that is still there is left out
+    LogStart,
+    /// Where the log ends: skip everything; the connector has to snapshot the table again
+    LogEnd,
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is not a duration: use 90s, 10m or 1h");
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let seconds = match unit {
+        "s" => number,
+        "m" => number * 60,
+        "h" => number * 3600,
+        _ => return Err(wrong()),
+    };
+    Ok(Duration::from_secs(seconds))
+}
+
+fn parse_ratio(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio)).ok_or_else(|| format!("{text:?} is not between 0 and 1"))
+}
+
+/// Three examples for `--help`.
+pub fn examples(job: &str) -> String {
+    format!(
+        "  {job} --max-records 10000\n  {job} --dry-run --since 2h\n  {job} --offsets 0:1200..1300 --verify\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_divide_the_partitions_among_them() {
+        let shards: Vec<Shard> = ["1/2", "2/2"].iter().map(|s| s.parse().unwrap()).collect();
+        for partition in 0..10 {
+            assert_eq!(shards.iter().filter(|shard| shard.takes(partition)).count(), 1);
+        }
+        for wrong in ["0/2", "3/2", "1", "a/b", "1/0"] {
+            assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn durations_have_a_unit() {
+        assert_eq!(parse_duration("10m"), Ok(Duration::from_secs(600)));
+        assert!(parse_duration("10").is_err());
+        assert!(parse_duration("").is_err());
+    }
+}

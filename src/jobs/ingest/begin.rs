@@ -1,0 +1,309 @@
+//! The beginning of a run: take the locks, continue the open plan or write a new one.
+
+use anyhow::Result;
+use chrono::Utc;
+use serde_json::json;
+
+use crate::cdc::Generation;
+use crate::cli::needs_person;
+use crate::jobs::ingest::args::ResumeFrom;
+use crate::jobs::ingest::run::Run;
+use crate::source;
+use crate::stream::{self, Committed, LedgerEnd, PartitionState, PlanMark, Span, Start, TopicInfo, decide, share};
+use crate::tables::Table;
+use crate::warehouse::{LedgerRow, Mode, WindowRow};
+
+/// What this run is going to do.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Plan or range.
+    pub mode: Mode,
+    /// Topic id.
+    pub topic_id: String,
+    /// Number of partitions of the topic.
+    pub partitions: u32,
+    /// Generation of the topic.
+    pub generation: Generation,
+    /// Partition by partition, the longest first, so that no partition waits for ever behind `--max-duration`.
+    pub spans: Vec<Planned>,
+}
+
+/// A partition's part of the plan.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// Partition.
+    pub partition: i32,
+    /// What is to be read.
+    pub span: Span,
+    /// Sequence number of its next ledger row; 0 outside of plans.
+    pub seq: u64,
+    /// The plan's mark in the commit metadata.
+    pub mark: Option<PlanMark>,
+}
+
+/// Everything that the brokers and the ledger say.
+struct Books {
+    topic: TopicInfo,
+    partitions: Vec<i32>,
+    log: Vec<Span>,
+    committed: Vec<Option<Committed>>,
+    ledger: Vec<LedgerRow>,
+}
+
+/// Makes the plan. `None` if the topic does not exist and never did: a table without rows has no topic.
+///
+/// # Errors
+/// Another run is at work (75); the books disagree (78); a server is gone.
+pub fn plan<T: Table>(run: &mut Run) -> Result<Option<Plan>> {
+    let ledger = run.warehouse.ledger_ends(&run.group, &run.topic)?;
+    let Some(topic) = stream::describe(&run.consumer, &run.topic)? else { return topic_missing(run, &ledger).map(|()| None) };
+    let shard = run.args.shard;
+    let partitions: Vec<i32> = topic.partitions.iter().copied().filter(|p| shard.is_none_or(|shard| shard.takes(*p))).collect();
+    let explicit = run.args.explicit()?;
+    if explicit.is_none() && !run.args.dry_run {
+        source::lock(&mut run.source, &run.group, &run.topic, &partitions)?;
+        run.locked = true;
+        run.passes("locked");
+    }
+    // Under the lock, everything is asked anew: another run may just have ended.
+    let log = stream::log_spans(&run.consumer, &run.topic, &partitions)?;
+    let committed = stream::committed(&run.consumer, &run.topic, &partitions)?;
+    let ledger = run.warehouse.ledger_ends(&run.group, &run.topic)?;
+    let books = Books { topic, partitions, log, committed, ledger };
+    let plan = match explicit {
+        Some(explicit) => {
+            let spans = explicit.spans(&run.consumer, &run.topic, &books.partitions, &books.log, &books.committed)?;
+            books.range_plan(run, spans)?
+        }
+        None => books.group_plan(run)?,
+    };
+    let spans: Vec<_> = plan.spans.iter().map(|p| json!({"partition": p.partition, "start": p.span.start, "end": p.span.end})).collect();
+    run.plan = json!({"mode": plan.mode.name(), "topic_id": plan.topic_id, "generation": plan.generation, "spans": spans});
+    Ok(Some(plan))
+}
+
+fn topic_missing(run: &Run, ledger: &[LedgerRow]) -> Result<()> {
+    if ledger.is_empty() {
+        tracing::info!("topic {} does not exist yet: nothing to do (Debezium makes a topic with a table's first event)", run.topic);
+        return Ok(());
+    }
+    Err(needs_person(format!(
+        "topic {} does not exist, but the ledger has read it before: it was deleted, or --kafka points at another cluster; \
+         when it is there again, choose --resume-from log-start",
+        run.topic
+    )))
+}
+
+impl Books {
+    fn partition_count(&self) -> u32 {
+        self.topic.partitions.len() as u32
+    }
+
+    /// Rows of the topic as it is now: this id, this number of partitions.
+    fn current(&self) -> impl Iterator<Item = &LedgerEnd> {
+        let is_current = |end: &&LedgerEnd| end.topic_id == self.topic.id && end.partitions == self.partition_count();
+        self.ledger.iter().map(|row| &row.end).filter(is_current)
+    }
+
+    /// The generation of the topic as it is now; `None` if the ledger knows only another one.
+    fn generation(&self) -> Option<Generation> {
+        let known = self.current().map(|end| end.generation).max();
+        if self.ledger.is_empty() { Some(1) } else { known }
+    }
+
+    fn next_generation(&self) -> Generation {
+        let newest = self.ledger.iter().map(|row| row.end.generation).max().unwrap_or(0);
+        self.generation().unwrap_or(newest + 1)
+    }
+
+    fn ledger_of(&self, partition: i32) -> Option<&LedgerEnd> {
+        self.ledger.iter().map(|row| (row.partition, &row.end)).find(|(p, end)| *p == partition && end.topic_id == self.topic.id).map(|(_, end)| end)
+    }
+
+    fn next_seq(&self, partition: i32) -> u64 {
+        self.ledger.iter().filter(|row| row.partition == partition).map(|row| row.end.seq).max().unwrap_or(0) + 1
+    }
+
+    fn plan(&self, mode: Mode, generation: Generation, mut spans: Vec<Planned>) -> Plan {
+        spans.sort_by_key(|planned| std::cmp::Reverse(planned.span.len()));
+        Plan { mode, topic_id: self.topic.id.clone(), partitions: self.partition_count(), generation, spans }
+    }
+
+    /// An explicit range: it needs the topic's generation, and nothing else from the ledger.
+    fn range_plan(&self, run: &Run, spans: Vec<(i32, Span)>) -> Result<Plan> {
+        let generation = self.generation().ok_or_else(|| {
+            needs_person(format!(
+                "{} is not the topic that the ledger knows (it was recreated, or has other partitions): \
+                 run the job once with --resume-from log-start before reading explicit ranges",
+                run.topic
+            ))
+        })?;
+        let budget = run.args.max_records.unwrap_or(u64::MAX);
+        let lengths: Vec<u64> = spans.iter().map(|(_, span)| span.len()).collect();
+        let planned = spans.into_iter().zip(share(budget, &lengths)).map(|((partition, span), take)| Planned {
+            partition,
+            span: Span { start: span.start, end: span.start + take as i64 },
+            seq: 0,
+            mark: None,
+        });
+        Ok(self.plan(Mode::Range, generation, planned.collect()))
+    }
+
+    /// "What is new": continue the open plan, or write a new one.
+    fn group_plan(&self, run: &mut Run) -> Result<Plan> {
+        let mut starts: Vec<Start> = (0..self.partitions.len()).map(|i| self.decide(i)).collect();
+        let mut generation = self.generation().unwrap_or(1);
+        let mut reset = Vec::new();
+        if starts.iter().any(|start| matches!(start, Start::Stop(_))) {
+            generation = self.next_generation();
+            reset = self.reset(run, &mut starts, generation)?;
+        }
+        let open = starts.iter().any(|start| matches!(start, Start::Continue(..)));
+        let origins: Vec<WindowRow> = (0..starts.len())
+            .filter(|i| matches!(starts[*i], Start::Origin(_)))
+            .map(|i| self.marker_row(run, i, Mode::Origin, generation, self.log[i].start, self.log[i].start, ""))
+            .collect();
+        let available: Vec<u64> = starts.iter().zip(&self.log).map(|(start, log)| if open { 0 } else { to_read(start, *log) }).collect();
+        let taken = share(run.args.max_records.unwrap_or(u64::MAX), &available);
+        let mut spans = Vec::new();
+        let mut commits = Vec::new();
+        for (i, start) in starts.iter().enumerate() {
+            let partition = self.partitions[i];
+            let has_marker = matches!(start, Start::Origin(_)) || reset.contains(&i);
+            let seq = self.next_seq(partition) + u64::from(has_marker);
+            let (span, mark) = match start {
+                Start::Continue(span, plan_run) => (*span, PlanMark::new(span.end, plan_run)),
+                Start::Origin(at) | Start::Fresh(at) | Start::Close(at) => {
+                    let span = Span { start: *at, end: at + taken[i] as i64 };
+                    let mark = PlanMark::new(span.end, &run.id);
+                    let plan = (!span.is_empty()).then(|| mark.clone());
+                    if plan.is_some() || matches!(start, Start::Close(_)) {
+                        commits.push((partition, Committed { offset: *at, plan }));
+                    }
+                    (span, mark)
+                }
+                Start::Stop(_) => continue,
+            };
+            if !span.is_empty() {
+                spans.push(Planned { partition, span, seq, mark: Some(mark) });
+            }
+        }
+        if !run.args.dry_run {
+            self.write_ahead(run, &origins, &commits)?;
+        }
+        Ok(self.plan(Mode::Plan, generation, spans))
+    }
+
+    fn decide(&self, i: usize) -> Start {
+        let partition = self.partitions[i];
+        let ledger = self.ledger_of(partition);
+        decide(&PartitionState {
+            committed: self.committed[i].clone(),
+            ledger,
+            foreign_ledger: ledger.is_none() && !self.ledger.is_empty() && self.current().next().is_none(),
+            log: self.log[i],
+            partitions: self.partition_count(),
+        })
+    }
+
+    /// The origin rows first, then the plan: a crash between them is "the group's offsets have expired".
+    fn write_ahead(&self, run: &Run, origins: &[WindowRow], commits: &[(i32, Committed)]) -> Result<()> {
+        if !origins.is_empty() {
+            run.warehouse.write_windows(origins)?;
+            run.passes("origin-written");
+        }
+        if !commits.is_empty() {
+            stream::commit(&run.consumer, &run.topic, commits)?;
+            run.passes("plan-committed");
+        }
+        Ok(())
+    }
+
+    /// Answers stops with `--resume-from`: a reset row per partition, then the commit. Returns which partitions.
+    fn reset(&self, run: &Run, starts: &mut [Start], generation: Generation) -> Result<Vec<usize>> {
+        let Some(resume_from) = run.args.resume_from else { return Err(self.explain(run, starts)) };
+        let mut reset = Vec::new();
+        let mut rows = Vec::new();
+        let mut commits = Vec::new();
+        for (i, start) in starts.iter_mut().enumerate() {
+            let Start::Stop(reason) = start else { continue };
+            let partition = self.partitions[i];
+            let old_end = self.ledger.iter().rfind(|row| row.partition == partition).map_or(self.log[i].start, |row| row.end.end);
+            let new = self.resume_at(run, i, resume_from)?;
+            tracing::warn!("{}, partition {partition}: going on at {new} instead of {old_end} ({reason})", run.topic);
+            rows.push(self.marker_row(run, i, Mode::Reset, generation, old_end, new, reason));
+            commits.push((partition, Committed { offset: new, plan: None }));
+            *start = Start::Fresh(new);
+            reset.push(i);
+        }
+        if !run.args.dry_run {
+            run.warehouse.write_windows(&rows)?;
+            run.passes("reset-written");
+            stream::commit(&run.consumer, &run.topic, &commits)?;
+        }
+        Ok(reset)
+    }
+
+    fn resume_at(&self, run: &Run, i: usize, resume_from: ResumeFrom) -> Result<i64> {
+        let log = self.log[i];
+        let at = match resume_from {
+            ResumeFrom::LogStart => Some(log.start),
+            ResumeFrom::LogEnd => Some(log.end),
+            ResumeFrom::Ledger => self.ledger_of(self.partitions[i]).map(|end| end.end),
+            ResumeFrom::Committed => self.committed[i].as_ref().map(|committed| committed.offset),
+        };
+        at.filter(|at| (log.start..=log.end).contains(at)).ok_or_else(|| {
+            needs_person(format!(
+                "{}, partition {}: {} is not possible: {}; the log holds {log}: choose log-start or log-end",
+                run.topic,
+                self.partitions[i],
+                format!("--resume-from {resume_from:?}").to_lowercase(),
+                at.map_or("there is no such offset".to_owned(), |at| format!("it says {at}"))
+            ))
+        })
+    }
+
+    fn explain(&self, run: &Run, starts: &[Start]) -> anyhow::Error {
+        let stops: Vec<String> = starts
+            .iter()
+            .zip(&self.partitions)
+            .filter_map(|(start, partition)| if let Start::Stop(why) = start { Some(format!("partition {partition}: {why}")) } else { None })
+            .collect();
+        needs_person(format!(
+            "{} (group {}): {}. Nothing was read. Decide where to go on: --resume-from ledger (where the warehouse stands), committed \
+             (where the group stands), log-start (all that is there), or log-end (skip it, then let the connector snapshot the table again)",
+            run.topic,
+            run.group,
+            stops.join("; ")
+        ))
+    }
+
+    /// A ledger row that is no window: origin or reset.
+    #[allow(clippy::too_many_arguments)] // two offsets, and what they are about
+    fn marker_row(&self, run: &Run, i: usize, mode: Mode, generation: Generation, start: i64, end: i64, reason: &str) -> WindowRow {
+        WindowRow {
+            group_id: run.group.clone(),
+            topic: run.topic.clone(),
+            topic_id: self.topic.id.clone(),
+            partition: self.partitions[i],
+            generation,
+            mode: mode.name().to_owned(),
+            seq: self.next_seq(self.partitions[i]),
+            start_offset: start,
+            end_offset: end,
+            partitions: self.partition_count(),
+            job: run.job.clone(),
+            run_id: run.id.clone(),
+            reason: reason.to_owned(),
+            closed_at: Utc::now().timestamp_millis(),
+            ..WindowRow::default()
+        }
+    }
+}
+
+fn to_read(start: &Start, log: Span) -> u64 {
+    match start {
+        Start::Origin(at) | Start::Fresh(at) | Start::Close(at) => Span { start: *at, end: log.end }.len(),
+        Start::Continue(..) | Start::Stop(_) => 0,
+    }
+}

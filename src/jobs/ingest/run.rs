@@ -1,0 +1,191 @@
+//! A run: its clients, its place in the books, its summary.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use crate::cli::{Exit, Report};
+use crate::jobs::ingest::args::IngestArgs;
+use crate::jobs::ingest::begin::{Plan, Planned};
+use crate::jobs::ingest::totals::Totals;
+use crate::stream::{self, Committed, Consumer};
+use crate::tables::Table;
+use crate::warehouse::{Mode, RunRow, Warehouse};
+
+/// One run of an ingest job.
+pub struct Run {
+    pub job: String,
+    pub id: String,
+    pub args: IngestArgs,
+    pub topic: String,
+    pub group: String,
+    pub consumer: Arc<Consumer>,
+    pub source: postgres::Client,
+    pub warehouse: Warehouse,
+    /// Explicit ranges and dry runs take no locks.
+    pub locked: bool,
+    pub totals: Totals,
+    /// What the summary says about the plan.
+    pub plan: Value,
+    /// For an explicit range that ended early: the flags that do the rest.
+    pub next: Option<String>,
+    started: DateTime<Utc>,
+}
+
+impl Run {
+    /// Connects, and writes the run's first row into the books.
+    ///
+    /// # Errors
+    /// One of the servers is not there, or refuses.
+    pub fn open<T: Table>(job: &str, args: IngestArgs) -> Result<Run> {
+        args.explicit()?;
+        let id = uuid::Uuid::now_v7().to_string();
+        let topic = args.topic.clone().unwrap_or_else(|| format!("northwind.public.{}", T::SOURCE));
+        let group = args.group.clone().unwrap_or_else(|| format!("northwind.{job}"));
+        let consumer = Arc::new(stream::connect(&args.kafka, &group)?);
+        let warehouse = Warehouse::new(&args.clickhouse)?;
+        let run = Run {
+            job: job.to_owned(),
+            topic,
+            group,
+            consumer,
+            // Connecting takes its time for the password alone: the run's row is on its way meanwhile.
+            source: crate::source::connect(&args.postgres, &format!("{job} run {id}"))?,
+            warehouse,
+            locked: false,
+            totals: Totals::default(),
+            plan: Value::Null,
+            next: None,
+            started: Utc::now(),
+            id,
+            args,
+        };
+        if !run.args.dry_run {
+            let row = run.row("running", Exit::Done, "");
+            run.warehouse.write_run(&row)?;
+        }
+        run.passes("opened");
+        Ok(run)
+    }
+
+    /// Writes the final row and makes the summary.
+    pub fn close(self, result: Result<Exit>) -> Report {
+        let (exit, error) = match &result {
+            Ok(exit) => (*exit, None),
+            Err(error) => (Exit::of(error), Some(format!("{error:#}"))),
+        };
+        let mut report = self.report(exit, error);
+        if !self.args.dry_run {
+            let row = self.row(exit.status(), exit, &report.line(&self.job));
+            if let Err(error) = self.warehouse.write_run(&row) {
+                let note = format!("{error:#}");
+                tracing::warn!("the run's final row could not be written: {note}");
+                report.fields.entry("error").or_insert(Value::from(note));
+                if report.exit == Exit::Done {
+                    report.exit = Exit::of(&error);
+                }
+            }
+        }
+        report
+    }
+
+    fn report(&self, exit: Exit, error: Option<String>) -> Report {
+        let mut fields = serde_json::Map::new();
+        let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
+        put("run", json!(self.id));
+        put("topic", json!(self.topic));
+        put("group", json!(self.group));
+        put("dry_run", json!(self.args.dry_run));
+        put("plan", self.plan.clone());
+        self.totals.describe(&mut put);
+        if let Some(next) = &self.next {
+            put("next", json!(next));
+        }
+        put("duration_ms", json!((Utc::now() - self.started).num_milliseconds()));
+        let (cpu_ms, peak_mib) = resources();
+        put("cpu_ms", json!(cpu_ms));
+        put("peak_mib", json!(peak_mib));
+        if let Some(error) = error {
+            put("error", json!(error));
+        }
+        Report { exit, fields }
+    }
+
+    /// The summary as it would be if the process had to end now.
+    pub fn last_words(&self) -> String {
+        self.report(Exit::Stopped, Some("stopped before the open window was finished; the next run finishes it".to_owned())).line(&self.job)
+    }
+
+    fn row(&self, status: &str, exit: Exit, summary: &str) -> RunRow {
+        RunRow {
+            run_id: self.id.clone(),
+            job: self.job.clone(),
+            topic: self.topic.clone(),
+            group_id: self.group.clone(),
+            status: status.to_owned(),
+            exit_code: exit.code() as i16,
+            written: self.totals.written,
+            rejected: self.totals.rejected(),
+            tombstones: self.totals.tombstones,
+            truncates: self.totals.truncates,
+            gaps: self.totals.gaps,
+            summary: summary.to_owned(),
+            host: std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned(),
+            version: crate::VERSION.to_owned(),
+            dag_run_id: std::env::var("AIRFLOW_CTX_DAG_RUN_ID").unwrap_or_default(),
+            started_at: self.started.timestamp_millis(),
+            updated_at: Utc::now().timestamp_millis(),
+        }
+    }
+
+    /// A named point for the crash tests.
+    pub fn passes(&self, point: &str) {
+        if let Some(stop_at) = &self.args.stop_at {
+            stop_at.pass(point);
+        }
+    }
+
+    /// The exit code of a run that found nothing.
+    pub fn nothing_to_do(&self) -> Exit {
+        if self.args.skip_empty { Exit::NothingToDo } else { Exit::Done }
+    }
+
+    /// `_updated_at` of this moment.
+    pub fn now_seconds(&self) -> u32 {
+        u32::try_from(Utc::now().timestamp()).unwrap_or(u32::MAX)
+    }
+
+    /// Time ran out. A plan is closed where it stands, so that the next run makes a new one; an explicit range says how to
+    /// go on.
+    ///
+    /// # Errors
+    /// The commit failed.
+    pub fn end_early(&mut self, plan: &Plan, unfinished: &[Planned]) -> Result<()> {
+        if plan.mode == Mode::Range {
+            let ranges: Vec<String> = unfinished.iter().map(|rest| format!("{}:{}", rest.partition, rest.span)).collect();
+            self.next = Some(format!("--offsets {}", ranges.join(",")));
+            return Ok(());
+        }
+        if self.args.dry_run {
+            return Ok(());
+        }
+        crate::source::still_held(&mut self.source)?;
+        let offsets: Vec<(i32, Committed)> =
+            unfinished.iter().map(|rest| (rest.partition, Committed { offset: rest.span.start, plan: None })).collect();
+        stream::commit(&self.consumer, &self.topic, &offsets)
+    }
+}
+
+/// CPU time of this process, user and system, in milliseconds; peak memory in MiB.
+fn resources() -> (i64, i64) {
+    // SAFETY: rusage is plain data, and getrusage fills it.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::getrusage(libc::RUSAGE_SELF, &mut usage);
+        usage
+    };
+    let ms = |time: libc::timeval| time.tv_sec * 1000 + time.tv_usec / 1000;
+    (ms(usage.ru_utime) + ms(usage.ru_stime), usage.ru_maxrss / 1024)
+}

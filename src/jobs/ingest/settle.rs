@@ -1,0 +1,134 @@
+//! Settling a window: from the insert's acknowledgement to the commit. See the crash table in `docs/DESIGN.md`.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use chrono::Utc;
+
+use crate::cdc::Generation;
+use crate::cli::{Exit, Progress, fault};
+use crate::jobs::ingest::run::Run;
+use crate::jobs::ingest::totals::Totals;
+use crate::jobs::ingest::write::Counts;
+use crate::source;
+use crate::stream::{Committed, Span, commit};
+use crate::tables::Table;
+use crate::warehouse::{InFlight, MarkAt, TruncateRow, WindowRow, newest_versions};
+
+/// A window whose rows are sent and which does not count yet.
+pub struct Pending {
+    pub partition: i32,
+    pub span: Span,
+    pub generation: Generation,
+    pub topic_id: String,
+    pub token: String,
+    pub counts: Counts,
+    pub in_flight: Option<InFlight>,
+    pub truncates: Vec<TruncateRow>,
+    pub oldest_lsn: Option<u64>,
+    /// Offsets that lie in quarantine and were accepted this time.
+    pub resolved: Vec<i64>,
+    /// With `--verify`: the newest version written per key.
+    pub verify: BTreeMap<String, u64>,
+    pub rejected_offsets: Vec<i64>,
+    pub ledger: WindowRow,
+    /// `None` for an explicit range: the group does not move.
+    pub commit: Option<Committed>,
+}
+
+impl Run {
+    /// Settles a window, if there is one.
+    ///
+    /// # Errors
+    /// Whatever fails before the ledger row leaves the window open.
+    pub fn settle<T: Table>(&mut self, pending: Option<Pending>, progress: &mut Progress) -> Result<()> {
+        let Some(mut pending) = pending else { return Ok(()) };
+        if let Some(in_flight) = pending.in_flight.take() {
+            in_flight.acknowledged(&self.warehouse)?;
+        }
+        self.passes("rows-inserted");
+        self.apply_truncates::<T>(&pending)?;
+        self.passes("truncates-applied");
+        if !pending.resolved.is_empty() {
+            self.warehouse.close_quarantine(&self.topic, &pending.topic_id, pending.partition, &pending.resolved, "resolved", &self.id)?;
+            self.totals.resolved += pending.resolved.len() as u64;
+        }
+        self.passes("quarantine-resolved");
+        self.verify::<T>(&pending)?;
+        self.check_locks()?;
+        pending.ledger.closed_at = Utc::now().timestamp_millis();
+        self.warehouse.write_windows(std::slice::from_ref(&pending.ledger))?;
+        self.passes("ledger-written");
+        if let Some(committed) = &pending.commit {
+            self.check_locks()?;
+            commit(&self.consumer, &self.topic, &[(pending.partition, committed.clone())])?;
+        }
+        self.passes("committed");
+        self.totals.add(&pending.counts);
+        progress.advance(pending.span.len());
+        Ok(())
+    }
+
+    /// Store, then mark; and after every insert look whether a truncate of another window concerns these rows.
+    fn apply_truncates<T: Table>(&mut self, pending: &Pending) -> Result<()> {
+        self.warehouse.store_truncates(&pending.truncates, &pending.token)?;
+        self.passes("truncates-stored");
+        let Some(newest) = self.warehouse.newest_truncate::<T>(&self.topic, &pending.topic_id)? else { return Ok(()) };
+        let concerns_rows = pending.oldest_lsn.is_some_and(|oldest| oldest < newest);
+        if !concerns_rows && pending.truncates.is_empty() {
+            return Ok(());
+        }
+        let at = MarkAt {
+            partition: pending.partition,
+            offset: pending.span.start,
+            generation: pending.generation,
+            now_ms: Utc::now().timestamp_millis(),
+        };
+        self.totals.truncated_rows += self.warehouse.mark_truncated::<T>(newest, at)?;
+        Ok(())
+    }
+
+    /// With `--verify`: for each key of the window its newest accepted version, or a higher one, is in the warehouse, and
+    /// every rejected offset is in quarantine. (Rows cannot be counted there: versions collapse inside one insert.)
+    fn verify<T: Table>(&self, pending: &Pending) -> Result<()> {
+        if !self.args.verify {
+            return Ok(());
+        }
+        let place = format!("{}, partition {}, offsets {}", self.topic, pending.partition, pending.span);
+        let keys: Vec<&str> = pending.verify.keys().map(String::as_str).collect();
+        let held = newest_versions::<T>(&self.warehouse, &keys)?;
+        if let Some((key, version)) = pending.verify.iter().find(|(key, version)| held.get(*key).is_none_or(|held| held < version)) {
+            return Err(fault(
+                Exit::Bug,
+                format!(
+                    "{place}: {} {key:?} was written at version {version}, but the warehouse has {:?}; the window stays open",
+                    T::SOURCE,
+                    held.get(key)
+                ),
+            ));
+        }
+        let quarantined = self.warehouse.quarantined(&self.topic, &pending.topic_id, pending.partition, pending.span)?;
+        match pending.rejected_offsets.iter().find(|offset| !quarantined.contains_key(offset)) {
+            None => Ok(()),
+            Some(offset) => Err(fault(Exit::Bug, format!("{place}: offset {offset} was rejected, but is not in quarantine; the window stays open"))),
+        }
+    }
+
+    fn check_locks(&mut self) -> Result<()> {
+        if self.locked { source::still_held(&mut self.source) } else { Ok(()) }
+    }
+}
+
+impl Totals {
+    /// Takes in a finished window.
+    pub fn add(&mut self, counts: &Counts) {
+        self.written += counts.written;
+        for (rule, count) in &counts.rejected {
+            *self.rejected_by_rule.entry(rule).or_default() += count;
+        }
+        self.tombstones += counts.tombstones;
+        self.truncates += counts.truncates;
+        self.gaps += counts.gaps;
+        self.windows += 1;
+    }
+}

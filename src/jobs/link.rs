@@ -1,0 +1,41 @@
+//! `link DIR`: puts the executable and a link for every job into a folder.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{Arg, value_parser};
+
+use crate::jobs::Job;
+
+/// The job.
+pub fn job() -> Job {
+    super::tool(
+        "link",
+        "Put the executable into a folder, with a link for every job",
+        |command| command.arg(Arg::new("dir").required(true).value_parser(value_parser!(PathBuf))),
+        |matches| match matches.get_one::<PathBuf>("dir") {
+            Some(dir) => link(dir),
+            None => Ok(()),
+        },
+    )
+}
+
+fn link(dir: &PathBuf) -> Result<()> {
+    std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
+    let own = std::env::current_exe().context("finding the executable")?;
+    let target = dir.join("northwind");
+    if own.canonicalize().ok() != target.canonicalize().ok() {
+        // A running executable cannot be written over, but it can be replaced.
+        let new = dir.join(".northwind.new");
+        std::fs::copy(&own, &new).with_context(|| format!("copying to {}", new.display()))?;
+        std::fs::rename(&new, &target).with_context(|| format!("replacing {}", target.display()))?;
+    }
+    for job in super::all() {
+        let link = dir.join(&job.name);
+        if link.symlink_metadata().is_ok() {
+            std::fs::remove_file(&link).with_context(|| format!("replacing {}", link.display()))?;
+        }
+        std::os::unix::fs::symlink("northwind", &link).with_context(|| format!("linking {}", link.display()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! The jobs: one executable, many names. `northwind JOB …`, or a link named after the job.
+
+mod completions;
+mod ingest;
+mod link;
+mod list;
+mod migrate;
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use anyhow::Result;
+use clap::{ArgMatches, Args, Command};
+
+use crate::cli::{Exit, OutputArgs, Report, Stop};
+use crate::tables::{Table, for_each_table};
+
+/// A job: its name, its flags, what it does.
+pub struct Job {
+    /// Name on the command line.
+    pub name: String,
+    /// One line for lists.
+    pub about: String,
+    /// Does it belong into a DAG, or is it a tool for people?
+    pub kind: Kind,
+    command: Command,
+    run: Box<dyn Fn(&ArgMatches) -> i32>,
+}
+
+/// What a job is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Reads a topic into a table.
+    Ingest,
+    /// Run by a person or once per deployment.
+    Tool,
+}
+
+/// The flags of a job.
+pub trait JobArgs: Args {
+    /// The flags about output, which are needed before the job runs.
+    fn output(&self) -> &OutputArgs;
+}
+
+/// A job with logs, signals, a summary and an exit code.
+fn job<A: JobArgs + 'static>(name: &str, about: &str, examples: &str, kind: Kind, run: fn(&str, A, &Stop) -> Result<Report>) -> Job {
+    let command = A::augment_args(Command::new(name.to_owned()).version(crate::VERSION).about(about.to_owned()))
+        .before_help(format!("Examples:\n{examples}"))
+        .after_help(EXIT_CODES);
+    let job_name = name.to_owned();
+    let run = move |matches: &ArgMatches| match A::from_arg_matches(matches) {
+        Ok(args) => run_job(&job_name, args, run),
+        Err(error) => error.exit(),
+    };
+    Job { name: name.to_owned(), about: about.to_owned(), kind, command, run: Box::new(run) }
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done · 1 bug · 2 usage · 10 a check failed · 65 too many rejects · 75 try again · \
+                          78 needs a person · 99 nothing to do (--skip-empty) · 143 stopped by SIGTERM, resumable";
+
+fn run_job<A: JobArgs>(name: &str, args: A, run: fn(&str, A, &Stop) -> Result<Report>) -> i32 {
+    let started = args.output().start().and_then(|()| Stop::on_signals());
+    let report = match started.and_then(|stop| run(name, args, &stop)) {
+        Ok(report) => report,
+        Err(error) => Report::of_error(&error),
+    };
+    if let Some(error) = report.error() {
+        tracing::error!("{name}: {error}");
+    }
+    println!("{}", report.line(name));
+    report.exit.code()
+}
+
+/// A small tool that prints text and needs no servers.
+fn tool(name: &str, about: &str, command: fn(Command) -> Command, run: fn(&ArgMatches) -> Result<()>) -> Job {
+    let run = move |matches: &ArgMatches| match run(matches) {
+        Ok(()) => Exit::Done.code(),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            Exit::of(&error).code()
+        }
+    };
+    let built = command(Command::new(name.to_owned()).about(about.to_owned()));
+    Job { name: name.to_owned(), about: about.to_owned(), kind: Kind::Tool, command: built, run: Box::new(run) }
+}
+
+fn ingest_job<T: Table>() -> Job {
+    let name = format!("ingest-{}", T::SOURCE.replace('_', "-"));
+    let about = format!("Bring new changes of {} from Kafka into {}", T::SOURCE, T::TARGET);
+    job::<ingest::IngestArgs>(&name, &about, &ingest::examples(&name), Kind::Ingest, ingest::run::<T>)
+}
+
+macro_rules! ingest_jobs {
+    ($($Table:ident,)*) => {
+        fn ingest_jobs() -> Vec<Job> {
+            vec![$(ingest_job::<crate::tables::$Table>()),*]
+        }
+    };
+}
+for_each_table!(ingest_jobs);
+
+/// Every job, by name.
+pub fn all() -> Vec<Job> {
+    let mut jobs = ingest_jobs();
+    jobs.extend([migrate::job(), completions::job(), link::job(), list::job()]);
+    jobs.sort_by(|a, b| a.name.cmp(&b.name));
+    jobs
+}
+
+/// Runs the job named by the executable's own name or by the first argument; returns the exit code.
+pub fn main(arguments: impl Iterator<Item = OsString>) -> i32 {
+    let arguments: Vec<OsString> = arguments.collect();
+    let called_as = arguments.first().map(Path::new).and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let jobs = all();
+    if let Some(job) = jobs.iter().find(|job| Some(&job.name) == called_as.as_ref()) {
+        return (job.run)(&job.command.clone().get_matches_from(arguments));
+    }
+    let matches = command(&jobs).get_matches_from(arguments);
+    match matches.subcommand() {
+        Some((name, matches)) => match jobs.iter().find(|job| job.name == name) {
+            Some(job) => (job.run)(matches),
+            None => Exit::Usage.code(),
+        },
+        None => Exit::Usage.code(),
+    }
+}
+
+/// The whole command line.
+fn command(jobs: &[Job]) -> Command {
+    Command::new("northwind")
+        .version(crate::VERSION)
+        .about("Change-data capture for Northwind: bounded, exactly-once jobs from Kafka to ClickHouse")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .after_help(EXIT_CODES)
+        .subcommands(jobs.iter().map(|job| job.command.clone()))
+}

@@ -1,0 +1,5 @@
+//! One executable for every job; see [`northwind::jobs`].
+
+fn main() {
+    std::process::exit(northwind::jobs::main(std::env::args_os()));
+}

@@ -1,0 +1,67 @@
+//! One run per partition: session-level advisory locks on the primary.
+//!
+//! An Airflow retry starts while the killed worker's container lives on; cron runs beside a DAG; a sharded run beside
+//! an unsharded one. The lock ends with its session, so a dead run holds nothing.
+
+use anyhow::{Context, Result};
+use postgres::Client;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::cli::{needs_person, try_again};
+
+fn lock_class(group: &str, topic: &str) -> i32 {
+    xxh3_64(format!("{group}\0{topic}").as_bytes()) as i32
+}
+
+/// Locks every partition, or none.
+///
+/// # Errors
+/// Exit 75 if another run holds one, naming it; 78 on a standby, where advisory locks mean nothing to others.
+pub fn lock(client: &mut Client, group: &str, topic: &str, partitions: &[i32]) -> Result<()> {
+    let class = lock_class(group, topic);
+    let row = client
+        .query_one(
+            "SELECT pg_is_in_recovery(), array_agg(p) FILTER (WHERE NOT pg_try_advisory_lock($1, p)) FROM unnest($2::int4[]) AS p",
+            &[&class, &partitions],
+        )
+        .context("taking the partitions' locks in PostgreSQL")?;
+    if row.get::<_, bool>(0) {
+        return Err(needs_person("this PostgreSQL is a standby: locks taken here are not seen by other runs; point POSTGRES_HOST at the primary"));
+    }
+    let Some(busy) = row.get::<_, Option<Vec<i32>>>(1) else { return Ok(()) };
+    let holders = holders(client, class, &busy)?;
+    client.execute("SELECT pg_advisory_unlock_all()", &[]).context("giving the locks back")?;
+    Err(try_again(format!("{topic}, partition {}: another run is at work: {holders}; nothing was done", join(&busy))))
+}
+
+/// Is the session that holds the locks still alive? Session locks live exactly as long as their session.
+///
+/// # Errors
+/// Exit 75: it is gone, and another run may have the partitions by now.
+pub fn still_held(client: &mut Client) -> Result<()> {
+    client.simple_query("").map(|_| ()).map_err(|error| {
+        try_again(format!(
+            "the PostgreSQL session that holds the partitions' locks is gone ({error}); another run may be at work, so this window stays open; run again"
+        ))
+    })
+}
+
+fn holders(client: &mut Client, class: i32, partitions: &[i32]) -> Result<String> {
+    let rows = client
+        .query(
+            "SELECT DISTINCT coalesce(nullif(a.application_name, ''), 'unnamed session') || ' (pid ' || a.pid || ', from ' ||
+                    coalesce(host(a.client_addr), 'local') || ', since ' || to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC)'
+             FROM pg_locks l
+             JOIN pg_stat_activity a USING (pid)
+             WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.pid <> pg_backend_pid()
+               AND l.classid = ($1::int8 & 4294967295)::oid AND l.objid::int8 = ANY($2::int8[])",
+            &[&i64::from(class), &partitions.iter().map(|p| i64::from(*p)).collect::<Vec<_>>()],
+        )
+        .context("asking who holds the locks")?;
+    let names: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    Ok(if names.is_empty() { "it has just ended".to_owned() } else { names.join(", ") })
+}
+
+fn join(partitions: &[i32]) -> String {
+    partitions.iter().map(i32::to_string).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,84 @@
+//! Does a row exist? One query per table and window, by the source's own comparison.
+
+use std::collections::HashSet;
+
+use anyhow::{Context, Result};
+use postgres::Client;
+use postgres::types::ToSql;
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::tables::{KEY_SEPARATOR, KeyColumn};
+
+/// Keys known to exist are remembered for the run, up to this many (16 bytes each).
+const REMEMBERED: usize = 1 << 20;
+
+/// Remembers keys that were found. Keys that were *not* found are asked again: they may be there by then.
+#[derive(Debug, Default)]
+pub struct Existence {
+    found: HashSet<u128>,
+}
+
+impl Existence {
+    /// Was this key found before?
+    pub fn knows(&self, key: &str) -> bool {
+        self.found.contains(&xxh3_128(key.as_bytes()))
+    }
+
+    /// Remembers that the key exists.
+    pub fn remember(&mut self, key: &str) {
+        if self.found.len() < REMEMBERED {
+            self.found.insert(xxh3_128(key.as_bytes()));
+        }
+    }
+}
+
+/// The keys (canonical texts, each once) that table `table` of schema `public` does not have.
+///
+/// # Errors
+/// PostgreSQL is gone, refuses, or does not answer in time: never "all of them are missing".
+pub fn missing_keys<'k>(client: &mut Client, table: &str, key: &[KeyColumn], wanted: &[&'k str]) -> Result<Vec<&'k str>> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut columns: Vec<Vec<&str>> = vec![Vec::with_capacity(wanted.len()); key.len()];
+    for text in wanted {
+        for (column, part) in columns.iter_mut().zip(text.split(KEY_SEPARATOR)) {
+            column.push(part);
+        }
+    }
+    let parameters: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| column as &(dyn ToSql + Sync)).collect();
+    let rows = client
+        .query(&existing_sql(table, key), &parameters)
+        .with_context(|| format!("looking up {} rows of public.{table} in PostgreSQL", wanted.len()))?;
+    let found: HashSet<String> = rows.iter().map(|row| row.get(0)).collect();
+    Ok(wanted.iter().copied().filter(|key| !found.contains(*key)).collect())
+}
+
+fn existing_sql(table: &str, key: &[KeyColumn]) -> String {
+    let each = |form: &dyn Fn(usize, &KeyColumn) -> String, separator: &str| {
+        key.iter().enumerate().map(|(i, column)| form(i + 1, column)).collect::<Vec<_>>().join(separator)
+    };
+    // A bpchar cast to text loses its trailing blanks: that is the canonical text.
+    let text = each(&|_, c| format!("{}::text", c.name), " || chr(31) || ");
+    let names = each(&|_, c| c.name.to_owned(), ", ");
+    let wanted = each(&|i, c| format!("unnest(${i}::text[])::{}", c.source_type), ", ");
+    format!("SELECT {text}\nFROM public.{table}\nWHERE ({names}) IN (SELECT {wanted})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_comparison_is_made_in_the_sources_types() {
+        let key = [
+            KeyColumn { name: "order_id", source_type: "int8" },
+            KeyColumn { name: "customer_id", source_type: "bpchar" },
+        ];
+        assert_eq!(
+            existing_sql("t", &key),
+            "SELECT order_id::text || chr(31) || customer_id::text\nFROM public.t\n\
+             WHERE (order_id, customer_id) IN (SELECT unnest($1::text[])::int8, unnest($2::text[])::bpchar)"
+        );
+    }
+}

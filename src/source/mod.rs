@@ -1,0 +1,51 @@
+//! PostgreSQL, the source: look-ups and locks. The jobs never write to it.
+
+mod locks;
+mod lookup;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use postgres::error::SqlState;
+use postgres::{Client, NoTls};
+
+use crate::cli::{Exit, PostgresArgs, Secret};
+
+pub use locks::{lock, still_held};
+pub use lookup::{Existence, missing_keys};
+
+/// Connects as `name` (shown in `pg_stat_activity`), with time limits on locks and statements, so that a look-up
+/// never waits behind the shop for long and the shop never waits behind a look-up.
+///
+/// # Errors
+/// The server is not there, or refuses.
+pub fn connect(args: &PostgresArgs, name: &str) -> Result<Client> {
+    let password = Secret::from_env("POSTGRES_PASSWORD", "app_password")?;
+    let PostgresArgs { postgres_host: host, postgres_port: port, postgres_db: db, postgres_user: user } = args;
+    postgres::Config::new()
+        .host(host)
+        .port(*port)
+        .dbname(db)
+        .user(user)
+        .password(password.reveal())
+        .application_name(name)
+        .connect_timeout(Duration::from_secs(5))
+        .keepalives_idle(Duration::from_secs(15))
+        .tcp_user_timeout(Duration::from_secs(30))
+        .options("-c lock_timeout=5s -c statement_timeout=30s -c TimeZone=UTC -c default_transaction_read_only=on")
+        .connect(NoTls)
+        .with_context(|| format!("connecting to PostgreSQL, database {db} at {host}:{port} as {user}"))
+}
+
+/// A server that restarts, is full or slow comes back; a wrong password, database or table needs a person.
+pub fn exit_of(error: &postgres::Error) -> Exit {
+    let Some(state) = error.code() else { return Exit::TryAgain };
+    let class = &state.code()[..2];
+    match class {
+        "28" | "3D" | "42" => Exit::NeedsPerson,
+        _ if *state == SqlState::INVALID_PASSWORD => Exit::NeedsPerson,
+        // Connection, insufficient resources, operator intervention, lock not available, serialization, system error.
+        "08" | "53" | "55" | "57" | "40" | "58" => Exit::TryAgain,
+        _ => Exit::Bug,
+    }
+}

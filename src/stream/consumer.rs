@@ -1,0 +1,72 @@
+//! The Kafka client. It assigns partitions itself and never subscribes: a short run must not wait for a rebalance.
+
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::error::KafkaError;
+
+use crate::cli::KafkaArgs;
+
+/// Keeps what librdkafka last complained about: its error codes alone ("local: timed out") help nobody.
+#[derive(Debug, Default)]
+pub struct Complaints(Mutex<Option<String>>);
+
+impl Complaints {
+    /// The last complaint, as the end of a sentence.
+    pub fn last(&self) -> String {
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).as_deref() {
+            Some(reason) => format!(" (librdkafka: {reason})"),
+            None => String::new(),
+        }
+    }
+}
+
+impl ClientContext for Complaints {
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!("librdkafka: {error}: {reason}");
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+    }
+}
+
+impl ConsumerContext for Complaints {}
+
+/// The consumer that reads, and that commits for its group.
+pub type Consumer = BaseConsumer<Complaints>;
+
+/// Creates the client; the first request connects it.
+///
+/// # Errors
+/// A setting is unknown to librdkafka, or the SASL password cannot be read.
+pub fn connect(args: &KafkaArgs, group: &str) -> Result<Consumer> {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", &args.kafka)
+        .set("group.id", group)
+        .set("client.id", "northwind")
+        // Offsets are committed by the ledger's word only, never by librdkafka's timer.
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        // An offset that is not there any more is a gap to be explained, not a reason to jump.
+        .set("auto.offset.reset", "error")
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "true")
+        // A small local queue bounds memory; the default back-off of 1 s on a full queue would make it slow.
+        .set("queued.min.messages", "20000")
+        .set("queued.max.messages.kbytes", "16384")
+        .set("fetch.queue.backoff.ms", "2")
+        .set("fetch.message.max.bytes", "4194304")
+        .set("fetch.wait.max.ms", "100")
+        .set("socket.keepalive.enable", "true")
+        .set("reconnect.backoff.max.ms", "1000");
+    let password = crate::cli::Secret::from_env("KAFKA_SASL_PASSWORD", "")?;
+    if !password.reveal().is_empty() {
+        config.set("sasl.password", password.reveal());
+    }
+    for (key, value) in &args.settings {
+        config.set(key, value);
+    }
+    config.create_with_context(Complaints::default()).with_context(|| format!("creating the Kafka client for {}", args.kafka))
+}

@@ -1,0 +1,77 @@
+//! Kafka: the plan, the windows, the commits.
+
+mod commit;
+mod consumer;
+mod plan;
+mod ranges;
+mod reader;
+mod topic;
+
+use std::fmt;
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+
+use crate::cli::Exit;
+
+pub use commit::{Committed, PlanMark, commit, committed};
+pub use consumer::{Consumer, connect};
+pub use plan::{LedgerEnd, PartitionState, Start, decide, share};
+pub use ranges::{Explicit, OffsetRange, parse_time};
+pub use reader::{Limits, Reader, Window, headers_json};
+pub use topic::{TopicInfo, describe, log_spans, offsets_at};
+
+/// How long one request to the brokers may take.
+pub const REQUEST_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// A half-open range of offsets of one partition: `start` is the next to read, `end` is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// First offset.
+    pub start: i64,
+    /// One above the last offset.
+    pub end: i64,
+}
+
+impl Span {
+    /// Number of offsets, whether they hold a record or not.
+    pub fn len(&self) -> u64 {
+        u64::try_from(self.end - self.start).unwrap_or(0)
+    }
+
+    /// Nothing in it?
+    pub fn is_empty(&self) -> bool {
+        self.end <= self.start
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}..{}", self.start, self.end)
+    }
+}
+
+/// Brokers come back, and then the same command works; a wrong password or topic needs a person.
+pub fn exit_of(error: &KafkaError) -> Exit {
+    match error {
+        KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_) => Exit::NeedsPerson,
+        _ => match error.rdkafka_error_code() {
+            Some(
+                Code::UnknownTopic
+                | Code::UnknownTopicOrPartition
+                | Code::UnknownPartition
+                | Code::TopicAuthorizationFailed
+                | Code::GroupAuthorizationFailed
+                | Code::ClusterAuthorizationFailed
+                | Code::SaslAuthenticationFailed
+                | Code::Authentication
+                | Code::SSL
+                | Code::OffsetOutOfRange
+                | Code::AutoOffsetReset
+                | Code::OffsetMetadataTooLarge
+                | Code::UnknownMemberId
+                | Code::NotImplemented,
+            ) => Exit::NeedsPerson,
+            _ => Exit::TryAgain,
+        },
+    }
+}

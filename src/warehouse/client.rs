@@ -1,0 +1,108 @@
+//! The connection, and the one tokio runtime of the process: everything else is synchronous.
+
+use std::future::Future;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clickhouse::query::Query;
+use clickhouse::{Client, RowOwned, RowRead};
+use tokio::runtime::Runtime;
+
+use crate::cli::{ClickHouseArgs, Secret, try_again};
+
+/// No query of the pipeline may take longer; an insert has its own limit.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// ClickHouse.
+pub struct Warehouse {
+    pub(super) runtime: Runtime,
+    pub(super) client: Client,
+    pub(super) address: String,
+    /// Database of the warehouse tables.
+    pub db: String,
+    /// Database of the pipeline's books.
+    pub ops: String,
+}
+
+impl Warehouse {
+    /// Prepares the client; the first query connects it.
+    ///
+    /// # Errors
+    /// The password cannot be read.
+    pub fn new(args: &ClickHouseArgs) -> Result<Warehouse> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("clickhouse")
+            .enable_all()
+            .build()
+            .context("starting the ClickHouse client")?;
+        let password = Secret::from_env("CLICKHOUSE_PASSWORD", "")?;
+        let address = format!("{}:{}", args.clickhouse_host, args.clickhouse_port);
+        let client = Client::default()
+            .with_url(format!("http://{address}"))
+            .with_user(&args.clickhouse_user)
+            .with_password(password.reveal())
+            // An acknowledged insert is a written part, not a promise.
+            .with_setting("async_insert", "0")
+            .with_setting("wait_end_of_query", "1");
+        Ok(Warehouse {
+            runtime,
+            client,
+            address,
+            db: args.clickhouse_db.clone(),
+            ops: args.clickhouse_ops_db.clone(),
+        })
+    }
+
+    /// A statement without a result.
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    pub fn execute(&self, what: &str, sql: &str) -> Result<()> {
+        self.wait(what, self.client.query_raw(sql).execute())
+    }
+
+    /// All rows of a query.
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    pub fn rows<R: RowOwned + RowRead>(&self, what: &str, sql: &str) -> Result<Vec<R>> {
+        self.wait(what, self.query(sql).fetch_all::<R>())
+    }
+
+    /// A query's result as JSONEachRow text.
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    pub fn json_lines(&self, what: &str, sql: &str) -> Result<String> {
+        let bytes = self.wait(what, async { self.query(sql).fetch_bytes("JSONEachRow")?.collect().await })?;
+        String::from_utf8(bytes.to_vec()).with_context(|| format!("{what}: the answer is not UTF-8"))
+    }
+
+    fn query(&self, sql: &str) -> Query {
+        self.client.query_raw(sql)
+    }
+
+    pub(super) fn wait<T>(&self, what: &str, answer: impl Future<Output = clickhouse::error::Result<T>>) -> Result<T> {
+        self.runtime
+            .block_on(async { tokio::time::timeout(QUERY_TIMEOUT, answer).await })
+            .map_err(|_| try_again(format!("no answer in {} s", QUERY_TIMEOUT.as_secs())))
+            .and_then(|answer| answer.map_err(anyhow::Error::new))
+            .with_context(|| format!("{what} in ClickHouse at {}", self.address))
+    }
+}
+
+/// A string literal.
+pub fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_and_backslashes_do_not_end_a_literal() {
+        assert_eq!(quote(r"O'Brien \"), r"'O\'Brien \\'");
+    }
+}

@@ -1,0 +1,156 @@
+//! The books: runs and windows. A window counts from its ledger row on.
+
+use anyhow::Result;
+use clickhouse::Row;
+use serde::{Deserialize, Serialize};
+
+use crate::cdc::Generation;
+use crate::stream::LedgerEnd;
+use crate::warehouse::{Warehouse, quote};
+
+/// What kind of window a ledger row is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The first row of a partition.
+    Origin,
+    /// A window of a plan.
+    Plan,
+    /// A person's answer to a stop.
+    Reset,
+    /// A window of an explicit range.
+    Range,
+}
+
+impl Mode {
+    /// As it is stored.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Origin => "origin",
+            Mode::Plan => "plan",
+            Mode::Reset => "reset",
+            Mode::Range => "range",
+        }
+    }
+}
+
+/// A row of `northwind_ops.runs`.
+#[derive(Debug, Clone, Row, Serialize)]
+#[allow(missing_docs)]
+pub struct RunRow {
+    pub run_id: String,
+    pub job: String,
+    pub topic: String,
+    pub group_id: String,
+    pub status: String,
+    pub exit_code: i16,
+    pub written: u64,
+    pub rejected: u64,
+    pub tombstones: u64,
+    pub truncates: u64,
+    pub gaps: u64,
+    pub summary: String,
+    pub host: String,
+    pub version: String,
+    pub dag_run_id: String,
+    pub started_at: i64,
+    pub updated_at: i64,
+}
+
+/// A row of `northwind_ops.windows`.
+#[derive(Debug, Clone, Default, Row, Serialize)]
+#[allow(missing_docs)]
+pub struct WindowRow {
+    pub group_id: String,
+    pub topic: String,
+    pub topic_id: String,
+    pub partition: i32,
+    pub generation: u16,
+    pub mode: String,
+    pub seq: u64,
+    pub start_offset: i64,
+    pub end_offset: i64,
+    pub written: u64,
+    pub rejected: u64,
+    pub tombstones: u64,
+    pub truncates: u64,
+    pub gaps: u64,
+    pub partitions: u32,
+    pub token: String,
+    pub job: String,
+    pub run_id: String,
+    pub reason: String,
+    pub closed_at: i64,
+}
+
+/// The ledger's end of one partition under one topic id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerRow {
+    /// Partition.
+    pub partition: i32,
+    /// The end.
+    pub end: LedgerEnd,
+}
+
+#[derive(Row, Deserialize)]
+struct EndRow {
+    partition: i32,
+    topic_id: String,
+    last_generation: Generation,
+    last_end: i64,
+    last_seq: u64,
+    last_partitions: u32,
+}
+
+impl Warehouse {
+    /// Writes a run's first or final row.
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    pub fn write_run(&self, run: &RunRow) -> Result<()> {
+        let token = format!("{}/{}", run.run_id, run.status);
+        self.insert::<RunRow>(&self.ops, "runs", &token, [run].into_iter())
+    }
+
+    /// Writes ledger rows: the point of no return of a window.
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    pub fn write_windows(&self, windows: &[WindowRow]) -> Result<()> {
+        let key = |w: &WindowRow| format!("{}/{}/{}/{}/{}..{}/{}", w.run_id, w.topic_id, w.partition, w.mode, w.start_offset, w.end_offset, w.seq);
+        let token = windows.iter().map(key).collect::<Vec<_>>().join(",");
+        self.insert::<WindowRow>(&self.ops, "windows", &token, windows.iter())
+    }
+
+    /// The ledger's ends of a group's topic: per partition and topic id the row of modes origin, plan and reset with
+    /// the highest sequence number.
+    ///
+    /// # Errors
+    /// The server is gone, or `migrate` has not run.
+    pub fn ledger_ends(&self, group: &str, topic: &str) -> Result<Vec<LedgerRow>> {
+        let sql = format!(
+            "SELECT partition, topic_id, argMax(generation, seq) AS last_generation, argMax(end_offset, seq) AS last_end,
+                    max(seq) AS last_seq, argMax(partitions, seq) AS last_partitions
+             FROM {}.windows
+             WHERE group_id = {} AND topic = {} AND mode IN ('origin', 'plan', 'reset')
+             GROUP BY partition, topic_id
+             ORDER BY partition, last_seq",
+            self.ops,
+            quote(group),
+            quote(topic)
+        );
+        let rows: Vec<EndRow> = self.rows("reading the ledger", &sql)?;
+        Ok(rows
+            .into_iter()
+            .map(|row| LedgerRow {
+                partition: row.partition,
+                end: LedgerEnd {
+                    topic_id: row.topic_id,
+                    generation: row.last_generation,
+                    end: row.last_end,
+                    seq: row.last_seq,
+                    partitions: row.last_partitions,
+                },
+            })
+            .collect())
+    }
+}

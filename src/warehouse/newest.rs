@@ -1,0 +1,123 @@
+//! What the warehouse already has for a key.
+
+use std::collections::HashMap;
+
+use anyhow::Result;
+use clickhouse::Row;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::cdc::Carried;
+use crate::tables::{KEY_SEPARATOR, KeyColumn, Table};
+use crate::warehouse::{Warehouse, quote};
+
+/// Keys per query: far below `max_query_size`.
+const CHUNK: usize = 1_000;
+
+#[derive(Row, Deserialize)]
+struct Newest {
+    key: String,
+    newest: u64,
+}
+
+/// The newest version of each of these keys; keys that the table never had are left out.
+///
+/// # Errors
+/// The server is gone or refuses.
+pub fn newest_versions<T: Table>(warehouse: &Warehouse, keys: &[&str]) -> Result<HashMap<String, u64>> {
+    let mut newest = HashMap::new();
+    for chunk in keys.chunks(CHUNK) {
+        let sql = format!(
+            "SELECT {} AS key, max(_version) AS newest FROM {}.{} WHERE {} GROUP BY key",
+            key_text(T::KEY),
+            warehouse.db,
+            T::TARGET,
+            key_in(T::KEY, chunk)
+        );
+        let rows: Vec<Newest> = warehouse.rows("looking up newest versions", &sql)?;
+        newest.extend(rows.into_iter().map(|row| (row.key, row.newest)));
+    }
+    Ok(newest)
+}
+
+#[derive(Deserialize)]
+struct CarriedLine<'a> {
+    carried_key: String,
+    #[serde(rename = "_deleted")]
+    deleted: u8,
+    newer_rejected: u64,
+    #[serde(borrow)]
+    carried_row: &'a RawValue,
+}
+
+/// For unchanged TOAST values: the state of each key before version `below`, unless the key has an open quarantine
+/// record that is newer than that state.
+///
+/// # Errors
+/// The server is gone or refuses.
+pub fn carried_rows<T: Table>(warehouse: &Warehouse, topic: &str, topic_id: &str, keys: &[String], below: u64) -> Result<HashMap<String, Carried>> {
+    let mut carried = HashMap::new();
+    let (db, ops) = (&warehouse.db, &warehouse.ops);
+    for chunk in keys.chunks(CHUNK) {
+        let chunk: Vec<&str> = chunk.iter().map(String::as_str).collect();
+        let texts = chunk.iter().map(|key| quote(key)).collect::<Vec<_>>().join(", ");
+        let sql = format!(
+            "WITH state AS (
+                 SELECT {key} AS state_key, * FROM {db}.{target} WHERE {key_in} AND _version < {below}
+                 ORDER BY _version DESC LIMIT 1 BY state_key
+             ), newest_rejected AS (
+                 SELECT row_key, max(version) AS version FROM {ops}.rejected FINAL
+                 WHERE topic = {topic} AND topic_id = {topic_id} AND status = 'open' AND version < {below} AND row_key IN ({texts})
+                 GROUP BY row_key
+             )
+             SELECT state.state_key AS carried_key, state._deleted AS _deleted,
+                    toUInt64(newest_rejected.version > state._version) AS newer_rejected, tuple(state.*) AS carried_row
+             FROM state LEFT JOIN newest_rejected ON newest_rejected.row_key = state.state_key
+             SETTINGS output_format_json_named_tuples_as_objects = 1, output_format_json_quote_64bit_integers = 0",
+            key = key_text(T::KEY),
+            target = T::TARGET,
+            key_in = key_in(T::KEY, &chunk),
+            topic = quote(topic),
+            topic_id = quote(topic_id),
+        );
+        let lines = warehouse.json_lines("looking up rows to carry TOAST values from", &sql)?;
+        for line in lines.lines() {
+            let line: CarriedLine<'_> = serde_json::from_str(line)?;
+            if line.newer_rejected != 0 {
+                carried.insert(line.carried_key, Carried::Quarantined);
+            } else if line.deleted == 0 {
+                carried.insert(line.carried_key, Carried::Row(line.carried_row.get().to_owned()));
+            }
+        }
+    }
+    Ok(carried)
+}
+
+/// SQL for the canonical text of a key.
+pub(super) fn key_text(key: &[KeyColumn]) -> String {
+    let parts: Vec<String> = key.iter().map(|column| format!("toString({})", column.name)).collect();
+    parts.join(" || char(31) || ")
+}
+
+/// SQL for "the key is one of these"; literals, so that the primary index is used.
+pub(super) fn key_in(key: &[KeyColumn], texts: &[&str]) -> String {
+    let names = key.iter().map(|column| column.name).collect::<Vec<_>>().join(", ");
+    let tuple = |text: &&str| {
+        let parts: Vec<String> = text.split(KEY_SEPARATOR).map(quote).collect();
+        if parts.len() == 1 { parts[0].clone() } else { format!("({})", parts.join(", ")) }
+    };
+    format!("({names}) IN ({})", texts.iter().map(tuple).collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn composite_keys_become_tuples() {
+        let key = [KeyColumn { name: "a", source_type: "int8" }, KeyColumn { name: "b", source_type: "bpchar" }];
+        assert_eq!(key_in(&key, &["1\u{1f}x'"]), r"(a, b) IN (('1', 'x\''))");
+        assert_eq!(key_in(&key[1..], &["x", "y"]), "(b) IN ('x', 'y')");
+        assert_eq!(key_text(&key), "toString(a) || char(31) || toString(b)");
+    }
+}

@@ -1,0 +1,41 @@
+//! The schema: plain SQL files, applied again and again.
+
+use anyhow::Result;
+
+use crate::tables;
+use crate::warehouse::Warehouse;
+
+const DATABASES: &str = include_str!("../../clickhouse/init/00_databases.sql");
+const OPS: &str = include_str!("../../clickhouse/init/01_ops.sql");
+
+/// Applies every file of `clickhouse/init/`. Every statement in them says IF NOT EXISTS. Returns the number of statements.
+///
+/// # Errors
+/// The server is gone or refuses.
+pub fn migrate(warehouse: &Warehouse) -> Result<usize> {
+    let mut applied = 0;
+    for file in [DATABASES, OPS].into_iter().chain(tables::ddl()) {
+        for statement in statements(file) {
+            let sql = statement.replace("northwind_dw", &warehouse.db).replace("northwind_ops", &warehouse.ops);
+            warehouse.execute("applying the schema", &sql)?;
+            applied += 1;
+        }
+    }
+    Ok(applied)
+}
+
+/// The statements of a file: each ends with a semicolon at the end of a line.
+fn statements(file: &str) -> impl Iterator<Item = &str> {
+    file.split(";\n").map(str::trim).filter(|statement| statement.lines().any(|line| !line.is_empty() && !line.starts_with("--")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_alone_are_no_statement() {
+        let found: Vec<&str> = statements("-- a\nCREATE x;\n-- the end\n").collect();
+        assert_eq!(found, ["-- a\nCREATE x"]);
+    }
+}

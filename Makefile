@@ -39,7 +39,7 @@ demo: up build ## customers from PostgreSQL to ClickHouse, in one go
 		'SELECT customer_id, company_name, city, country, op, src_ts FROM northwind_dw.dim_customers FINAL ORDER BY customer_id LIMIT 5 FORMAT PrettyCompact'
 
 test: up build lint ## every check and test, on the running servers
-	$(ENVIRONMENT) && cargo test --release --locked
+	$(ENVIRONMENT) && tests/run
 
 fmt: ## format the code
 	cargo fmt

@@ -36,7 +36,8 @@ fn an_unknown_customer_never_lands() {
     let outcome = world.ingest(&[]).expect_exit(0);
     assert_eq!(world.number("SELECT count() FROM northwind_dw.dim_customers WHERE customer_id = 'ZZZ_NOT_EXISTS'"), 0);
     assert!(outcome.log.contains("NOT in Postgres") && outcome.log.contains("SKIP write"), "{}", outcome.log);
-    let quarantined = world.clickhouse("SELECT rule, row_key, payload, status FROM northwind_ops.rejected FINAL FORMAT TSVRaw");
+    let quarantined =
+        world.clickhouse("SELECT rule, row_key, payload, status FROM northwind_ops.rejected FINAL FORMAT TSVRaw");
     assert_eq!(quarantined, format!("not-in-postgres\tZZZ_NOT_EXISTS\t{FAKE}\topen\n"));
 }
 

@@ -2,15 +2,15 @@
 //! (wrapper, unknown columns, key columns missing, unchanged TOAST values) takes the second, slower way.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::marker::PhantomData;
 
 use anyhow::Result;
 use memchr::memmem;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use typed_arena::Arena;
 
+use crate::cdc::after::{Watched, explain, unknown_columns};
 use crate::cdc::envelope::{RawEnvelope, Source, key_object};
 use crate::cdc::{Fields, Generation, Head, Op, Record, Version, Violation};
 use crate::tables::{KeyOf, RowKey, RowOf, SourceRow, System, Table, Text};
@@ -108,15 +108,20 @@ impl<'m, T: Table> Decoder<'m, T> {
         if let Some(change) = self.decode_usual(record, version, value) {
             return Ok(Event::Change(change));
         }
-        Ok(self.decode_any(record, version, value).unwrap_or_else(|violation| Event::Bad(violation, key_text::<T>(record))))
+        Ok(self
+            .decode_any(record, version, value)
+            .unwrap_or_else(|violation| Event::Bad(violation, key_text::<T>(record))))
     }
 
     /// The usual shape: no wrapper, `after` complete, every column known. `None` if it is anything else.
     fn decode_usual(&self, record: &Record<'m>, version: Version, value: &'m [u8]) -> Option<Change<'m, T>> {
-        if self.placeholder.find(value).is_some() || self.placeholder_base64.find(value).is_some() {
+        let is_object = value.first() == Some(&b'{');
+        if !is_object || self.placeholder.find(value).is_some() || self.placeholder_base64.find(value).is_some() {
             return None;
         }
-        let envelope: UsualEnvelope<'m, RowOf<'m, T>> = serde_json::from_slice(value).ok()?;
+        // Checking UTF-8 once for all is cheaper than string by string.
+        let text = std::str::from_utf8(value).ok()?;
+        let envelope: UsualEnvelope<'m, RowOf<'m, T>> = serde_json::from_str(text).ok()?;
         let head = Head { op: Op::parse(envelope.op)?, source: envelope.source? };
         let after = envelope.after?;
         if after.has_unknown || matches!(head.op, Op::Delete | Op::Truncate) {
@@ -136,7 +141,10 @@ impl<'m, T: Table> Decoder<'m, T> {
         let head = Head { op, source: envelope.source.unwrap_or_default() };
         match op {
             Op::Truncate => {
-                let lsn = head.source.lsn.ok_or_else(|| bad("a truncate without source.lsn says nothing about which rows are gone"))?;
+                let lsn = head
+                    .source
+                    .lsn
+                    .ok_or_else(|| bad("a truncate without source.lsn says nothing about which rows are gone"))?;
                 Ok(Event::Truncate(lsn))
             }
             Op::Delete => self.decode_delete(record, version, head, &envelope),
@@ -147,7 +155,13 @@ impl<'m, T: Table> Decoder<'m, T> {
         }
     }
 
-    fn decode_delete(&self, record: &Record<'m>, version: Version, head: Head, envelope: &RawEnvelope<'m>) -> Result<Event<'m, T>, Violation> {
+    fn decode_delete(
+        &self,
+        record: &Record<'m>,
+        version: Version,
+        head: Head,
+        envelope: &RawEnvelope<'m>,
+    ) -> Result<Event<'m, T>, Violation> {
         let from_key = record.key.and_then(key_object);
         let key = [from_key, envelope.before.map(RawValue::get)]
             .into_iter()
@@ -157,12 +171,18 @@ impl<'m, T: Table> Decoder<'m, T> {
         self.stamped(record, version, head, RowOf::<'m, T>::deleted(key), Text::default()).map(Event::Change)
     }
 
-    fn decode_after(&self, record: &Record<'m>, version: Version, head: Head, after: &'m RawValue) -> Result<Event<'m, T>, Violation> {
-        let mut fields = Fields::parse(after.get()).map_err(|e| bad(format!("after: {e}")))?;
+    fn decode_after(
+        &self,
+        record: &Record<'m>,
+        version: Version,
+        head: Head,
+        after: &'m RawValue,
+    ) -> Result<Event<'m, T>, Violation> {
+        let mut fields = Fields::parse(after.get()).map_err(|e| bad(explain(after.get(), &e)))?;
         let complete = self.fill_key(record, &mut fields)?;
         if fields.0.iter().any(|(_, value)| is_placeholder(value)) {
             let json = fields.to_json();
-            let key = serde_json::from_str::<KeyOf<'_, T>>(&json).map_err(|e| bad(format!("after: {e}")))?;
+            let key = serde_json::from_str::<KeyOf<'_, T>>(&json).map_err(|e| bad(explain(&json, &e)))?;
             return Ok(Event::Partial(Partial { head, key: key.text().into_owned(), after: fields }));
         }
         let json = if complete { after.get() } else { self.arena.alloc(fields.to_json()) };
@@ -186,7 +206,9 @@ impl<'m, T: Table> Decoder<'m, T> {
                     fields.0.push((Cow::Borrowed(column.name), value));
                     complete = false;
                 }
-                (None, None) => return Err(bad(format!("no key column {} in the message key or in `after`", column.name))),
+                (None, None) => {
+                    return Err(bad(format!("no key column {} in the message key or in `after`", column.name)));
+                }
             }
         }
         self.agree(key_json, fields)?;
@@ -197,7 +219,7 @@ impl<'m, T: Table> Decoder<'m, T> {
     fn agree(&self, key_json: &'m str, fields: &Fields<'m>) -> Result<(), Violation> {
         let Ok(key) = serde_json::from_str::<KeyOf<'m, T>>(key_json) else { return Ok(()) };
         let after_json = fields.to_json();
-        let after = serde_json::from_str::<KeyOf<'_, T>>(&after_json).map_err(|e| bad(format!("after: {e}")))?;
+        let after = serde_json::from_str::<KeyOf<'_, T>>(&after_json).map_err(|e| bad(explain(&after_json, &e)))?;
         if key.text() == after.text() {
             return Ok(());
         }
@@ -205,15 +227,33 @@ impl<'m, T: Table> Decoder<'m, T> {
     }
 
     /// Decodes a complete `after` and stamps it; unknown columns go to `_extra`.
-    pub fn row_of(&self, record: &Record<'m>, version: Version, head: Head, json: &'m str) -> Result<Change<'m, T>, Violation> {
-        let watched: Watched<RowOf<'m, T>> = serde_json::from_str(json).map_err(|e| bad(format!("after: {e}")))?;
-        let extra = if watched.has_unknown { unknown_columns::<T>(json)? } else { Text::default() };
+    pub fn row_of(
+        &self,
+        record: &Record<'m>,
+        version: Version,
+        head: Head,
+        json: &'m str,
+    ) -> Result<Change<'m, T>, Violation> {
+        let watched: Watched<RowOf<'m, T>> = serde_json::from_str(json).map_err(|e| bad(explain(json, &e)))?;
+        let extra = if watched.has_unknown { unknown_columns::<T>(json).map_err(bad)? } else { Text::default() };
         self.stamped(record, version, head, watched.row, extra)
     }
 
-    fn stamped(&self, record: &Record<'m>, version: Version, head: Head, mut row: RowOf<'m, T>, extra: Text<'m>) -> Result<Change<'m, T>, Violation> {
-        let ts_ms = head.source.ts_ms.or(record.timestamp_ms).ok_or_else(|| bad("neither source.ts_ms nor a record timestamp"))?;
-        let src_ts = u32::try_from(ts_ms.div_euclid(1000)).map_err(|_| bad(format!("source.ts_ms {ts_ms} is outside 1970..2106")))?;
+    fn stamped(
+        &self,
+        record: &Record<'m>,
+        version: Version,
+        head: Head,
+        mut row: RowOf<'m, T>,
+        extra: Text<'m>,
+    ) -> Result<Change<'m, T>, Violation> {
+        let ts_ms = head
+            .source
+            .ts_ms
+            .or(record.timestamp_ms)
+            .ok_or_else(|| bad("neither source.ts_ms nor a record timestamp"))?;
+        let src_ts = u32::try_from(ts_ms.div_euclid(1000))
+            .map_err(|_| bad(format!("source.ts_ms {ts_ms} is outside 1970..2106")))?;
         row.stamp(System {
             op: Text::from(head.op.letter()),
             src_ts,
@@ -251,14 +291,6 @@ fn key_text<T: Table>(record: &Record<'_>) -> Option<String> {
         .map(|key| key.text().into_owned())
 }
 
-/// The columns that the row type does not know, as a JSON object.
-fn unknown_columns<'m, T: Table>(json: &'m str) -> Result<Text<'m>, Violation> {
-    let known = <RowOf<'m, T> as clickhouse::Row>::COLUMN_NAMES;
-    let mut fields = Fields::parse(json).map_err(|e| bad(format!("after: {e}")))?;
-    fields.0.retain(|(name, _)| !known.contains(&name.as_ref()));
-    Ok(Text(Cow::Owned(fields.to_json())))
-}
-
 /// The envelope in its usual shape, row and all in one pass.
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "R: Deserialize<'de>, 'de: 'm"))]
@@ -266,19 +298,4 @@ struct UsualEnvelope<'m, R> {
     op: &'m str,
     after: Option<Watched<R>>,
     source: Option<Source>,
-}
-
-/// A row, and whether there were fields that it has no place for.
-struct Watched<R> {
-    row: R,
-    has_unknown: bool,
-}
-
-impl<'de, R: Deserialize<'de>> Deserialize<'de> for Watched<R> {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        let has_unknown = Cell::new(false);
-        let mut note = |_: serde_ignored::Path<'_>| has_unknown.set(true);
-        let row = R::deserialize(serde_ignored::Deserializer::new(json, &mut note))?;
-        Ok(Watched { row, has_unknown: has_unknown.get() })
-    }
 }

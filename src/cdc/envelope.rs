@@ -123,11 +123,16 @@ impl<'m> RawEnvelope<'m> {
     /// # Errors
     /// It is not JSON, or not an envelope.
     pub fn parse(value: &'m [u8]) -> Result<RawEnvelope<'m>, String> {
+        // serde would read an array as well, field by field.
+        if value.trim_ascii_start().first() == Some(&b'[') {
+            return Err("not a JSON object: an array".to_owned());
+        }
         let outer: RawEnvelope<'m> = serde_json::from_slice(value).map_err(|e| format!("not a JSON object: {e}"))?;
         match outer.payload {
-            Some(payload) if outer.op.is_none() => {
-                serde_json::from_str(payload.get()).map_err(|e| format!("payload is not a JSON object: {e}"))
-            }
+            Some(payload) if outer.op.is_none() => match payload.get().starts_with('{') {
+                true => serde_json::from_str(payload.get()).map_err(|e| format!("payload is not an envelope: {e}")),
+                false => Err("payload is not a JSON object".to_owned()),
+            },
             _ => Ok(outer),
         }
     }
@@ -198,7 +203,7 @@ pub fn key_object(key: &[u8]) -> Option<&str> {
         #[serde(borrow, default)]
         payload: Option<&'m RawValue>,
     }
-    let text = std::str::from_utf8(key).ok()?;
+    let text = std::str::from_utf8(key).ok().filter(|text| text.trim_start().starts_with('{'))?;
     let wrapper: Wrapper<'_> = serde_json::from_str(text).ok()?;
     Some(match (wrapper.schema, wrapper.payload) {
         (Some(_), Some(payload)) => payload.get(),

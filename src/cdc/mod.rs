@@ -2,6 +2,7 @@
 //!
 //! Reference: Debezium manual, PostgreSQL connector, "Data change events".
 
+mod after;
 mod decode;
 mod envelope;
 mod resent;

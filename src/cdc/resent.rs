@@ -8,19 +8,26 @@ use crate::cdc::Sequence;
 /// Counts events at or below a position that their partition has already shown.
 #[derive(Debug, Default)]
 pub struct Resent {
-    newest: HashMap<i32, (Sequence, u64)>,
+    newest: HashMap<i32, (Sequence, Vec<u64>)>,
     count: u64,
 }
 
 impl Resent {
     /// Looks at one event that did not come from a snapshot. A primary-key change is a delete and a create with one
-    /// position, so the same position counts only for the same key.
+    /// position, and COPY writes many rows at one; so the same position counts only for the same key.
     pub fn look(&mut self, partition: i32, sequence: Sequence, key_hash: u64) {
-        match self.newest.get(&partition) {
+        match self.newest.get_mut(&partition) {
             Some((newest, _)) if sequence < *newest => self.count += 1,
-            Some((newest, key)) if sequence == *newest && key_hash == *key => self.count += 1,
-            _ => {
-                self.newest.insert(partition, (sequence, key_hash));
+            Some((newest, keys)) if sequence == *newest && keys.contains(&key_hash) => self.count += 1,
+            Some((newest, keys)) => {
+                if sequence > *newest {
+                    *newest = sequence;
+                    keys.clear();
+                }
+                keys.push(key_hash);
+            }
+            None => {
+                self.newest.insert(partition, (sequence, vec![key_hash]));
             }
         }
     }
@@ -40,6 +47,15 @@ mod tests {
         let mut resent = Resent::default();
         for (commit, lsn, key) in [(10, 20, 1), (10, 20, 2), (10, 30, 1), (10, 20, 1), (10, 30, 1), (30, 40, 1)] {
             resent.look(0, Sequence(commit, lsn), key);
+        }
+        assert_eq!(resent.count(), 2);
+    }
+
+    #[test]
+    fn a_tail_that_ends_with_a_key_change_is_counted() {
+        let mut resent = Resent::default();
+        for key in [1, 2, 1, 2] {
+            resent.look(0, Sequence(10, 20), key);
         }
         assert_eq!(resent.count(), 2);
     }

@@ -85,7 +85,10 @@ pub fn resolve<'m, T: Table>(
                 known.insert(change.row.key_text().into_owned(), state);
             }
             Event::Bad(_, Some(key)) if wanted.contains(key.as_str()) => {
-                known.insert(key.clone(), Known::Nothing("an earlier event of this key in the window could not be decoded"));
+                known.insert(
+                    key.clone(),
+                    Known::Nothing("an earlier event of this key in the window could not be decoded"),
+                );
             }
             Event::Truncate(_) => {
                 for state in known.values_mut() {
@@ -107,7 +110,10 @@ pub fn resolve<'m, T: Table>(
                     Err(why) => {
                         let columns = partial.unavailable().collect::<Vec<_>>().join(", ");
                         let detail = format!("the unchanged value of {columns} was not sent and {why}");
-                        known.insert(partial.key.clone(), Known::Nothing("an earlier event of this key in the window was rejected"));
+                        known.insert(
+                            partial.key.clone(),
+                            Known::Nothing("an earlier event of this key in the window was rejected"),
+                        );
                         Event::Bad(Violation::new(TOAST_UNAVAILABLE, detail), Some(partial.key.clone()))
                     }
                 };
@@ -122,10 +128,19 @@ fn from_warehouse<'m>(carried: &Carried, arena: &'m Arena<String>) -> Known<'m> 
     match carried {
         Carried::Quarantined => Known::Nothing("a newer event of this key lies in quarantine"),
         Carried::Row(json) => match Fields::parse(arena.alloc(json.clone())) {
-            Ok(fields) => Known::Row(fields),
+            Ok(fields) => Known::Row(with_extra(fields, arena)),
             Err(_) => Known::Nothing("the warehouse's row cannot be read"),
         },
     }
+}
+
+/// The values of columns that the warehouse does not have yet stand in `_extra`.
+fn with_extra<'m>(fields: Fields<'m>, arena: &'m Arena<String>) -> Fields<'m> {
+    let extra =
+        fields.get("_extra").and_then(|extra| serde_json::from_str::<String>(extra.get()).ok()).unwrap_or_default();
+    let mut all = Fields::parse(arena.alloc(extra)).unwrap_or_default();
+    all.0.extend(fields.0);
+    all
 }
 
 fn state_after<'m>(op: Op, record: &Record<'m>) -> Known<'m> {

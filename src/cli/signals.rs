@@ -27,7 +27,8 @@ impl Stop {
     /// The handlers cannot be installed.
     pub fn on_signals() -> Result<Stop> {
         let stop = Stop::default();
-        let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT]).context("installing signal handlers")?;
+        let mut signals =
+            signal_hook::iterator::Signals::new([SIGTERM, SIGINT]).context("installing signal handlers")?;
         let watcher = stop.clone();
         std::thread::Builder::new()
             .name("signals".to_owned())

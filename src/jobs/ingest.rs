@@ -8,6 +8,7 @@
 mod args;
 mod begin;
 mod judge;
+mod resume;
 mod run;
 mod settle;
 mod totals;
@@ -40,12 +41,13 @@ pub fn run<T: Table>(job: &str, args: IngestArgs, stop: &Stop) -> Result<Report>
 }
 
 fn work<T: Table>(run: &mut Run, stop: &Stop) -> Result<Exit> {
-    let Some(plan) = begin::plan::<T>(run)? else { return Ok(run.nothing_to_do()) };
+    let Some(plan) = begin::plan(run)? else { return Ok(run.nothing_to_do()) };
     if plan.spans.iter().all(|planned| planned.span.is_empty()) {
+        tracing::info!("{}, group {}: nothing to do, no offset to read", run.topic, run.group);
         return Ok(run.nothing_to_do());
     }
     let unfinished = drain::<T>(run, &plan, stop)?;
-    run.totals.remaining = unfinished.iter().map(|planned| planned.span.len()).sum();
+    run.leaves(&plan, &unfinished);
     if stop.asked() {
         return Ok(Exit::Stopped);
     }
@@ -58,7 +60,10 @@ fn work<T: Table>(run: &mut Run, stop: &Stop) -> Result<Exit> {
 /// Works through the plan; returns what is left of it if time ran out or a signal came.
 fn drain<T: Table>(run: &mut Run, plan: &Plan, stop: &Stop) -> Result<Vec<Planned>> {
     let deadline = run.args.max_duration.map(|limit| Instant::now() + limit);
-    let out_of_time = || stop.asked() || deadline.is_some_and(|deadline| Instant::now() >= deadline);
+    // However little time there is, one window is done: runs that are repeated get somewhere.
+    let mut begun = false;
+    let out_of_time =
+        |begun: bool| stop.asked() || (begun && deadline.is_some_and(|deadline| Instant::now() >= deadline));
     let consumer = run.consumer.clone();
     let topic = run.topic.clone();
     let mut reader = Reader::new(&consumer, &topic, run.args.limits(), run.args.lose_record);
@@ -71,11 +76,12 @@ fn drain<T: Table>(run: &mut Run, plan: &Plan, stop: &Stop) -> Result<Vec<Planne
     'plan: for planned in spans.by_ref() {
         let mut rest = planned;
         while !rest.span.is_empty() {
-            let window = if out_of_time() { None } else { reader.window(rest.partition, rest.span, stop)? };
+            let window = if out_of_time(begun) { None } else { reader.window(rest.partition, rest.span, stop)? };
             let Some(window) = window else {
                 left.push(rest);
                 break 'plan;
             };
+            begun = true;
             run.passes("read");
             stop.remember(run.last_words());
             let arena = Arena::new();

@@ -12,7 +12,10 @@ pub fn job() -> Job {
         |command| command,
         |_| {
             let kind = |kind| if kind == Kind::Ingest { "ingest" } else { "tool" };
-            let jobs: Vec<_> = super::all().iter().map(|job| json!({"name": job.name, "kind": kind(job.kind), "about": job.about})).collect();
+            let jobs: Vec<_> = super::all()
+                .iter()
+                .map(|job| json!({"name": job.name, "kind": kind(job.kind), "about": job.about}))
+                .collect();
             println!("{}", serde_json::to_string_pretty(&jobs)?);
             Ok(())
         },

@@ -1,7 +1,9 @@
 //! The jobs: one executable, many names. `northwind JOB …`, or a link named after the job.
 
 mod completions;
+mod doctor;
 mod ingest;
+mod lag;
 mod link;
 mod list;
 mod migrate;
@@ -43,8 +45,16 @@ pub trait JobArgs: Args {
 }
 
 /// A job with logs, signals, a summary and an exit code.
-fn job<A: JobArgs + 'static>(name: &str, about: &str, examples: &str, kind: Kind, run: fn(&str, A, &Stop) -> Result<Report>) -> Job {
-    let command = A::augment_args(Command::new(name.to_owned()).version(crate::VERSION).about(about.to_owned()))
+fn job<A: JobArgs + 'static>(
+    name: &str,
+    about: &str,
+    examples: &str,
+    kind: Kind,
+    run: fn(&str, A, &Stop) -> Result<Report>,
+) -> Job {
+    let command = A::augment_args(Command::new(name.to_owned()))
+        .version(crate::VERSION)
+        .about(about.to_owned())
         .before_help(format!("Examples:\n{examples}"))
         .after_help(EXIT_CODES);
     let job_name = name.to_owned();
@@ -102,7 +112,7 @@ for_each_table!(ingest_jobs);
 /// Every job, by name.
 pub fn all() -> Vec<Job> {
     let mut jobs = ingest_jobs();
-    jobs.extend([migrate::job(), completions::job(), link::job(), list::job()]);
+    jobs.extend([migrate::job(), doctor::job(), lag::job(), completions::job(), link::job(), list::job()]);
     jobs.sort_by(|a, b| a.name.cmp(&b.name));
     jobs
 }
@@ -110,7 +120,8 @@ pub fn all() -> Vec<Job> {
 /// Runs the job named by the executable's own name or by the first argument; returns the exit code.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> i32 {
     let arguments: Vec<OsString> = arguments.collect();
-    let called_as = arguments.first().map(Path::new).and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let called_as =
+        arguments.first().map(Path::new).and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     let jobs = all();
     if let Some(job) = jobs.iter().find(|job| Some(&job.name) == called_as.as_ref()) {
         return (job.run)(&job.command.clone().get_matches_from(arguments));

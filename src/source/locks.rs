@@ -26,7 +26,9 @@ pub fn lock(client: &mut Client, group: &str, topic: &str, partitions: &[i32]) -
         )
         .context("taking the partitions' locks in PostgreSQL")?;
     if row.get::<_, bool>(0) {
-        return Err(needs_person("this PostgreSQL is a standby: locks taken here are not seen by other runs; point POSTGRES_HOST at the primary"));
+        return Err(needs_person(
+            "this PostgreSQL is a standby: locks taken here are not seen by other runs; point POSTGRES_HOST at the primary",
+        ));
     }
     let Some(busy) = row.get::<_, Option<Vec<i32>>>(1) else { return Ok(()) };
     let holders = holders(client, class, &busy)?;

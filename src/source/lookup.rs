@@ -36,13 +36,20 @@ impl Existence {
 ///
 /// # Errors
 /// PostgreSQL is gone, refuses, or does not answer in time: never "all of them are missing".
-pub fn missing_keys<'k>(client: &mut Client, table: &str, key: &[KeyColumn], wanted: &[&'k str]) -> Result<Vec<&'k str>> {
-    if wanted.is_empty() {
-        return Ok(Vec::new());
+pub fn missing_keys<'k>(
+    client: &mut Client,
+    table: &str,
+    key: &[KeyColumn],
+    wanted: &[&'k str],
+) -> Result<Vec<&'k str>> {
+    // PostgreSQL refuses the whole query for one NUL character; no key of its can have one.
+    let possible: Vec<&str> = wanted.iter().copied().filter(|text| !text.contains('\0')).collect();
+    if possible.is_empty() {
+        return Ok(wanted.to_vec());
     }
-    let mut columns: Vec<Vec<&str>> = vec![Vec::with_capacity(wanted.len()); key.len()];
-    for text in wanted {
-        for (column, part) in columns.iter_mut().zip(text.split(KEY_SEPARATOR)) {
+    let mut columns: Vec<Vec<&str>> = vec![Vec::with_capacity(possible.len()); key.len()];
+    for text in possible {
+        for (column, part) in columns.iter_mut().zip(text.splitn(key.len(), KEY_SEPARATOR)) {
             column.push(part);
         }
     }

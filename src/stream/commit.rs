@@ -1,11 +1,13 @@
 //! The group's offsets, with the plan written ahead into their metadata.
 
 use anyhow::{Context, Result};
-use rdkafka::consumer::{CommitMode, Consumer as _};
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
+use rdkafka_sys as sys;
 use serde::{Deserialize, Serialize};
 
-use crate::cli::needs_person;
+use crate::stream::consumer::complaint;
 use crate::stream::{Consumer, REQUEST_TIMEOUT};
 
 /// The open plan of a partition, as it stands in the commit's metadata: `{"v":1,"end":n,"run":id}`.
@@ -24,6 +26,21 @@ impl PlanMark {
     pub fn new(end: i64, run: &str) -> PlanMark {
         PlanMark { v: 1, end, run: run.to_owned() }
     }
+
+    /// What stands for metadata that this pipeline did not write: a reason to stop, see [`crate::stream::decide`].
+    pub fn foreign(metadata: &str) -> PlanMark {
+        PlanMark { v: 0, end: -1, run: metadata.to_owned() }
+    }
+
+    /// The metadata, if this pipeline did not write it.
+    pub fn foreign_metadata(&self) -> Option<&str> {
+        (self.v == 0).then_some(self.run.as_str())
+    }
+
+    fn read(metadata: &str) -> Option<PlanMark> {
+        let mark = || serde_json::from_str(metadata).ok().filter(|mark: &PlanMark| mark.v == 1);
+        (!metadata.is_empty()).then(|| mark().unwrap_or_else(|| PlanMark::foreign(metadata)))
+    }
 }
 
 /// A committed offset and the plan that is still open at it.
@@ -38,7 +55,7 @@ pub struct Committed {
 /// What the group has committed, per partition.
 ///
 /// # Errors
-/// The brokers do not answer, or the metadata is not ours.
+/// The brokers do not answer.
 pub fn committed(consumer: &Consumer, topic: &str, partitions: &[i32]) -> Result<Vec<Option<Committed>>> {
     let mut list = TopicPartitionList::new();
     for partition in partitions {
@@ -46,26 +63,17 @@ pub fn committed(consumer: &Consumer, topic: &str, partitions: &[i32]) -> Result
     }
     let list = consumer
         .committed_offsets(list, REQUEST_TIMEOUT)
-        .with_context(|| format!("asking for the committed offsets of {topic}{}", consumer.client().context().last()))?;
+        .with_context(|| format!("asking for the committed offsets of {topic}{}", complaint(consumer)))?;
     let read = |partition: &i32| -> Result<Option<Committed>> {
         let Some(element) = list.find_partition(topic, *partition) else { return Ok(None) };
         element.error().with_context(|| format!("committed offset of {topic}, partition {partition}"))?;
         let Offset::Offset(offset) = element.offset() else { return Ok(None) };
-        let plan = match element.metadata() {
-            "" => None,
-            text => Some(serde_json::from_str(text).map_err(|_| {
-                needs_person(format!(
-                    "{topic}, partition {partition}: the commit's metadata {text:?} is not a plan of this pipeline; another \
-                     program uses this consumer group: give it a group of its own, then use --resume-from ledger"
-                ))
-            })?),
-        };
-        Ok(Some(Committed { offset, plan }))
+        Ok(Some(Committed { offset, plan: PlanMark::read(element.metadata()) }))
     };
     partitions.iter().map(read).collect()
 }
 
-/// Commits offsets, synchronously; with a plan if there is more to do, with empty metadata if not.
+/// Commits offsets and waits for the answer; with a plan if there is more to do, with empty metadata if not.
 ///
 /// # Errors
 /// The brokers do not answer or refuse; a member that subscribed to the group makes them refuse.
@@ -79,8 +87,33 @@ pub fn commit(consumer: &Consumer, topic: &str, offsets: &[(i32, Committed)]) ->
             None => String::new(),
         });
     }
-    consumer.commit(&list, CommitMode::Sync).with_context(|| {
+    commit_in_time(consumer, &list).with_context(|| {
         let offsets: Vec<String> = offsets.iter().map(|(p, c)| format!("{p}:{}", c.offset)).collect();
-        format!("committing {topic} {}{}", offsets.join(" "), consumer.client().context().last())
+        format!("committing {topic} {}{}", offsets.join(" "), complaint(consumer))
     })
+}
+
+/// librdkafka's own synchronous commit (`rd_kafka_commit`) has no time limit: when the last broker had died it did not
+/// return for ten minutes. A commit that arrives after all does no harm: it says what the ledger says.
+fn commit_in_time(consumer: &Consumer, list: &TopicPartitionList) -> Result<(), KafkaError> {
+    use sys::rd_kafka_resp_err_t as err;
+    let client = consumer.client().native_ptr();
+    let wait = i32::try_from(REQUEST_TIMEOUT.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: the queue and its event are created, used and destroyed here; librdkafka copies the list; without a callback
+    // the answer comes as an event of the queue.
+    let error = unsafe {
+        let queue = sys::rd_kafka_queue_new(client);
+        let mut error = sys::rd_kafka_commit_queue(client, list.ptr(), queue, None, std::ptr::null_mut());
+        if error == err::RD_KAFKA_RESP_ERR_NO_ERROR {
+            let event = sys::rd_kafka_queue_poll(queue, wait);
+            error = err::RD_KAFKA_RESP_ERR__TIMED_OUT;
+            if !event.is_null() {
+                error = sys::rd_kafka_event_error(event);
+                sys::rd_kafka_event_destroy(event);
+            }
+        }
+        sys::rd_kafka_queue_destroy(queue);
+        error
+    };
+    if error == err::RD_KAFKA_RESP_ERR_NO_ERROR { Ok(()) } else { Err(KafkaError::ConsumerCommit(error.into())) }
 }

@@ -1,33 +1,43 @@
 //! The Kafka client. It assigns partitions itself and never subscribes: a short run must not wait for a rebalance.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
-use rdkafka::consumer::{BaseConsumer, ConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::cli::KafkaArgs;
 
 /// Keeps what librdkafka last complained about: its error codes alone ("local: timed out") help nobody.
-#[derive(Debug, Default)]
-pub struct Complaints(Mutex<Option<String>>);
-
-impl Complaints {
-    /// The last complaint, as the end of a sentence.
-    pub fn last(&self) -> String {
-        match self.0.lock().unwrap_or_else(PoisonError::into_inner).as_deref() {
-            Some(reason) => format!(" (librdkafka: {reason})"),
-            None => String::new(),
-        }
-    }
+#[derive(Debug)]
+pub struct Complaints {
+    brokers: String,
+    last: Mutex<Option<String>>,
 }
 
 impl ClientContext for Complaints {
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!("librdkafka: {error}: {reason}");
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        // "All brokers are down" comes after the reason why one of them is.
+        if last.is_none() || error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+            *last = Some(reason.to_owned());
+        }
+    }
+}
+
+/// Why the brokers do not do as they are asked, as the end of a sentence. For a consumer that has failed: librdkafka hands
+/// its complaints over when it is polled, and whatever else comes then is lost.
+pub fn complaint(consumer: &Consumer) -> String {
+    let until = Instant::now() + Duration::from_millis(100);
+    while consumer.poll(Duration::ZERO).is_some() && Instant::now() < until {}
+    let Complaints { brokers, last } = &**consumer.client().context();
+    match last.lock().unwrap_or_else(PoisonError::into_inner).as_deref() {
+        Some(reason) => format!(" (librdkafka: {reason})"),
+        None => format!(" (brokers: {brokers})"),
     }
 }
 
@@ -68,5 +78,6 @@ pub fn connect(args: &KafkaArgs, group: &str) -> Result<Consumer> {
     for (key, value) in &args.settings {
         config.set(key, value);
     }
-    config.create_with_context(Complaints::default()).with_context(|| format!("creating the Kafka client for {}", args.kafka))
+    let complaints = Complaints { brokers: args.kafka.clone(), last: Mutex::new(None) };
+    config.create_with_context(complaints).with_context(|| format!("creating the Kafka client for {}", args.kafka))
 }

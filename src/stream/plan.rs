@@ -62,20 +62,35 @@ pub fn decide(state: &PartitionState<'_>) -> Start {
                 state.partitions, ledger.partitions
             ));
         }
+        (Some(Committed { plan: Some(plan), .. }), _) if let Some(metadata) = plan.foreign_metadata() => {
+            return Start::Stop(format!(
+                "the commit's metadata {metadata:?} is not a plan of this pipeline: another program uses this consumer group, \
+                 and should have a group of its own"
+            ));
+        }
         (None, None) => return Start::Origin(state.log.start),
         (Some(committed), None) => {
-            return Start::Stop(format!("the group has committed offset {}, but the ledger has no row of it", committed.offset));
+            return Start::Stop(format!(
+                "the group has committed offset {}, but the ledger has no row of it",
+                committed.offset
+            ));
         }
         // The group's offsets have expired, or a crash came between the origin row and the first commit.
         (None, Some(ledger)) => Start::Fresh(ledger.end),
         (Some(Committed { offset, plan: None }), Some(ledger)) if *offset == ledger.end => Start::Fresh(ledger.end),
-        (Some(Committed { offset, plan: Some(plan) }), Some(ledger)) if *offset <= ledger.end && ledger.end < plan.end => {
+        (Some(Committed { offset, plan: Some(plan) }), Some(ledger))
+            if *offset <= ledger.end && ledger.end < plan.end =>
+        {
             Start::Continue(Span { start: ledger.end, end: plan.end }, plan.run.clone())
         }
         (Some(Committed { plan: Some(plan), .. }), Some(ledger)) if ledger.end == plan.end => Start::Close(plan.end),
         (Some(committed), Some(ledger)) => {
-            let open = committed.plan.as_ref().map_or(String::new(), |plan| format!(" with a plan open to {}", plan.end));
-            return Start::Stop(format!("the group has committed offset {}{open}, the ledger ends at {}", committed.offset, ledger.end));
+            let open =
+                committed.plan.as_ref().map_or(String::new(), |plan| format!(" with a plan open to {}", plan.end));
+            return Start::Stop(format!(
+                "the group has committed offset {}{open}, the ledger ends at {}",
+                committed.offset, ledger.end
+            ));
         }
     };
     within_log(start, state.log)
@@ -95,7 +110,10 @@ fn within_log(start: Start, log: Span) -> Start {
         ));
     }
     if last > log.end {
-        return Start::Stop(format!("the next offset is {last}, but the log ends at {}: the broker has lost records", log.end));
+        return Start::Stop(format!(
+            "the next offset is {last}, but the log ends at {}: the broker has lost records",
+            log.end
+        ));
     }
     start
 }
@@ -146,7 +164,13 @@ mod tests {
     fn the_state_table() {
         let decide_one = |committed: Option<Committed>, end: Option<i64>| {
             let ledger = end.map(ledger);
-            decide(&PartitionState { committed, ledger: ledger.as_ref(), foreign_ledger: false, log: LOG, partitions: 4 })
+            decide(&PartitionState {
+                committed,
+                ledger: ledger.as_ref(),
+                foreign_ledger: false,
+                log: LOG,
+                partitions: 4,
+            })
         };
         let resume = |start, end| Start::Continue(Span { start, end }, "run-1".into());
         assert_eq!(decide_one(None, None), Start::Origin(100));
@@ -164,6 +188,8 @@ mod tests {
         assert!(stops(&decide_one(at(1001, None), Some(1001)), "log ends at 1000"));
         assert!(stops(&decide_one(at(500, Some(1001)), Some(600)), "log ends at 1000"));
         assert_eq!(decide_one(at(1000, None), Some(1000)), Start::Fresh(1000), "nothing new is not an error");
+        let foreign = Some(Committed { offset: 500, plan: Some(PlanMark::foreign("consumer-7")) });
+        assert!(stops(&decide_one(foreign, Some(500)), "\"consumer-7\" is not a plan"));
     }
 
     #[test]
@@ -171,7 +197,13 @@ mod tests {
         let known = ledger(500);
         let state = PartitionState { committed: None, ledger: None, foreign_ledger: true, log: LOG, partitions: 4 };
         assert!(stops(&decide(&state), "recreated"));
-        let state = PartitionState { committed: at(500, None), ledger: Some(&known), foreign_ledger: false, log: LOG, partitions: 6 };
+        let state = PartitionState {
+            committed: at(500, None),
+            ledger: Some(&known),
+            foreign_ledger: false,
+            log: LOG,
+            partitions: 6,
+        };
         assert!(stops(&decide(&state), "6 partitions and had 4"));
     }
 

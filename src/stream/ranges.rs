@@ -83,11 +83,14 @@ impl Explicit {
                 for range in ranges {
                     let OffsetRange { partition, span } = *range;
                     let Some(at) = partitions.iter().position(|p| *p == partition) else {
-                        return Err(usage(format!("--offsets {partition}:{span}: {topic} has no partition {partition} here (it has {partitions:?})")));
+                        return Err(usage(format!(
+                            "--offsets {partition}:{span}: {topic} has no partition {partition} here (it has {partitions:?})"
+                        )));
                     };
                     if span.start < log[at].start || span.end > log[at].end {
                         return Err(crate::cli::needs_person(format!(
-                            "--offsets {partition}:{span}: the log of {topic}, partition {partition} holds {}", log[at]
+                            "--offsets {partition}:{span}: the log of {topic}, partition {partition} holds {}",
+                            log[at]
                         )));
                     }
                     spans.push((partition, span));

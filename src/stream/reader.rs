@@ -10,6 +10,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::cdc::Record;
 use crate::cli::{Stop, needs_person, try_again};
+use crate::stream::consumer::complaint;
 use crate::stream::{Consumer, REQUEST_TIMEOUT, Span};
 
 /// Nothing read for this long, although there is something to read: the brokers are in trouble.
@@ -105,7 +106,8 @@ impl<'c> Reader<'c> {
         let mut window = Window { partition, span, gaps: 0, messages: Vec::new() };
         let mut expected = span.start;
         let mut bytes = 0;
-        let mut last_progress = Instant::now();
+        // Asking for the time is not free: only while there is nothing to read.
+        let mut waiting_since: Option<Instant> = None;
         let mut no_broker = false;
         while window.messages.len() < self.limits.records && bytes < self.limits.bytes {
             if stop.asked() {
@@ -114,7 +116,7 @@ impl<'c> Reader<'c> {
             match self.consumer.poll(POLL) {
                 Some(Ok(message)) if message.offset() >= span.end => return Ok(Some(self.finish(window, expected))),
                 Some(Ok(message)) => {
-                    last_progress = Instant::now();
+                    waiting_since = None;
                     no_broker = false;
                     window.gaps += Span { start: expected, end: message.offset() }.len();
                     expected = message.offset() + 1;
@@ -132,11 +134,13 @@ impl<'c> Reader<'c> {
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => {}
                 Some(Err(error)) => no_broker |= self.judge(error, partition, expected)?,
-                None => {}
+                None => {
+                    waiting_since.get_or_insert_with(Instant::now);
+                }
             }
             let patience = if no_broker { NO_BROKER } else { NO_PROGRESS };
-            if last_progress.elapsed() > patience {
-                let why = self.consumer.client().context().last();
+            if waiting_since.is_some_and(|since| since.elapsed() > patience) {
+                let why = complaint(self.consumer);
                 return Err(try_again(format!(
                     "{}, partition {partition}: no record at offset {expected} for {} s, though the plan goes to {}{why}",
                     self.topic,
@@ -188,13 +192,15 @@ impl<'c> Reader<'c> {
         let place = format!("reading {}, partition {partition} at offset {offset}", self.topic);
         match error.rdkafka_error_code() {
             Some(Code::AllBrokersDown) => Ok(true),
-            Some(Code::BrokerTransportFailure | Code::OperationTimedOut | Code::RequestTimedOut | Code::Resolve) => Ok(false),
+            Some(Code::BrokerTransportFailure | Code::OperationTimedOut | Code::RequestTimedOut | Code::Resolve) => {
+                Ok(false)
+            }
             Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => Err(needs_person(format!(
                 "{place}: the broker does not have this offset any more (retention was shorter than the pause between \
                  runs, or the topic was recreated); the rows in between are lost to the log: choose --resume-from \
                  log-start, then reconcile or let the connector snapshot the table again"
             ))),
-            _ => Err(error).with_context(|| format!("{place}{}", self.consumer.client().context().last())),
+            _ => Err(error).with_context(|| format!("{place}{}", complaint(self.consumer))),
         }
     }
 }

@@ -9,6 +9,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use rdkafka_sys as sys;
 
 use crate::cli::try_again;
+use crate::stream::consumer::complaint;
 use crate::stream::{Consumer, REQUEST_TIMEOUT, Span};
 
 /// A topic as the cluster knows it.
@@ -34,7 +35,8 @@ pub fn describe(consumer: &Consumer, topic: &str) -> Result<Option<TopicInfo>> {
     unsafe {
         let mut names = [name.as_ptr()];
         let topics = sys::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), names.len());
-        let options = sys::rd_kafka_AdminOptions_new(client, sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
+        let options =
+            sys::rd_kafka_AdminOptions_new(client, sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
         let mut why: [c_char; 256] = [0; 256];
         let timeout = i32::try_from(REQUEST_TIMEOUT.as_millis()).unwrap_or(i32::MAX);
         sys::rd_kafka_AdminOptions_set_request_timeout(options, timeout, why.as_mut_ptr(), why.len());
@@ -49,7 +51,7 @@ pub fn describe(consumer: &Consumer, topic: &str) -> Result<Option<TopicInfo>> {
         sys::rd_kafka_queue_destroy(queue);
         sys::rd_kafka_AdminOptions_destroy(options);
         sys::rd_kafka_TopicCollection_destroy(topics);
-        answer.map_err(|error| error.context(format!("describing topic {topic}{}", consumer.client().context().last())))
+        answer.map_err(|error| error.context(format!("describing topic {topic}{}", complaint(consumer))))
     }
 }
 
@@ -99,7 +101,7 @@ unsafe fn read_answer(event: *mut sys::rd_kafka_event_t, topic: &str) -> Result<
 pub fn log_spans(consumer: &Consumer, topic: &str, partitions: &[i32]) -> Result<Vec<Span>> {
     let watermarks = |partition: &i32| -> Result<Span> {
         let (start, end) = consumer.fetch_watermarks(topic, *partition, REQUEST_TIMEOUT).with_context(|| {
-            format!("asking where the log of {topic}, partition {partition} starts and ends{}", consumer.client().context().last())
+            format!("asking where the log of {topic}, partition {partition} starts and ends{}", complaint(consumer))
         })?;
         Ok(Span { start, end })
     };
@@ -117,7 +119,7 @@ pub fn offsets_at(consumer: &Consumer, topic: &str, partitions: &[i32], time_ms:
     }
     let found = consumer
         .offsets_for_times(times, REQUEST_TIMEOUT)
-        .with_context(|| format!("asking for the offsets of {topic} at a time{}", consumer.client().context().last()))?;
+        .with_context(|| format!("asking for the offsets of {topic} at a time{}", complaint(consumer)))?;
     let offset_of = |partition: &i32| match found.find_partition(topic, *partition).map(|p| p.offset()) {
         Some(Offset::Offset(offset)) => Some(offset),
         _ => None,

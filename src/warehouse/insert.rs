@@ -37,7 +37,13 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone, or the table does not fit the row type.
-    pub fn begin_insert<'r, 'v: 'r, R>(&self, database: &str, table: &str, token: &str, rows: impl Iterator<Item = &'r R::Value<'v>>) -> Result<InFlight>
+    pub fn begin_insert<'r, 'v: 'r, R>(
+        &self,
+        database: &str,
+        table: &str,
+        token: &str,
+        rows: impl Iterator<Item = &'r R::Value<'v>>,
+    ) -> Result<InFlight>
     where
         R: Row + RowWrite + 'static,
         R::Value<'v>: 'r,
@@ -58,7 +64,13 @@ impl Warehouse {
     ///
     /// # Errors
     /// As [`Warehouse::begin_insert`] and [`InFlight::acknowledged`].
-    pub fn insert<'r, 'v: 'r, R>(&self, database: &str, table: &str, token: &str, rows: impl Iterator<Item = &'r R::Value<'v>>) -> Result<()>
+    pub fn insert<'r, 'v: 'r, R>(
+        &self,
+        database: &str,
+        table: &str,
+        token: &str,
+        rows: impl Iterator<Item = &'r R::Value<'v>>,
+    ) -> Result<()>
     where
         R: Row + RowWrite + 'static,
         R::Value<'v>: 'r,

@@ -116,7 +116,12 @@ impl Warehouse {
     /// # Errors
     /// The server is gone or refuses.
     pub fn write_windows(&self, windows: &[WindowRow]) -> Result<()> {
-        let key = |w: &WindowRow| format!("{}/{}/{}/{}/{}..{}/{}", w.run_id, w.topic_id, w.partition, w.mode, w.start_offset, w.end_offset, w.seq);
+        let key = |w: &WindowRow| {
+            format!(
+                "{}/{}/{}/{}/{}..{}/{}",
+                w.run_id, w.topic_id, w.partition, w.mode, w.start_offset, w.end_offset, w.seq
+            )
+        };
         let token = windows.iter().map(key).collect::<Vec<_>>().join(",");
         self.insert::<WindowRow>(&self.ops, "windows", &token, windows.iter())
     }

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use anyhow::Result;
 use clickhouse::Row;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use crate::cdc::Carried;
 use crate::tables::{KEY_SEPARATOR, KeyColumn, Table};
@@ -40,22 +39,33 @@ pub fn newest_versions<T: Table>(warehouse: &Warehouse, keys: &[&str]) -> Result
     Ok(newest)
 }
 
+/// What has to be known of a line; the line itself is the row.
 #[derive(Deserialize)]
-struct CarriedLine<'a> {
-    carried_key: String,
+struct CarriedLine {
+    state_key: String,
+    #[serde(rename = "_version")]
+    version: u64,
     #[serde(rename = "_deleted")]
     deleted: u8,
-    newer_rejected: u64,
-    #[serde(borrow)]
-    carried_row: &'a RawValue,
+    newer_rejected: u8,
 }
 
 /// For unchanged TOAST values: the state of each key before version `below`, unless the key has an open quarantine
 /// record that is newer than that state.
 ///
+/// A window that was inserted before a crash may have replaced that state by its own rows (a merge keeps the newest alone).
+/// Then the key's newest row stands in for it: the rerun's events up to that row cannot win against it, and what comes
+/// after it builds on it.
+///
 /// # Errors
 /// The server is gone or refuses.
-pub fn carried_rows<T: Table>(warehouse: &Warehouse, topic: &str, topic_id: &str, keys: &[String], below: u64) -> Result<HashMap<String, Carried>> {
+pub fn carried_rows<T: Table>(
+    warehouse: &Warehouse,
+    topic: &str,
+    topic_id: &str,
+    keys: &[String],
+    below: u64,
+) -> Result<HashMap<String, Carried>> {
     let mut carried = HashMap::new();
     let (db, ops) = (&warehouse.db, &warehouse.ops);
     for chunk in keys.chunks(CHUNK) {
@@ -63,17 +73,16 @@ pub fn carried_rows<T: Table>(warehouse: &Warehouse, topic: &str, topic_id: &str
         let texts = chunk.iter().map(|key| quote(key)).collect::<Vec<_>>().join(", ");
         let sql = format!(
             "WITH state AS (
-                 SELECT {key} AS state_key, * FROM {db}.{target} WHERE {key_in} AND _version < {below}
-                 ORDER BY _version DESC LIMIT 1 BY state_key
+                 SELECT {key} AS state_key, * FROM {db}.{target} WHERE {key_in}
+                 ORDER BY _version < {below} DESC, _version DESC LIMIT 1 BY state_key
              ), newest_rejected AS (
-                 SELECT row_key, max(version) AS version FROM {ops}.rejected FINAL
+                 SELECT row_key, max(version) AS newest FROM {ops}.rejected FINAL
                  WHERE topic = {topic} AND topic_id = {topic_id} AND status = 'open' AND version < {below} AND row_key IN ({texts})
                  GROUP BY row_key
              )
-             SELECT state.state_key AS carried_key, state._deleted AS _deleted,
-                    toUInt64(newest_rejected.version > state._version) AS newer_rejected, tuple(state.*) AS carried_row
+             SELECT state.*, newest_rejected.newest > state._version AS newer_rejected
              FROM state LEFT JOIN newest_rejected ON newest_rejected.row_key = state.state_key
-             SETTINGS output_format_json_named_tuples_as_objects = 1, output_format_json_quote_64bit_integers = 0",
+             SETTINGS output_format_json_quote_64bit_integers = 0",
             key = key_text(T::KEY),
             target = T::TARGET,
             key_in = key_in(T::KEY, &chunk),
@@ -81,12 +90,12 @@ pub fn carried_rows<T: Table>(warehouse: &Warehouse, topic: &str, topic_id: &str
             topic_id = quote(topic_id),
         );
         let lines = warehouse.json_lines("looking up rows to carry TOAST values from", &sql)?;
-        for line in lines.lines() {
-            let line: CarriedLine<'_> = serde_json::from_str(line)?;
+        for json in lines.lines() {
+            let line: CarriedLine = serde_json::from_str(json)?;
             if line.newer_rejected != 0 {
-                carried.insert(line.carried_key, Carried::Quarantined);
-            } else if line.deleted == 0 {
-                carried.insert(line.carried_key, Carried::Row(line.carried_row.get().to_owned()));
+                carried.insert(line.state_key, Carried::Quarantined);
+            } else if line.deleted == 0 || line.version >= below {
+                carried.insert(line.state_key, Carried::Row(json.to_owned()));
             }
         }
     }
@@ -103,7 +112,7 @@ pub(super) fn key_text(key: &[KeyColumn]) -> String {
 pub(super) fn key_in(key: &[KeyColumn], texts: &[&str]) -> String {
     let names = key.iter().map(|column| column.name).collect::<Vec<_>>().join(", ");
     let tuple = |text: &&str| {
-        let parts: Vec<String> = text.split(KEY_SEPARATOR).map(quote).collect();
+        let parts: Vec<String> = text.splitn(key.len(), KEY_SEPARATOR).map(quote).collect();
         if parts.len() == 1 { parts[0].clone() } else { format!("({})", parts.join(", ")) }
     };
     format!("({names}) IN ({})", texts.iter().map(tuple).collect::<Vec<_>>().join(", "))
@@ -117,7 +126,7 @@ mod tests {
     fn composite_keys_become_tuples() {
         let key = [KeyColumn { name: "a", source_type: "int8" }, KeyColumn { name: "b", source_type: "bpchar" }];
         assert_eq!(key_in(&key, &["1\u{1f}x'"]), r"(a, b) IN (('1', 'x\''))");
-        assert_eq!(key_in(&key[1..], &["x", "y"]), "(b) IN ('x', 'y')");
+        assert_eq!(key_in(&key[1..], &["x", "y\u{1f}z"]), "(b) IN ('x', 'y\u{1f}z')");
         assert_eq!(key_text(&key), "toString(a) || char(31) || toString(b)");
     }
 }

@@ -59,7 +59,13 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn quarantined(&self, topic: &str, topic_id: &str, partition: i32, span: Span) -> Result<HashMap<i64, Quarantined>> {
+    pub fn quarantined(
+        &self,
+        topic: &str,
+        topic_id: &str,
+        partition: i32,
+        span: Span,
+    ) -> Result<HashMap<i64, Quarantined>> {
         let sql = format!(
             "SELECT `offset`, attempt, status FROM {}.rejected FINAL WHERE {}",
             self.ops,
@@ -70,17 +76,25 @@ impl Warehouse {
     }
 
     /// Closes quarantine records that were accepted this time. No token: a status row that is written twice is the
-    /// same row.
+    /// same row. (`status` alone would be the new one: ClickHouse prefers an alias to a column.)
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn close_quarantine(&self, topic: &str, topic_id: &str, partition: i32, offsets: &[i64], status: &str, run_id: &str) -> Result<()> {
+    pub fn close_quarantine(
+        &self,
+        topic: &str,
+        topic_id: &str,
+        partition: i32,
+        offsets: &[i64],
+        status: &str,
+        run_id: &str,
+    ) -> Result<()> {
         let list = offsets.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
         let sql = format!(
             "INSERT INTO {ops}.rejected
              SELECT * REPLACE (attempt + 1 AS attempt, {status} AS status, {run} AS run_id, now64(3, 'UTC') AS rejected_at)
              FROM {ops}.rejected FINAL
-             WHERE topic = {topic} AND topic_id = {topic_id} AND partition = {partition} AND `offset` IN ({list}) AND status = 'open'",
+             WHERE topic = {topic} AND topic_id = {topic_id} AND partition = {partition} AND `offset` IN ({list}) AND rejected.status = 'open'",
             ops = self.ops,
             status = quote(status),
             run = quote(run_id),

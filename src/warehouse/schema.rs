@@ -26,7 +26,9 @@ pub fn migrate(warehouse: &Warehouse) -> Result<usize> {
 
 /// The statements of a file: each ends with a semicolon at the end of a line.
 fn statements(file: &str) -> impl Iterator<Item = &str> {
-    file.split(";\n").map(str::trim).filter(|statement| statement.lines().any(|line| !line.is_empty() && !line.starts_with("--")))
+    file.split(";\n")
+        .map(str::trim)
+        .filter(|statement| statement.lines().any(|line| !line.is_empty() && !line.starts_with("--")))
 }
 
 #[cfg(test)]

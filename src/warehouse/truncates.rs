@@ -84,7 +84,8 @@ impl Warehouse {
     pub fn mark_truncated<T: Table>(&self, lsn: u64, at: MarkAt) -> Result<u64> {
         let table = format!("{}.{}", self.db, T::TARGET);
         let below = format!("_lsn < {lsn} OR _lsn IS NULL OR _version < {}", Version::floor(at.generation).get());
-        let count: Vec<Count> = self.rows("counting truncated rows", &format!("SELECT count() AS live FROM {table} FINAL WHERE {below}"))?;
+        let count: Vec<Count> =
+            self.rows("counting truncated rows", &format!("SELECT count() AS live FROM {table} FINAL WHERE {below}"))?;
         let live = count.first().map_or(0, |row| row.live);
         if live == 0 {
             return Ok(0);

@@ -1,5 +1,6 @@
 //! A test's own Debezium connector: the project's configuration, on the test's database, with its own slot and prefix.
 
+use postgres::SimpleQueryMessage;
 use serde_json::{Value, json};
 
 use super::{World, connect_postgres, env, root, wait_for};
@@ -15,6 +16,7 @@ fn rest(method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
         ("PUT", Some(body)) => agent.put(url).send_json(body),
         ("PUT", None) => agent.put(url).send_empty(),
         ("POST", _) => agent.post(url).send_empty(),
+        ("PATCH", Some(body)) => agent.patch(url).send_json(body),
         ("DELETE", _) => agent.delete(url).call(),
         _ => agent.get(url).call(),
     };
@@ -29,7 +31,8 @@ impl World {
     pub fn capture(&mut self, changes: &[(&str, &str)]) -> String {
         let name = self.name.replace('-', "_");
         self.topic = format!("{name}.public.customers");
-        let text = std::fs::read_to_string(root().join("connectors/debezium-northwind.json")).expect("the connector's file");
+        let text =
+            std::fs::read_to_string(root().join("connectors/debezium-northwind.json")).expect("the connector's file");
         let mut config = serde_json::from_str::<Value>(&text).expect("JSON")["config"].clone();
         let own = [
             ("database.hostname", env("POSTGRES_HOST", "127.0.0.1")),
@@ -76,12 +79,33 @@ impl World {
         wait_for("the connector's task to run", || task_state(connector) == "RUNNING");
     }
 
+    /// Where Connect goes on with a stopped connector.
+    pub fn connector_offsets(&self, connector: &str) -> Value {
+        rest("GET", &format!("/connectors/{connector}/offsets"), None).1
+    }
+
+    /// Sets a stopped connector back to offsets that it once had.
+    pub fn set_connector_offsets(&self, connector: &str, offsets: &Value) {
+        let (status, answer) = rest("PATCH", &format!("/connectors/{connector}/offsets"), Some(offsets));
+        assert_eq!(status, 200, "{answer}");
+    }
+
+    /// Deletes the connector, its slot and its offsets: as if it had never been.
+    pub fn forget_connector(&self, connector: &str) {
+        self.stop_connector(connector);
+        let (status, answer) = rest("DELETE", &format!("/connectors/{connector}/offsets"), None);
+        assert_eq!(status, 200, "{answer}");
+        self.delete_connector(connector);
+    }
+
     /// Deletes the connector and its slot.
     pub fn delete_connector(&self, connector: &str) {
         rest("DELETE", &format!("/connectors/{connector}"), None);
         let mut admin = connect_postgres("postgres");
         wait_for("the slot to be free", || {
-            let drop = format!("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '{connector}'");
+            let drop = format!(
+                "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '{connector}'"
+            );
             admin.batch_execute(&drop).is_ok()
         });
     }
@@ -89,13 +113,49 @@ impl World {
     /// Waits until the topic has the change of the newest write so far: its LSN is confirmed by the slot.
     pub fn wait_for_capture(&self, connector: &str) {
         let mut client = self.postgres();
-        let written: String = client.query_one("SELECT pg_current_wal_insert_lsn()::text", &[]).expect("the LSN").get(0);
+        let written: String =
+            client.query_one("SELECT pg_current_wal_insert_lsn()::text", &[]).expect("the LSN").get(0);
         wait_for("the slot to pass the newest write", || {
             let sql = format!(
                 "SELECT confirmed_flush_lsn >= '{written}'::pg_lsn FROM pg_replication_slots WHERE slot_name = '{connector}'"
             );
             client.query_one(&sql, &[]).expect("the slot").get::<_, bool>(0)
         });
+    }
+}
+
+const COLUMNS: &str =
+    "customer_id, company_name, contact_name, contact_title, address, city, region, postal_code, country, phone, fax";
+
+type Rows = Vec<Vec<Option<String>>>;
+
+impl World {
+    /// Every column of every customer is the same in PostgreSQL and in ClickHouse; returns how many there are.
+    #[track_caller]
+    pub fn assert_same_customers(&self) -> usize {
+        let (source, warehouse) = (self.customers_in_postgres(), self.customers_in_clickhouse());
+        for (source, warehouse) in source.iter().zip(&warehouse) {
+            assert_eq!(source, warehouse);
+        }
+        assert_eq!(source.len(), warehouse.len());
+        source.len()
+    }
+
+    fn customers_in_postgres(&self) -> Rows {
+        let sql = format!("SELECT {COLUMNS} FROM customers ORDER BY customer_id COLLATE \"C\"");
+        let messages = self.postgres().simple_query(&sql).expect("the customers");
+        let rows = messages.iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect()),
+            _ => None,
+        });
+        rows.collect()
+    }
+
+    fn customers_in_clickhouse(&self) -> Rows {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM northwind_dw.dim_customers FINAL ORDER BY customer_id FORMAT JSONCompactEachRow"
+        );
+        self.clickhouse(&sql).lines().map(|line| serde_json::from_str(line).expect("a row")).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Message;
+use super::{Message, World};
 
 /// A customer's change event.
 #[derive(Debug, Clone)]
@@ -44,16 +44,21 @@ impl Event {
 
     /// The envelope.
     pub fn value(&self) -> Value {
-        let before = if self.op == "d" { json!({"customer_id": self.id, "company_name": "", "contact_name": null}) } else { Value::Null };
+        let before = if self.op == "d" {
+            json!({"customer_id": self.id, "company_name": "", "contact_name": null})
+        } else {
+            Value::Null
+        };
         json!({
             "before": before, "after": self.after,
             "source": {
                 "version": "3.7.0.Final", "connector": "postgresql", "name": "northwind", "ts_ms": 1795375659250_i64,
                 "snapshot": if self.op == "r" { "true" } else { "false" }, "db": "northwind",
                 "sequence": format!("[\"{}\",\"{}\"]", self.lsn, self.lsn), "schema": "public", "table": "customers",
-                "txId": 4156, "lsn": self.lsn, "xmin": null,
+                "txId": 4156, "lsn": self.lsn, "xmin": null, "origin": null, "origin_lsn": null,
+                "ts_us": 1795375659250634_i64, "ts_ns": 1795375659250634000_i64,
             },
-            "transaction": null, "op": self.op, "ts_ms": 1795375659487_i64,
+            "transaction": null, "op": self.op, "ts_ms": 1795375659487_i64, "ts_us": 1795375659487125_i64, "ts_ns": 1795375659487125561_i64,
         })
     }
 
@@ -78,4 +83,37 @@ pub fn tombstone(partition: i32, id: &str) -> Message {
 /// Any bytes as value.
 pub fn raw(partition: i32, key: Option<&str>, value: &[u8]) -> Message {
     Message { partition, key: key.map(str::to_owned), value: Some(value.to_vec()), headers: Vec::new() }
+}
+
+/// The `_version` of the event at `offset` of a topic of generation 1.
+pub fn version(offset: i64) -> u64 {
+    (1 << 52) | ((offset as u64) << 8)
+}
+
+/// A customer's event with another `source.ts_ms`, or anything else changed in its envelope.
+pub fn edited(event: &Event, edit: impl FnOnce(&mut Value)) -> Message {
+    let mut value = event.value();
+    edit(&mut value);
+    Message { value: Some(value.to_string().into_bytes()), ..event.message() }
+}
+
+impl World {
+    /// The ledger: partition, mode, seq, start..end, written, rejected, tombstones, truncates, gaps.
+    pub fn ledger(&self) -> String {
+        self.clickhouse(
+            "SELECT partition, mode, seq, format('{}..{}', toString(start_offset), toString(end_offset)), written, rejected, tombstones, truncates, gaps
+             FROM northwind_ops.windows ORDER BY partition, seq, start_offset, closed_at",
+        )
+    }
+
+    /// The quarantine: offset, row key, rule, status.
+    pub fn quarantine(&self) -> String {
+        self.clickhouse("SELECT offset, row_key, rule, status FROM northwind_ops.rejected FINAL ORDER BY partition, offset FORMAT TSVRaw")
+    }
+
+    /// What the quarantine says about one record.
+    pub fn detail(&self, offset: i64) -> String {
+        let sql = format!("SELECT detail FROM northwind_ops.rejected FINAL WHERE offset = {offset} FORMAT TSVRaw");
+        self.clickhouse(&sql).trim_end().to_owned()
+    }
 }

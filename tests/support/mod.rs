@@ -7,6 +7,7 @@
 
 pub mod connector;
 pub mod event;
+pub mod private_stack;
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -144,7 +145,8 @@ impl World {
 
     pub fn create_topic(&self, partitions: i32, config: &[(&str, &str)]) {
         let topic = self.topic.clone();
-        let mut new = NewTopic::new(&topic, partitions, TopicReplication::Fixed(1)).set("max.message.bytes", "10485760");
+        let mut new =
+            NewTopic::new(&topic, partitions, TopicReplication::Fixed(1)).set("max.message.bytes", "10485760");
         for (key, value) in config {
             new = new.set(key, value);
         }
@@ -284,9 +286,8 @@ impl World {
     /// Everything that must be the same however often a run was killed: offsets, ledger, quarantine, rows.
     pub fn end_state(&self, partitions: i32) -> String {
         let committed: Vec<_> = (0..partitions).map(|p| self.committed(p)).collect();
-        let rows = self.clickhouse(
-            "SELECT * EXCEPT (_updated_at) FROM northwind_dw.dim_customers FINAL ORDER BY customer_id",
-        );
+        let rows =
+            self.clickhouse("SELECT * EXCEPT (_updated_at) FROM northwind_dw.dim_customers FINAL ORDER BY customer_id");
         let deleted = self.clickhouse(
             "SELECT customer_id, max(_version) FROM northwind_dw.dim_customers GROUP BY customer_id ORDER BY customer_id",
         );
@@ -297,7 +298,8 @@ impl World {
             "SELECT partition, mode, seq, start_offset, end_offset, written, rejected, tombstones, truncates, gaps
              FROM northwind_ops.windows ORDER BY partition, seq, start_offset",
         );
-        let truncates = self.clickhouse("SELECT partition, offset, lsn FROM northwind_ops.truncates FINAL ORDER BY partition, offset");
+        let truncates = self
+            .clickhouse("SELECT partition, offset, lsn FROM northwind_ops.truncates FINAL ORDER BY partition, offset");
         format!("committed {committed:?}\nledger\n{ledger}\nquarantine\n{quarantine}\ntruncates\n{truncates}\nversions\n{deleted}\nrows\n{rows}")
             .replace(&self.topic, "TOPIC")
     }
@@ -306,7 +308,10 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("kept for a look: topic {}, group {}, PostgreSQL {}, ClickHouse {} and {}", self.topic, self.group, self.pg_db, self.dw, self.ops);
+            eprintln!(
+                "kept for a look: topic {}, group {}, PostgreSQL {}, ClickHouse {} and {}",
+                self.topic, self.group, self.pg_db, self.dw, self.ops
+            );
             return;
         }
         for connector in self.connectors.clone() {
@@ -315,7 +320,8 @@ impl Drop for World {
         let _ = block_on(admin_client().delete_topics(&[&self.topic], &AdminOptions::new()));
         clickhouse(&format!("DROP DATABASE IF EXISTS {}", self.dw));
         clickhouse(&format!("DROP DATABASE IF EXISTS {}", self.ops));
-        let _ = connect_postgres("postgres").batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.pg_db));
+        let _ =
+            connect_postgres("postgres").batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.pg_db));
     }
 }
 

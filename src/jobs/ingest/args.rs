@@ -163,14 +163,15 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 }
 
 fn parse_ratio(text: &str) -> Result<f64, String> {
-    text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio)).ok_or_else(|| format!("{text:?} is not between 0 and 1"))
+    text.parse()
+        .ok()
+        .filter(|ratio| (0.0..=1.0).contains(ratio))
+        .ok_or_else(|| format!("{text:?} is not between 0 and 1"))
 }
 
 /// Three examples for `--help`.
 pub fn examples(job: &str) -> String {
-    format!(
-        "  {job} --max-records 10000\n  {job} --dry-run --since 2h\n  {job} --offsets 0:1200..1300 --verify\n"
-    )
+    format!("  {job} --max-records 10000\n  {job} --dry-run --since 2h\n  {job} --offsets 0:1200..1300 --verify\n")
 }
 
 #[cfg(test)]

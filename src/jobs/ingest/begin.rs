@@ -6,11 +6,9 @@ use serde_json::json;
 
 use crate::cdc::Generation;
 use crate::cli::needs_person;
-use crate::jobs::ingest::args::ResumeFrom;
 use crate::jobs::ingest::run::Run;
 use crate::source;
 use crate::stream::{self, Committed, LedgerEnd, PartitionState, PlanMark, Span, Start, TopicInfo, decide, share};
-use crate::tables::Table;
 use crate::warehouse::{LedgerRow, Mode, WindowRow};
 
 /// What this run is going to do.
@@ -26,6 +24,22 @@ pub struct Plan {
     pub generation: Generation,
     /// Partition by partition, the longest first, so that no partition waits for ever behind `--max-duration`.
     pub spans: Vec<Planned>,
+    /// What `--max-records` has cut off an explicit range.
+    pub cut: Vec<(i32, Span)>,
+}
+
+impl Plan {
+    /// What is left when these spans are: a new plan finds the rest of a plan by itself, an explicit range keeps its own.
+    pub fn left(&self, unfinished: &[Planned]) -> Vec<(i32, Span)> {
+        let mut left: Vec<(i32, Span)> = unfinished.iter().map(|rest| (rest.partition, rest.span)).collect();
+        for (partition, cut) in &self.cut {
+            match left.iter_mut().find(|(p, span)| p == partition && span.end == cut.start) {
+                Some((_, span)) => span.end = cut.end,
+                None => left.push((*partition, *cut)),
+            }
+        }
+        left
+    }
 }
 
 /// A partition's part of the plan.
@@ -42,23 +56,26 @@ pub struct Planned {
 }
 
 /// Everything that the brokers and the ledger say.
-struct Books {
-    topic: TopicInfo,
-    partitions: Vec<i32>,
-    log: Vec<Span>,
-    committed: Vec<Option<Committed>>,
-    ledger: Vec<LedgerRow>,
+pub struct Books {
+    pub topic: TopicInfo,
+    pub partitions: Vec<i32>,
+    pub log: Vec<Span>,
+    pub committed: Vec<Option<Committed>>,
+    pub ledger: Vec<LedgerRow>,
 }
 
 /// Makes the plan. `None` if the topic does not exist and never did: a table without rows has no topic.
 ///
 /// # Errors
 /// Another run is at work (75); the books disagree (78); a server is gone.
-pub fn plan<T: Table>(run: &mut Run) -> Result<Option<Plan>> {
+pub fn plan(run: &mut Run) -> Result<Option<Plan>> {
     let ledger = run.warehouse.ledger_ends(&run.group, &run.topic)?;
-    let Some(topic) = stream::describe(&run.consumer, &run.topic)? else { return topic_missing(run, &ledger).map(|()| None) };
+    let Some(topic) = stream::describe(&run.consumer, &run.topic)? else {
+        return topic_missing(run, &ledger).map(|()| None);
+    };
     let shard = run.args.shard;
-    let partitions: Vec<i32> = topic.partitions.iter().copied().filter(|p| shard.is_none_or(|shard| shard.takes(*p))).collect();
+    let partitions: Vec<i32> =
+        topic.partitions.iter().copied().filter(|p| shard.is_none_or(|shard| shard.takes(*p))).collect();
     let explicit = run.args.explicit()?;
     if explicit.is_none() && !run.args.dry_run {
         source::lock(&mut run.source, &run.group, &run.topic, &partitions)?;
@@ -77,14 +94,22 @@ pub fn plan<T: Table>(run: &mut Run) -> Result<Option<Plan>> {
         }
         None => books.group_plan(run)?,
     };
-    let spans: Vec<_> = plan.spans.iter().map(|p| json!({"partition": p.partition, "start": p.span.start, "end": p.span.end})).collect();
-    run.plan = json!({"mode": plan.mode.name(), "topic_id": plan.topic_id, "generation": plan.generation, "spans": spans});
+    let spans: Vec<_> = plan
+        .spans
+        .iter()
+        .map(|p| json!({"partition": p.partition, "start": p.span.start, "end": p.span.end}))
+        .collect();
+    run.plan =
+        json!({"mode": plan.mode.name(), "topic_id": plan.topic_id, "generation": plan.generation, "spans": spans});
     Ok(Some(plan))
 }
 
 fn topic_missing(run: &Run, ledger: &[LedgerRow]) -> Result<()> {
     if ledger.is_empty() {
-        tracing::info!("topic {} does not exist yet: nothing to do (Debezium makes a topic with a table's first event)", run.topic);
+        tracing::info!(
+            "topic {} does not exist yet: nothing to do (Debezium makes a topic with a table's first event)",
+            run.topic
+        );
         return Ok(());
     }
     Err(needs_person(format!(
@@ -116,8 +141,12 @@ impl Books {
         self.generation().unwrap_or(newest + 1)
     }
 
-    fn ledger_of(&self, partition: i32) -> Option<&LedgerEnd> {
-        self.ledger.iter().map(|row| (row.partition, &row.end)).find(|(p, end)| *p == partition && end.topic_id == self.topic.id).map(|(_, end)| end)
+    pub fn ledger_of(&self, partition: i32) -> Option<&LedgerEnd> {
+        self.ledger
+            .iter()
+            .map(|row| (row.partition, &row.end))
+            .find(|(p, end)| *p == partition && end.topic_id == self.topic.id)
+            .map(|(_, end)| end)
     }
 
     fn next_seq(&self, partition: i32) -> u64 {
@@ -126,7 +155,14 @@ impl Books {
 
     fn plan(&self, mode: Mode, generation: Generation, mut spans: Vec<Planned>) -> Plan {
         spans.sort_by_key(|planned| std::cmp::Reverse(planned.span.len()));
-        Plan { mode, topic_id: self.topic.id.clone(), partitions: self.partition_count(), generation, spans }
+        Plan {
+            mode,
+            topic_id: self.topic.id.clone(),
+            partitions: self.partition_count(),
+            generation,
+            spans,
+            cut: Vec::new(),
+        }
     }
 
     /// An explicit range: it needs the topic's generation, and nothing else from the ledger.
@@ -140,13 +176,16 @@ impl Books {
         })?;
         let budget = run.args.max_records.unwrap_or(u64::MAX);
         let lengths: Vec<u64> = spans.iter().map(|(_, span)| span.len()).collect();
-        let planned = spans.into_iter().zip(share(budget, &lengths)).map(|((partition, span), take)| Planned {
-            partition,
-            span: Span { start: span.start, end: span.start + take as i64 },
-            seq: 0,
-            mark: None,
-        });
-        Ok(self.plan(Mode::Range, generation, planned.collect()))
+        let mut taken = Vec::new();
+        let mut cut = Vec::new();
+        for ((partition, span), take) in spans.into_iter().zip(share(budget, &lengths)) {
+            let middle = span.start + take as i64;
+            taken.push(Planned { partition, span: Span { start: span.start, end: middle }, seq: 0, mark: None });
+            cut.push((partition, Span { start: middle, end: span.end }));
+        }
+        taken.retain(|planned| !planned.span.is_empty());
+        cut.retain(|(_, span)| !span.is_empty());
+        Ok(Plan { cut, ..self.plan(Mode::Range, generation, taken) })
     }
 
     /// "What is new": continue the open plan, or write a new one.
@@ -163,7 +202,8 @@ impl Books {
             .filter(|i| matches!(starts[*i], Start::Origin(_)))
             .map(|i| self.marker_row(run, i, Mode::Origin, generation, self.log[i].start, self.log[i].start, ""))
             .collect();
-        let available: Vec<u64> = starts.iter().zip(&self.log).map(|(start, log)| if open { 0 } else { to_read(start, *log) }).collect();
+        let available: Vec<u64> =
+            starts.iter().zip(&self.log).map(|(start, log)| if open { 0 } else { to_read(start, *log) }).collect();
         let taken = share(run.args.max_records.unwrap_or(u64::MAX), &available);
         let mut spans = Vec::new();
         let mut commits = Vec::new();
@@ -219,68 +259,18 @@ impl Books {
         Ok(())
     }
 
-    /// Answers stops with `--resume-from`: a reset row per partition, then the commit. Returns which partitions.
-    fn reset(&self, run: &Run, starts: &mut [Start], generation: Generation) -> Result<Vec<usize>> {
-        let Some(resume_from) = run.args.resume_from else { return Err(self.explain(run, starts)) };
-        let mut reset = Vec::new();
-        let mut rows = Vec::new();
-        let mut commits = Vec::new();
-        for (i, start) in starts.iter_mut().enumerate() {
-            let Start::Stop(reason) = start else { continue };
-            let partition = self.partitions[i];
-            let old_end = self.ledger.iter().rfind(|row| row.partition == partition).map_or(self.log[i].start, |row| row.end.end);
-            let new = self.resume_at(run, i, resume_from)?;
-            tracing::warn!("{}, partition {partition}: going on at {new} instead of {old_end} ({reason})", run.topic);
-            rows.push(self.marker_row(run, i, Mode::Reset, generation, old_end, new, reason));
-            commits.push((partition, Committed { offset: new, plan: None }));
-            *start = Start::Fresh(new);
-            reset.push(i);
-        }
-        if !run.args.dry_run {
-            run.warehouse.write_windows(&rows)?;
-            run.passes("reset-written");
-            stream::commit(&run.consumer, &run.topic, &commits)?;
-        }
-        Ok(reset)
-    }
-
-    fn resume_at(&self, run: &Run, i: usize, resume_from: ResumeFrom) -> Result<i64> {
-        let log = self.log[i];
-        let at = match resume_from {
-            ResumeFrom::LogStart => Some(log.start),
-            ResumeFrom::LogEnd => Some(log.end),
-            ResumeFrom::Ledger => self.ledger_of(self.partitions[i]).map(|end| end.end),
-            ResumeFrom::Committed => self.committed[i].as_ref().map(|committed| committed.offset),
-        };
-        at.filter(|at| (log.start..=log.end).contains(at)).ok_or_else(|| {
-            needs_person(format!(
-                "{}, partition {}: {} is not possible: {}; the log holds {log}: choose log-start or log-end",
-                run.topic,
-                self.partitions[i],
-                format!("--resume-from {resume_from:?}").to_lowercase(),
-                at.map_or("there is no such offset".to_owned(), |at| format!("it says {at}"))
-            ))
-        })
-    }
-
-    fn explain(&self, run: &Run, starts: &[Start]) -> anyhow::Error {
-        let stops: Vec<String> = starts
-            .iter()
-            .zip(&self.partitions)
-            .filter_map(|(start, partition)| if let Start::Stop(why) = start { Some(format!("partition {partition}: {why}")) } else { None })
-            .collect();
-        needs_person(format!(
-            "{} (group {}): {}. Nothing was read. Decide where to go on: --resume-from ledger (where the warehouse stands), committed \
-             (where the group stands), log-start (all that is there), or log-end (skip it, then let the connector snapshot the table again)",
-            run.topic,
-            run.group,
-            stops.join("; ")
-        ))
-    }
-
     /// A ledger row that is no window: origin or reset.
     #[allow(clippy::too_many_arguments)] // two offsets, and what they are about
-    fn marker_row(&self, run: &Run, i: usize, mode: Mode, generation: Generation, start: i64, end: i64, reason: &str) -> WindowRow {
+    pub fn marker_row(
+        &self,
+        run: &Run,
+        i: usize,
+        mode: Mode,
+        generation: Generation,
+        start: i64,
+        end: i64,
+        reason: &str,
+    ) -> WindowRow {
         WindowRow {
             group_id: run.group.clone(),
             topic: run.topic.clone(),

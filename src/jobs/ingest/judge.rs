@@ -37,11 +37,18 @@ impl Judge {
         if missing.is_empty() {
             return Ok(());
         }
-        let held: HashMap<String, u64> = newest_versions::<T>(&run.warehouse, &missing.iter().map(String::as_str).collect::<Vec<_>>())?;
+        let held: HashMap<String, u64> =
+            newest_versions::<T>(&run.warehouse, &missing.iter().map(String::as_str).collect::<Vec<_>>())?;
         let mut deleted_later: HashSet<String> = HashSet::new();
+        let mut truncated_later: Option<u64> = None;
         for event in events.iter_mut().rev() {
+            if let Event::Truncate(lsn) = event {
+                truncated_later = truncated_later.max(Some(*lsn));
+            }
             let Event::Change(change) = event else { continue };
             let key = change.row.key_text();
+            let is_truncated =
+                truncated_later.is_some_and(|truncate| change.head.source.lsn.is_none_or(|lsn| lsn < truncate));
             if change.head.op == Op::Delete {
                 if missing.contains(key.as_ref()) {
                     deleted_later.insert(key.into_owned());
@@ -50,7 +57,8 @@ impl Judge {
             }
             // A row that the warehouse has at this version or a newer one cannot win: writing it changes nothing.
             let cannot_win = held.get(key.as_ref()).is_some_and(|newest| *newest >= change.row.version());
-            if missing.contains(key.as_ref()) && !deleted_later.contains(key.as_ref()) && !cannot_win {
+            let is_gone_later = is_truncated || deleted_later.contains(key.as_ref());
+            if missing.contains(key.as_ref()) && !is_gone_later && !cannot_win {
                 let detail = format!("{} {key:?} is NOT in Postgres", T::SOURCE);
                 let key = key.into_owned();
                 *event = Event::Bad(Violation::new(NOT_IN_POSTGRES, detail), Some(key));
@@ -75,7 +83,8 @@ impl Judge {
                 wanted.push(key.as_ref());
             }
         }
-        let missing: HashSet<String> = missing_keys(&mut run.source, T::SOURCE, T::KEY, &wanted)?.into_iter().map(str::to_owned).collect();
+        let missing: HashSet<String> =
+            missing_keys(&mut run.source, T::SOURCE, T::KEY, &wanted)?.into_iter().map(str::to_owned).collect();
         for key in wanted {
             if !missing.contains(key) {
                 self.existence.remember(key);
@@ -111,7 +120,8 @@ impl Run {
     /// # Errors
     /// Exit 65.
     pub fn within_reject_ratio<T: Table>(&mut self, records: &[Record<'_>], events: &[Event<'_, T>]) -> Result<()> {
-        let is_bad = |event: &&Event<'_, T>| matches!(event, Event::Bad(violation, _) if violation.rule != NOT_IN_POSTGRES);
+        let is_bad =
+            |event: &&Event<'_, T>| matches!(event, Event::Bad(violation, _) if violation.rule != NOT_IN_POSTGRES);
         self.totals.judged += records.len() as u64;
         self.totals.judged_bad += events.iter().filter(is_bad).count() as u64;
         let Some(limit) = self.args.max_reject_ratio else { return Ok(()) };
@@ -120,9 +130,10 @@ impl Run {
             return Ok(());
         }
         let example = events.iter().zip(records).find_map(|(event, record)| match event {
-            Event::Bad(violation, _) if violation.rule != NOT_IN_POSTGRES => {
-                Some(format!("partition {}, offset {}: {}: {}", record.partition, record.offset, violation.rule, violation.detail))
-            }
+            Event::Bad(violation, _) if violation.rule != NOT_IN_POSTGRES => Some(format!(
+                "partition {}, offset {}: {}: {}",
+                record.partition, record.offset, violation.rule, violation.detail
+            )),
             _ => None,
         });
         Err(fault(

@@ -71,7 +71,7 @@ impl Run {
     }
 
     /// Writes the final row and makes the summary.
-    pub fn close(self, result: Result<Exit>) -> Report {
+    pub fn close(mut self, result: Result<Exit>) -> Report {
         let (exit, error) = match &result {
             Ok(exit) => (*exit, None),
             Err(error) => (Exit::of(error), Some(format!("{error:#}"))),
@@ -88,6 +88,12 @@ impl Run {
                 }
             }
         }
+        if self.locked {
+            // Not left to the end of the session: the next run may start before PostgreSQL has noticed it.
+            let _ = self.source.simple_query("SELECT pg_advisory_unlock_all()");
+        }
+        // The process ends now. librdkafka's orderly goodbye would take 100 ms and change nothing.
+        std::mem::forget(self);
         report
     }
 
@@ -115,7 +121,11 @@ impl Run {
 
     /// The summary as it would be if the process had to end now.
     pub fn last_words(&self) -> String {
-        self.report(Exit::Stopped, Some("stopped before the open window was finished; the next run finishes it".to_owned())).line(&self.job)
+        self.report(
+            Exit::Stopped,
+            Some("stopped before the open window was finished; the next run finishes it".to_owned()),
+        )
+        .line(&self.job)
     }
 
     fn row(&self, status: &str, exit: Exit, summary: &str) -> RunRow {
@@ -157,18 +167,22 @@ impl Run {
         u32::try_from(Utc::now().timestamp()).unwrap_or(u32::MAX)
     }
 
-    /// Time ran out. A plan is closed where it stands, so that the next run makes a new one; an explicit range says how to
-    /// go on.
+    /// Puts into the summary what this run leaves. An explicit range, of which no books are kept, says how to go on.
+    pub fn leaves(&mut self, plan: &Plan, unfinished: &[Planned]) {
+        let left = plan.left(unfinished);
+        self.totals.remaining = left.iter().map(|(_, span)| span.len()).sum();
+        if plan.mode == Mode::Range && !left.is_empty() {
+            let ranges: Vec<String> = left.iter().map(|(partition, span)| format!("{partition}:{span}")).collect();
+            self.next = Some(format!("--offsets {}", ranges.join(",")));
+        }
+    }
+
+    /// Time ran out. A plan is closed where it stands, so that the next run makes a new one.
     ///
     /// # Errors
     /// The commit failed.
     pub fn end_early(&mut self, plan: &Plan, unfinished: &[Planned]) -> Result<()> {
-        if plan.mode == Mode::Range {
-            let ranges: Vec<String> = unfinished.iter().map(|rest| format!("{}:{}", rest.partition, rest.span)).collect();
-            self.next = Some(format!("--offsets {}", ranges.join(",")));
-            return Ok(());
-        }
-        if self.args.dry_run {
+        if plan.mode == Mode::Range || self.args.dry_run {
             return Ok(());
         }
         crate::source::still_held(&mut self.source)?;

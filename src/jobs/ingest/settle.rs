@@ -50,7 +50,14 @@ impl Run {
         self.apply_truncates::<T>(&pending)?;
         self.passes("truncates-applied");
         if !pending.resolved.is_empty() {
-            self.warehouse.close_quarantine(&self.topic, &pending.topic_id, pending.partition, &pending.resolved, "resolved", &self.id)?;
+            self.warehouse.close_quarantine(
+                &self.topic,
+                &pending.topic_id,
+                pending.partition,
+                &pending.resolved,
+                "resolved",
+                &self.id,
+            )?;
             self.totals.resolved += pending.resolved.len() as u64;
         }
         self.passes("quarantine-resolved");
@@ -97,7 +104,9 @@ impl Run {
         let place = format!("{}, partition {}, offsets {}", self.topic, pending.partition, pending.span);
         let keys: Vec<&str> = pending.verify.keys().map(String::as_str).collect();
         let held = newest_versions::<T>(&self.warehouse, &keys)?;
-        if let Some((key, version)) = pending.verify.iter().find(|(key, version)| held.get(*key).is_none_or(|held| held < version)) {
+        if let Some((key, version)) =
+            pending.verify.iter().find(|(key, version)| held.get(*key).is_none_or(|held| held < version))
+        {
             return Err(fault(
                 Exit::Bug,
                 format!(
@@ -107,10 +116,14 @@ impl Run {
                 ),
             ));
         }
-        let quarantined = self.warehouse.quarantined(&self.topic, &pending.topic_id, pending.partition, pending.span)?;
+        let quarantined =
+            self.warehouse.quarantined(&self.topic, &pending.topic_id, pending.partition, pending.span)?;
         match pending.rejected_offsets.iter().find(|offset| !quarantined.contains_key(offset)) {
             None => Ok(()),
-            Some(offset) => Err(fault(Exit::Bug, format!("{place}: offset {offset} was rejected, but is not in quarantine; the window stays open"))),
+            Some(offset) => Err(fault(
+                Exit::Bug,
+                format!("{place}: offset {offset} was rejected, but is not in quarantine; the window stays open"),
+            )),
         }
     }
 

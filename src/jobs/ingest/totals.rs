@@ -65,7 +65,9 @@ impl Totals {
             let place = format!("{topic}, partition {}, offset {}, key {key:?}", record.partition, record.offset);
             tracing::warn!("{place}: {detail}: SKIP write, quarantined as {rule}");
         } else if self.logged == LOGGED + 1 {
-            tracing::warn!("more records are rejected; they are counted in the summary and kept in northwind_ops.rejected");
+            tracing::warn!(
+                "more records are rejected; they are counted in the summary and kept in northwind_ops.rejected"
+            );
         }
     }
 

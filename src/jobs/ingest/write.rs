@@ -29,7 +29,7 @@ impl Run {
         events: &[Event<'m, T>],
         carried: &[String],
     ) -> Result<Option<Pending>> {
-        let token = self.token::<T>(plan, window, records, events, carried);
+        let token = self.token::<T>(plan, planned, window, records, events, carried);
         let mut counts = Counts { gaps: window.gaps, ..Counts::default() };
         for (record, event) in records.iter().zip(events) {
             match event {
@@ -37,12 +37,21 @@ impl Run {
                 Event::Truncate(_) => counts.truncates += 1,
                 Event::Bad(violation, key) => {
                     *counts.rejected.entry(violation.rule).or_default() += 1;
-                    self.totals.log_rejected(&self.topic, record, key.as_deref().unwrap_or_default(), violation.rule, &violation.detail);
+                    self.totals.log_rejected(
+                        &self.topic,
+                        record,
+                        key.as_deref().unwrap_or_default(),
+                        violation.rule,
+                        &violation.detail,
+                    );
                 }
                 Event::Change(_) | Event::Partial(_) => {}
             }
         }
-        let rows: Vec<&RowOf<'m, T>> = events.iter().filter_map(|event| if let Event::Change(change) = event { Some(&change.row) } else { None }).collect();
+        let rows: Vec<&RowOf<'m, T>> = events
+            .iter()
+            .filter_map(|event| if let Event::Change(change) = event { Some(&change.row) } else { None })
+            .collect();
         counts.written = rows.len() as u64;
         counts.close(&self.topic, window)?;
         if self.args.dry_run {
@@ -53,15 +62,26 @@ impl Run {
         let earlier = self.warehouse.quarantined(&self.topic, &plan.topic_id, window.partition, window.span)?;
         let rejected = self.rejected_rows::<T>(plan, window, records, events, &earlier)?;
         if !rejected.is_empty() {
-            self.warehouse.insert::<RejectedRow<'static>>(&self.warehouse.ops, "rejected", &format!("{token}/rejected"), rejected.iter())?;
+            self.warehouse.insert::<RejectedRow<'static>>(
+                &self.warehouse.ops,
+                "rejected",
+                &format!("{token}/rejected"),
+                rejected.iter(),
+            )?;
         }
         self.passes("rejected-inserted");
         let in_flight = match rows.is_empty() {
             true => None,
-            false => Some(self.warehouse.begin_insert::<T::Row>(&self.warehouse.db, T::TARGET, &token, rows.iter().copied())?),
+            false => Some(self.warehouse.begin_insert::<T::Row>(
+                &self.warehouse.db,
+                T::TARGET,
+                &token,
+                rows.iter().copied(),
+            )?),
         };
         let accepted_now = |offset: &i64| !rejected.iter().any(|row| row.offset == *offset);
-        let resolved: Vec<i64> = earlier.values().filter(|q| q.status == "open").map(|q| q.offset).filter(accepted_now).collect();
+        let resolved: Vec<i64> =
+            earlier.values().filter(|q| q.status == "open").map(|q| q.offset).filter(accepted_now).collect();
         let verify = if self.args.verify { newest_by_key::<T>(&rows) } else { BTreeMap::new() };
         Ok(Some(Pending {
             partition: window.partition,
@@ -75,18 +95,27 @@ impl Run {
             verify,
             rejected_offsets: rejected.iter().map(|row| row.offset).collect(),
             ledger: self.window_row(plan, planned, window, &counts, &token),
-            commit: planned.mark.clone().map(|mark| Committed {
-                offset: window.span.end,
-                plan: (window.span.end < mark.end).then_some(mark),
-            }),
+            commit: planned
+                .mark
+                .clone()
+                .map(|mark| Committed { offset: window.span.end, plan: (window.span.end < mark.end).then_some(mark) }),
             token,
             counts,
         }))
     }
 
     /// Same token ⇔ same rows, by construction: it covers every record's bytes and verdict, the row's layout, and what was
-    /// carried forward. A weaker token loses rows: ClickHouse answers 200 and drops a *different* answer to the same span.
-    fn token<T: Table>(&self, plan: &Plan, window: &Window<'_>, records: &[Record<'_>], events: &[Event<'_, T>], carried: &[String]) -> String {
+    /// carried forward; and who planned it. A weaker token loses rows: ClickHouse answers 200 and drops a *different* answer
+    /// to the same span, or rows that were deleted since.
+    fn token<T: Table>(
+        &self,
+        plan: &Plan,
+        planned: &Planned,
+        window: &Window<'_>,
+        records: &[Record<'_>],
+        events: &[Event<'_, T>],
+        carried: &[String],
+    ) -> String {
         let mut hash = Xxh3::new();
         for column in <T::Row as clickhouse::Row>::COLUMN_NAMES {
             hash.update(column.as_bytes());
@@ -94,12 +123,15 @@ impl Run {
         }
         for (record, event) in records.iter().zip(events) {
             hash.update(&record.offset.to_le_bytes());
-            hash.update(match event {
-                Event::Change(_) | Event::Partial(_) => "written",
-                Event::Bad(violation, _) => violation.rule,
-                Event::Tombstone => "tombstone",
-                Event::Truncate(_) => "truncate",
-            }.as_bytes());
+            hash.update(
+                match event {
+                    Event::Change(_) | Event::Partial(_) => "written",
+                    Event::Bad(violation, _) => violation.rule,
+                    Event::Tombstone => "tombstone",
+                    Event::Truncate(_) => "truncate",
+                }
+                .as_bytes(),
+            );
             for bytes in [record.key, record.value] {
                 let bytes = bytes.unwrap_or_default();
                 hash.update(&(bytes.len() as u64).to_le_bytes());
@@ -109,9 +141,11 @@ impl Run {
         for value in carried {
             hash.update(value.as_bytes());
         }
-        let token = format!("{}/{}/{}/{}/{:032x}", self.job, plan.topic_id, window.partition, window.span, hash.digest128());
-        // An explicit range repairs: it must write even if the same rows were written, and deleted, before.
-        if plan.mode == Mode::Range { format!("{token}/{}", self.id) } else { token }
+        // The run that made the plan, however often the plan is continued: a repetition is recognized. But a range that is
+        // read again, explicitly or after a reset, repairs: it must write though the same rows were written, and deleted, before.
+        let planned_by = planned.mark.as_ref().map_or(&self.id, |mark| &mark.run);
+        let place = format!("{}/{}/{}/{}", plan.topic_id, plan.generation, window.partition, window.span);
+        format!("{}/{place}/{:032x}/{planned_by}", self.job, hash.digest128())
     }
 
     fn rejected_rows<'r, T: Table>(
@@ -155,7 +189,12 @@ impl Run {
         Ok(rows)
     }
 
-    fn truncate_rows<T: Table>(&self, plan: &Plan, records: &[Record<'_>], events: &[Event<'_, T>]) -> Vec<TruncateRow> {
+    fn truncate_rows<T: Table>(
+        &self,
+        plan: &Plan,
+        records: &[Record<'_>],
+        events: &[Event<'_, T>],
+    ) -> Vec<TruncateRow> {
         let row = |(record, event): (&Record<'_>, &Event<'_, T>)| match event {
             Event::Truncate(lsn) => Some(TruncateRow {
                 table: T::SOURCE.to_owned(),
@@ -173,7 +212,14 @@ impl Run {
         records.iter().zip(events).filter_map(row).collect()
     }
 
-    fn window_row(&self, plan: &Plan, planned: &Planned, window: &Window<'_>, counts: &Counts, token: &str) -> WindowRow {
+    fn window_row(
+        &self,
+        plan: &Plan,
+        planned: &Planned,
+        window: &Window<'_>,
+        counts: &Counts,
+        token: &str,
+    ) -> WindowRow {
         WindowRow {
             group_id: self.group.clone(),
             topic: self.topic.clone(),

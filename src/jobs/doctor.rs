@@ -1,0 +1,185 @@
+//! `doctor`: names the dependency that is broken, and what to do about it. It reads, and changes nothing.
+
+mod capture;
+mod clickhouse;
+mod connect;
+mod kafka;
+mod postgres;
+mod settings;
+mod sheet;
+mod table_facts;
+mod warehouse_tables;
+
+use std::collections::HashMap;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use chrono::Utc;
+use clap::Args;
+
+use crate::cli::{ClickHouseArgs, Exit, KafkaArgs, OutputArgs, PostgresArgs, Report, Stop, usage};
+use crate::jobs::{Job, JobArgs, Kind};
+use sheet::{Finding, Server, Sheet, ok, warn};
+use table_facts::TableFacts;
+
+/// Flags of `doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArgs {
+    /// Look at this table only; may be repeated [default: every table that has a job]
+    #[arg(long, value_name = "TABLE")]
+    table: Vec<String>,
+    /// What stands before .public.<table> in the topics' names
+    #[arg(long, value_name = "NAME", default_value = "northwind")]
+    topic_prefix: String,
+    /// What stands before .ingest-<table> in the consumer groups' names
+    #[arg(long, value_name = "NAME", default_value = "northwind")]
+    group_prefix: String,
+    /// Kafka Connect's REST address
+    #[arg(long, env = "CONNECT_URL", value_name = "URL", default_value = "http://127.0.0.1:8083")]
+    connect_url: String,
+    /// The connector
+    #[arg(long, value_name = "NAME", default_value = "northwind-cdc-connector")]
+    connector: String,
+    #[command(flatten)]
+    kafka: KafkaArgs,
+    #[command(flatten)]
+    postgres: PostgresArgs,
+    #[command(flatten)]
+    clickhouse: ClickHouseArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+impl JobArgs for DoctorArgs {
+    fn output(&self) -> &OutputArgs {
+        &self.output
+    }
+}
+
+/// The job.
+pub fn job() -> Job {
+    let examples =
+        "  doctor\n  doctor --table customers\n  doctor --connect-url http://connect:8083 --connector my-connector";
+    super::job("doctor", "Say which dependency is broken, and how to mend it", examples, Kind::Tool, run)
+}
+
+/// What should be there: the flags, and the tables that they choose.
+#[derive(Debug)]
+struct Wanted {
+    args: DoctorArgs,
+    tables: Vec<TableFacts>,
+}
+
+/// What the source says, for the checks of other servers.
+#[derive(Debug, Default)]
+struct SourceFacts {
+    /// Table name → has it rows?
+    has_rows: HashMap<&'static str, bool>,
+    /// Its clock minus ours, in milliseconds.
+    clock_ms: Option<i64>,
+}
+
+fn run(_: &str, args: DoctorArgs, stop: &Stop) -> Result<Report> {
+    let wanted = Arc::new(wanted(args)?);
+    let sheet = Sheet::default();
+    // The connector first: its configuration names the slot and the publication that PostgreSQL should have.
+    let connector = sheet.within_patience(Server::Connect, &wanted, connect::check).flatten();
+    let asked = connector.clone();
+    let source = sheet.within_patience(Server::Postgres, &wanted, move |sheet, wanted| {
+        postgres::check(sheet, wanted, asked.as_ref())
+    });
+    let SourceFacts { has_rows, clock_ms } = source.unwrap_or_default();
+    sheet.within_patience(Server::Kafka, &wanted, move |sheet, wanted| {
+        kafka::check(sheet, wanted, connector.as_ref(), &has_rows)
+    });
+    let warehouse_clock_ms = sheet.within_patience(Server::ClickHouse, &wanted, clickhouse::check).flatten();
+    if stop.asked() {
+        return Ok(Report { exit: Exit::Stopped, ..sheet.report() });
+    }
+    if let Some(finding) = clocks(clock_ms, warehouse_clock_ms) {
+        sheet.put(Server::Clocks, "clocks", finding);
+    }
+    print!("{}", sheet.table());
+    Ok(sheet.report())
+}
+
+fn wanted(mut args: DoctorArgs) -> Result<Wanted> {
+    let all = table_facts::all();
+    let names: Vec<&str> = all.iter().map(|table| table.source).collect();
+    if let Some(unknown) = args.table.iter().find(|name| !names.contains(&name.as_str())) {
+        return Err(usage(format!("--table {unknown}: there is no such table; there are {}", names.join(", "))));
+    }
+    let is_wanted = |table: &TableFacts| args.table.is_empty() || args.table.iter().any(|name| name == table.source);
+    let tables = all.into_iter().filter(is_wanted).collect();
+    args.connect_url.truncate(args.connect_url.trim_end_matches('/').len());
+    Ok(Wanted { args, tables })
+}
+
+/// Freshness is measured across machines: their clocks have to agree.
+fn clocks(source_ms: Option<i64>, warehouse_ms: Option<i64>) -> Option<Finding> {
+    const TOLERATED_MS: i64 = 2_000;
+    let clocks = [("PostgreSQL", source_ms), ("ClickHouse", warehouse_ms)];
+    let known: Vec<(&str, i64)> = clocks.into_iter().filter_map(|(name, ms)| Some((name, ms?))).collect();
+    let offsets = || known.iter().map(|(_, ms)| *ms).chain([0]);
+    let apart = offsets().max()? - offsets().min()?;
+    let each: Vec<String> = known.iter().map(|(name, ms)| format!("{name} {ms:+} ms")).collect();
+    let text = format!("against this machine: {}", each.join(", "));
+    match known.len() {
+        0 => None,
+        _ if apart <= TOLERATED_MS => Some(ok(text)),
+        _ => Some(warn(
+            format!("{text}: ages and lags will be wrong by as much"),
+            "synchronise the clocks: timedatectl set-ntp true (or chrony)",
+        )),
+    }
+}
+
+/// A server's clock minus ours, when it was read between two moments of ours.
+fn clock_offset(asked_ms: i64, server_ms: i64) -> i64 {
+    server_ms - (asked_ms + Utc::now().timestamp_millis()) / 2
+}
+
+/// Can a connection be made? Tries every address of the name; says why not.
+fn dial(host: &str, port: u16) -> Result<(), String> {
+    const TIMEOUT: Duration = Duration::from_secs(2);
+    let addresses =
+        (host, port).to_socket_addrs().map_err(|error| format!("the name {host} is not known here: {error}"))?;
+    let mut why = format!("the name {host} has no address");
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, TIMEOUT) {
+            Ok(_) => return Ok(()),
+            Err(error) => why = format!("no connection to {host}:{port}: {error}"),
+        }
+    }
+    Err(why)
+}
+
+/// At most 300 characters of somebody else's text, on one line.
+fn clip(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= 300 { line } else { line.chars().take(300).chain(['…']).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_are_compared_with_each_other_too() {
+        assert_eq!(clocks(None, None), None);
+        assert!(
+            clocks(Some(3), Some(-1))
+                .is_some_and(|f| f == ok("against this machine: PostgreSQL +3 ms, ClickHouse -1 ms"))
+        );
+        let apart = clocks(Some(1_500), Some(-1_500));
+        assert!(apart.is_some_and(|f| f != ok("")), "each is near us, but they are 3 s apart");
+    }
+
+    #[test]
+    fn a_refused_connection_says_where() {
+        // Port 1 is tcpmux: nobody listens.
+        assert!(dial("127.0.0.1", 1).is_err_and(|why| why.contains("127.0.0.1:1")));
+    }
+}

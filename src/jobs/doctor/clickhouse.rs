@@ -1,0 +1,139 @@
+//! ClickHouse, the warehouse: is it there, and do its tables fit?
+
+use std::time::Duration;
+
+use anyhow::Result;
+use chrono::Utc;
+use clickhouse::Row;
+use serde::Deserialize;
+
+use super::sheet::{Finding, Server, Sheet, broken, fail, ok, unreachable};
+use super::table_facts::TableFacts;
+use super::warehouse_tables::{columns, deduplication, engine, existing, find, tables};
+use super::{Wanted, clip, clock_offset};
+use crate::cli::{ClickHouseArgs, Exit};
+use crate::warehouse::{Warehouse, quote};
+
+const TIMEOUT: Duration = Duration::from_secs(3);
+const AFTER_LOGIN: [&str; 5] = ["databases", "tables", "columns", "engine", "deduplication"];
+
+/// Makes the checks; returns the server's clock minus ours, in milliseconds.
+pub fn check(sheet: &Sheet, wanted: &Wanted) -> Option<i64> {
+    let (args, wanted) = (&wanted.args.clickhouse, &wanted.tables);
+    let put = |check, finding| sheet.put(Server::ClickHouse, check, finding);
+    let skip = |checks, why| sheet.skip(Server::ClickHouse, checks, why);
+    if !put("reachable", reachable(args)) {
+        skip(&["login"], "ClickHouse does not answer");
+        skip(&AFTER_LOGIN, "ClickHouse does not answer");
+        return None;
+    }
+    let (found, warehouse, clock) = login(args);
+    put("login", found);
+    let Some(warehouse) = warehouse else {
+        skip(&AFTER_LOGIN, "the login failed");
+        return None;
+    };
+    if !sheet.check(Server::ClickHouse, "databases", databases(&warehouse)) {
+        skip(&AFTER_LOGIN[1..], "there is no such database");
+        return clock;
+    }
+    let existing = match existing(&warehouse) {
+        Ok(existing) => existing,
+        Err(error) => {
+            put("tables", broken(&error, format!("GRANT SELECT ON system.tables TO {}", args.clickhouse_user)));
+            skip(&AFTER_LOGIN[2..], "the tables are not known");
+            return clock;
+        }
+    };
+    put("tables", tables(&warehouse, wanted, &existing));
+    // A table that is missing is on the sheet already; the others are worth a look.
+    let there: Vec<&TableFacts> =
+        wanted.iter().filter(|table| find(&existing, &warehouse.db, table.target).is_some()).collect();
+    sheet.check(Server::ClickHouse, "columns", columns(&warehouse, &there));
+    put("engine", engine(&warehouse, &there, &existing));
+    sheet.check(Server::ClickHouse, "deduplication", deduplication(&warehouse, &there, &existing));
+    clock
+}
+
+/// `/ping` needs no login.
+fn reachable(args: &ClickHouseArgs) -> Finding {
+    let url = format!("http://{}:{}", args.clickhouse_host, args.clickhouse_port);
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT)).build().into();
+    let answer = agent.get(format!("{url}/ping")).call().and_then(|mut response| response.body_mut().read_to_string());
+    match answer {
+        Ok(text) if text.trim() == "Ok." => ok(url),
+        Ok(text) => fail(
+            format!("{url} answers, but not as ClickHouse does: {:?}", clip(&text)),
+            "set CLICKHOUSE_PORT to ClickHouse's HTTP port, 8123 by default (9000 is its native port)",
+        ),
+        Err(ureq::Error::Protocol(error)) => fail(
+            format!("{url} does not speak HTTP: {error}"),
+            "set CLICKHOUSE_PORT to ClickHouse's HTTP port, 8123 by default (9000 is its native port)",
+        ),
+        Err(error) => unreachable(
+            format!("no answer at {url}: {error}"),
+            "is ClickHouse running? `make up` starts the local one; else set CLICKHOUSE_HOST and CLICKHOUSE_PORT",
+        ),
+    }
+}
+
+#[derive(Row, Deserialize)]
+struct Hello {
+    version: String,
+    now_ms: i64,
+}
+
+fn login(args: &ClickHouseArgs) -> (Finding, Option<Warehouse>, Option<i64>) {
+    let user = &args.clickhouse_user;
+    let hello = || -> Result<(Warehouse, Hello, i64)> {
+        let warehouse = Warehouse::new(args)?;
+        warehouse.execute("saying hello", "SELECT 1")?;
+        // The connection is made: this one measures the clock.
+        let asked = Utc::now().timestamp_millis();
+        let sql = "SELECT version() AS version, toUnixTimestamp64Milli(now64(3)) AS now_ms";
+        let hello = warehouse.rows::<Hello>("asking for the version", sql)?.into_iter().next();
+        let hello = hello.ok_or_else(|| anyhow::anyhow!("ClickHouse returned no row for its version"))?;
+        let offset = clock_offset(asked, hello.now_ms);
+        Ok((warehouse, hello, offset))
+    };
+    match hello() {
+        Ok((warehouse, hello, offset)) => {
+            (ok(format!("{user}, ClickHouse {}", hello.version)), Some(warehouse), Some(offset))
+        }
+        Err(error) => {
+            let fix = match Exit::of(&error) {
+                Exit::TryAgain => "look at ClickHouse's log; is it still starting?".to_owned(),
+                _ => format!(
+                    "set CLICKHOUSE_USER, and the password of {user} in CLICKHOUSE_PASSWORD or CLICKHOUSE_PASSWORD_FILE"
+                ),
+            };
+            (broken(&error, fix), None, None)
+        }
+    }
+}
+
+#[derive(Row, Deserialize)]
+struct Name {
+    name: String,
+}
+
+fn databases(warehouse: &Warehouse) -> Result<Finding> {
+    let sql = format!(
+        "SELECT name FROM system.databases WHERE name IN ({}, {})",
+        quote(&warehouse.db),
+        quote(&warehouse.ops)
+    );
+    let found: Vec<String> =
+        warehouse.rows::<Name>("looking for the databases", &sql)?.into_iter().map(|row| row.name).collect();
+    let missing: Vec<&str> = [warehouse.db.as_str(), warehouse.ops.as_str()]
+        .into_iter()
+        .filter(|name| !found.iter().any(|f| f == name))
+        .collect();
+    Ok(if missing.is_empty() {
+        ok(format!("{} and {}", warehouse.db, warehouse.ops))
+    } else {
+        let text = format!("there is no database {}", missing.join(" and no "));
+        fail(text, "northwind migrate (or is CLICKHOUSE_DB or CLICKHOUSE_OPS_DB wrong?)")
+    })
+}

@@ -1,0 +1,146 @@
+//! The connector's configuration: the settings on which the jobs rely.
+
+use serde_json::Value;
+
+use super::Wanted;
+use super::sheet::{Finding, fail, ok, warn};
+
+/// A check of the connector's configuration.
+type Setting = fn(&Wanted, &Value) -> Finding;
+/// Every one of them.
+pub const SETTINGS: [Setting; 8] = [operations, decimals, heartbeat, slot, prefix, database, tables, converters];
+
+fn set(wanted: &Wanted, key: &str, value: &str) -> String {
+    let (url, name) = (&wanted.args.connect_url, &wanted.args.connector);
+    format!(
+        r#"curl -X PATCH -H 'Content-Type: application/json' -d '{{"{key}":"{value}"}}' {url}/connectors/{name}/config"#
+    )
+}
+
+/// Without it a TRUNCATE in the source is invisible.
+fn operations(wanted: &Wanted, config: &Value) -> Finding {
+    match config["skipped.operations"].as_str() {
+        Some("none") => ok("skipped.operations=none: a TRUNCATE is seen"),
+        other => fail(
+            format!(
+                "skipped.operations={}: these operations never reach the warehouse (t is TRUNCATE)",
+                other.unwrap_or("t (default)")
+            ),
+            set(wanted, "skipped.operations", "none"),
+        ),
+    }
+}
+
+/// Without a schema, `precise` is base64 whose scale nobody knows; `double` rounds.
+fn decimals(wanted: &Wanted, config: &Value) -> Finding {
+    match config["decimal.handling.mode"].as_str() {
+        Some("string") => ok("decimal.handling.mode=string: decimals arrive as they are"),
+        other => fail(
+            format!(
+                "decimal.handling.mode={}: decimals lose their scale or their digits",
+                other.unwrap_or("precise (default)")
+            ),
+            set(wanted, "decimal.handling.mode", "string"),
+        ),
+    }
+}
+
+/// Without it the slot of an idle database beside a busy one stands still.
+fn heartbeat(wanted: &Wanted, config: &Value) -> Finding {
+    let number = |key: &str| config[key].as_str().and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
+    match (config["heartbeat.action.query"].as_str(), number("heartbeat.interval.ms")) {
+        (Some(query), every) if !query.is_empty() && every > 0 => {
+            ok(format!("heartbeat.action.query runs every {every} ms"))
+        }
+        (Some(query), _) if !query.is_empty() => warn(
+            "heartbeat.action.query is set, but heartbeat.interval.ms is 0: it never runs",
+            set(wanted, "heartbeat.interval.ms", "1000"),
+        ),
+        _ => warn(
+            "heartbeat.action.query is not set: when this database is idle and others are busy, WAL piles up and check-reconcile waits for nothing",
+            set(wanted, "heartbeat.action.query", "UPDATE northwind_cdc.heartbeat SET ts = now() WHERE id = 1"),
+        ),
+    }
+}
+
+fn slot(_: &Wanted, config: &Value) -> Finding {
+    match config["slot.name"].as_str() {
+        Some(name) => ok(format!("slot.name={name}")),
+        None => warn(
+            "slot.name is not set: a second connector on this server would take the same slot, \"debezium\"",
+            "set it when the connector is created next; now it would begin with a new snapshot",
+        ),
+    }
+}
+
+fn prefix(wanted: &Wanted, config: &Value) -> Finding {
+    let prefix = config["topic.prefix"].as_str().unwrap_or_default();
+    if prefix == wanted.args.topic_prefix {
+        return ok(format!("topic.prefix={prefix}, as the jobs expect"));
+    }
+    let text = format!("topic.prefix={prefix}, but the jobs read {}.public.*", wanted.args.topic_prefix);
+    warn(text, format!("doctor --topic-prefix {prefix}, or --connector NAME for the connector that is meant"))
+}
+
+fn database(wanted: &Wanted, config: &Value) -> Finding {
+    let captured = config["database.dbname"].as_str().unwrap_or_default();
+    if captured == wanted.args.postgres.postgres_db {
+        return ok(format!("database.dbname={captured}, as the jobs' look-ups"));
+    }
+    warn(
+        format!(
+            "database.dbname={captured}, but the jobs look up in {}: every row could be missing there",
+            wanted.args.postgres.postgres_db
+        ),
+        format!("POSTGRES_DB={captured}, or --connector NAME for the connector that is meant"),
+    )
+}
+
+fn tables(wanted: &Wanted, config: &Value) -> Finding {
+    let list = config["table.include.list"].as_str().unwrap_or_default();
+    let missing: Vec<String> = wanted
+        .tables
+        .iter()
+        .map(|table| format!("public.{}", table.source))
+        .filter(|name| !includes(list, name))
+        .collect();
+    if missing.is_empty() {
+        return ok(format!("table.include.list has the {} table(s)", wanted.tables.len()));
+    }
+    let longer = format!("{list},{}", missing.join(","));
+    fail(format!("table.include.list lacks {}", missing.join(", ")), set(wanted, "table.include.list", &longer))
+}
+
+/// Entries are regular expressions: one that is more than a name gets the benefit of the doubt.
+fn includes(list: &str, table: &str) -> bool {
+    let is_pattern = |entry: &str| entry.contains(['*', '+', '?', '[', '(', '|', '^', '$']);
+    let mut entries = list.split(',').map(str::trim);
+    list.is_empty() || entries.any(|entry| is_pattern(entry) || entry.replace('\\', "").eq_ignore_ascii_case(table))
+}
+
+fn converters(_: &Wanted, config: &Value) -> Finding {
+    let other = ["key.converter", "value.converter"].into_iter().find_map(|key| {
+        let class = config[key].as_str()?;
+        (!class.ends_with(".JsonConverter")).then(|| format!("{key}={class}"))
+    });
+    match other {
+        None => ok("key and value are JSON"),
+        Some(other) => fail(
+            format!("{other}: the jobs read JSON"),
+            "set it to org.apache.kafka.connect.json.JsonConverter, and let the connector start with a new topic prefix",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_include_list_is_read_as_debezium_reads_it() {
+        assert!(includes("", "public.customers"));
+        assert!(includes("public.orders, public\\.customers", "public.customers"));
+        assert!(includes("public\\..*", "public.customers"));
+        assert!(!includes("public.orders", "public.customers"));
+    }
+}

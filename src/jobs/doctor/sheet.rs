@@ -1,0 +1,246 @@
+//! What was found: one line per check, the fix below it.
+
+use std::fmt::Write as _;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::{Map, Value, json};
+
+use super::Wanted;
+use crate::cli::{Exit, Report};
+
+/// No server may keep the doctor waiting for longer, whatever it does.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+/// The servers, in the order in which the data passes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Server {
+    /// The source.
+    Postgres,
+    /// Kafka Connect and the connector in it.
+    Connect,
+    /// The brokers.
+    Kafka,
+    /// The warehouse.
+    ClickHouse,
+    /// All of them and this machine.
+    Clocks,
+}
+
+impl Server {
+    fn name(self) -> &'static str {
+        match self {
+            Server::Postgres => "postgres",
+            Server::Connect => "connect",
+            Server::Kafka => "kafka",
+            Server::ClickHouse => "clickhouse",
+            Server::Clocks => "clocks",
+        }
+    }
+}
+
+/// What a check says: a sentence, and what to do if it is not ok.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    verdict: Verdict,
+    text: String,
+    fix: String,
+}
+
+/// How serious it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Ok,
+    Warn,
+    /// Nobody answers: the same command may find it well later.
+    Unreachable,
+    Fail,
+    Skipped,
+}
+
+/// All is well.
+pub fn ok(text: impl Into<String>) -> Finding {
+    Finding { verdict: Verdict::Ok, text: text.into(), fix: String::new() }
+}
+
+/// The jobs run, but somebody should look at it.
+pub fn warn(text: impl Into<String>, fix: impl Into<String>) -> Finding {
+    Finding { verdict: Verdict::Warn, text: text.into(), fix: fix.into() }
+}
+
+/// The jobs cannot run, or would do the wrong thing.
+pub fn fail(text: impl Into<String>, fix: impl Into<String>) -> Finding {
+    Finding { verdict: Verdict::Fail, text: text.into(), fix: fix.into() }
+}
+
+/// The server does not answer.
+pub fn unreachable(text: impl Into<String>, fix: impl Into<String>) -> Finding {
+    Finding { verdict: Verdict::Unreachable, text: text.into(), fix: fix.into() }
+}
+
+/// An error of a client as a finding: whether it may pass by itself is judged as everywhere else.
+pub fn broken(error: &anyhow::Error, fix: impl Into<String>) -> Finding {
+    let text = format!("{error:#}").lines().collect::<Vec<_>>().join(" ");
+    if Exit::of(error) == Exit::TryAgain { unreachable(text, fix) } else { fail(text, fix) }
+}
+
+impl Finding {
+    /// Does it stop the checks that build on this one?
+    pub fn failed(&self) -> bool {
+        matches!(self.verdict, Verdict::Fail | Verdict::Unreachable)
+    }
+
+    fn mark(&self) -> &'static str {
+        match self.verdict {
+            Verdict::Ok => "ok",
+            Verdict::Warn => "warn",
+            Verdict::Unreachable | Verdict::Fail => "FAIL",
+            Verdict::Skipped => "skip",
+        }
+    }
+}
+
+/// The findings so far. Copies share one list, so that what a check wrote before it hung is not lost.
+#[derive(Debug, Clone, Default)]
+pub struct Sheet(Arc<Mutex<Vec<Line>>>);
+
+/// Server, name of the check, finding.
+type Line = (Server, &'static str, Finding);
+
+impl Sheet {
+    /// Enters a finding; says whether the checks that build on it make sense.
+    pub fn put(&self, server: Server, check: &'static str, finding: Finding) -> bool {
+        let passed = !finding.failed();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((server, check, finding));
+        passed
+    }
+
+    /// Enters the result of a check that asks a server.
+    pub fn check(&self, server: Server, check: &'static str, result: Result<Finding>) -> bool {
+        let fix = "look at this server's log; run `doctor` again";
+        self.put(server, check, result.unwrap_or_else(|error| broken(&error, fix)))
+    }
+
+    /// Enters that checks were not made, because of the failure that is on the sheet already.
+    pub fn skip(&self, server: Server, checks: &[&'static str], why: &str) {
+        for check in checks {
+            let finding =
+                Finding { verdict: Verdict::Skipped, text: format!("not checked: {why}"), fix: String::new() };
+            self.put(server, check, finding);
+        }
+    }
+
+    /// Makes a server's checks, but not for ever: a server that is frozen takes connections and never answers.
+    pub fn within_patience<T: Send + 'static>(
+        &self,
+        server: Server,
+        wanted: &Arc<Wanted>,
+        checks: impl FnOnce(&Sheet, &Wanted) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (done, answer) = channel();
+        let (sheet, wanted) = (self.clone(), Arc::clone(wanted));
+        // Not joined: a thread that hangs ends with the process.
+        std::thread::spawn(move || done.send(checks(&sheet, &wanted)));
+        match answer.recv_timeout(PATIENCE) {
+            Ok(answer) => Some(answer),
+            Err(why) => {
+                let text = match why {
+                    RecvTimeoutError::Timeout => {
+                        format!("takes connections, but does not answer in {} s", PATIENCE.as_secs())
+                    }
+                    RecvTimeoutError::Disconnected => "the checks ended with a panic, see above".to_owned(),
+                };
+                self.put(
+                    server,
+                    "answers",
+                    unreachable(text, "is it frozen or overloaded? Look at its log, or start it again"),
+                );
+                None
+            }
+        }
+    }
+
+    fn sorted(&self) -> Vec<Line> {
+        let mut findings = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        findings.sort_by_key(|(server, ..)| *server);
+        findings
+    }
+
+    /// The table for people.
+    pub fn table(&self) -> String {
+        let mut table = String::new();
+        for (server, check, finding) in self.sorted() {
+            let _ = writeln!(table, "{:<5}{:<11}{check:<15}{}", finding.mark(), server.name(), finding.text);
+            if !finding.fix.is_empty() {
+                let _ = writeln!(table, "{:<31}fix: {}", "", finding.fix);
+            }
+        }
+        table
+    }
+
+    /// The summary: exit 0 without failures, 75 if servers did not answer and nothing else is wrong, else 78.
+    pub fn report(&self) -> Report {
+        let findings = self.sorted();
+        let count = |verdicts: &[Verdict]| findings.iter().filter(|(.., f)| verdicts.contains(&f.verdict)).count();
+        let failed = count(&[Verdict::Fail, Verdict::Unreachable]);
+        let exit = match (failed, count(&[Verdict::Fail])) {
+            (0, _) => Exit::Done,
+            (_, 0) => Exit::TryAgain,
+            _ => Exit::NeedsPerson,
+        };
+        let mut fields = Map::new();
+        fields.insert("checks".to_owned(), json!(findings.len()));
+        fields.insert("failed".to_owned(), json!(failed));
+        fields.insert("warnings".to_owned(), json!(count(&[Verdict::Warn])));
+        fields.insert("skipped".to_owned(), json!(count(&[Verdict::Skipped])));
+        let notable = findings.iter().filter(|(.., f)| f.failed() || f.verdict == Verdict::Warn);
+        let described = notable.map(|(server, check, f)| {
+            json!({"server": server.name(), "check": check, "verdict": f.mark().to_lowercase(), "text": f.text, "fix": f.fix})
+        });
+        fields.insert("findings".to_owned(), Value::Array(described.collect()));
+        if let Some((server, check, first)) = findings.iter().find(|(.., f)| f.failed()) {
+            fields.insert(
+                "error".to_owned(),
+                json!(format!("{}, {check}: {}; fix: {}", server.name(), first.text, first.fix)),
+            );
+        }
+        Report { exit, fields }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exit_of(findings: &[Finding]) -> Exit {
+        let sheet = Sheet::default();
+        for finding in findings {
+            sheet.put(Server::Kafka, "test", finding.clone());
+        }
+        sheet.report().exit
+    }
+
+    #[test]
+    fn only_failures_that_may_pass_by_themselves_mean_try_again() {
+        assert_eq!(exit_of(&[ok("a"), warn("b", "c")]), Exit::Done);
+        assert_eq!(exit_of(&[ok("a"), unreachable("b", "c")]), Exit::TryAgain);
+        assert_eq!(exit_of(&[unreachable("a", "b"), fail("c", "d")]), Exit::NeedsPerson);
+    }
+
+    #[test]
+    fn the_table_follows_the_data_and_has_the_fix_below_the_finding() {
+        let sheet = Sheet::default();
+        sheet.put(Server::Kafka, "reachable", ok("1 broker"));
+        sheet.put(Server::Postgres, "login", fail("wrong password", "set POSTGRES_PASSWORD"));
+        let indent = " ".repeat(31);
+        assert_eq!(
+            sheet.table(),
+            format!(
+                "FAIL postgres   login          wrong password\n{indent}fix: set POSTGRES_PASSWORD\n\
+                 ok   kafka      reachable      1 broker\n"
+            )
+        );
+    }
+}

@@ -1,0 +1,84 @@
+//! When the books disagree: the explained stop, and `--resume-from`, a person's answer to it.
+
+use anyhow::Result;
+
+use crate::cdc::Generation;
+use crate::cli::needs_person;
+use crate::jobs::ingest::args::ResumeFrom;
+use crate::jobs::ingest::begin::Books;
+use crate::jobs::ingest::run::Run;
+use crate::stream::{self, Committed, Start};
+use crate::warehouse::Mode;
+
+impl Books {
+    /// Answers stops with `--resume-from`: a reset row per partition, then the commit. Returns which partitions.
+    pub fn reset(&self, run: &Run, starts: &mut [Start], generation: Generation) -> Result<Vec<usize>> {
+        let Some(resume_from) = run.args.resume_from else { return Err(self.explain(run, starts)) };
+        let mut reset = Vec::new();
+        let mut decisions = Vec::new();
+        let mut rows = Vec::new();
+        let mut commits = Vec::new();
+        for (i, start) in starts.iter_mut().enumerate() {
+            let Start::Stop(reason) = start else { continue };
+            let partition = self.partitions[i];
+            let old_end =
+                self.ledger.iter().rfind(|row| row.partition == partition).map_or(self.log[i].start, |row| row.end.end);
+            let new = self.resume_at(run, i, resume_from)?;
+            decisions.push(format!(
+                "{}, partition {partition}: going on at {new} instead of {old_end} ({reason})",
+                run.topic
+            ));
+            rows.push(self.marker_row(run, i, Mode::Reset, generation, old_end, new, reason));
+            commits.push((partition, Committed { offset: new, plan: None }));
+            *start = Start::Fresh(new);
+            reset.push(i);
+        }
+        decisions.iter().for_each(|decision| tracing::warn!("{decision}"));
+        if !run.args.dry_run {
+            run.warehouse.write_windows(&rows)?;
+            run.passes("reset-written");
+            stream::commit(&run.consumer, &run.topic, &commits)?;
+        }
+        Ok(reset)
+    }
+
+    fn resume_at(&self, run: &Run, i: usize, resume_from: ResumeFrom) -> Result<i64> {
+        let (log, partition) = (self.log[i], self.partitions[i]);
+        // A partition that was added to a known topic has not been read: all it holds is new.
+        let was_added =
+            self.ledger_of(partition).is_none() && self.ledger.iter().any(|row| row.end.topic_id == self.topic.id);
+        let added = was_added.then_some(log.start);
+        let at = match resume_from {
+            ResumeFrom::LogStart => Some(log.start),
+            ResumeFrom::LogEnd => Some(log.end),
+            ResumeFrom::Ledger => self.ledger_of(partition).map(|end| end.end).or(added),
+            ResumeFrom::Committed => self.committed[i].as_ref().map(|committed| committed.offset).or(added),
+        };
+        at.filter(|at| (log.start..=log.end).contains(at)).ok_or_else(|| {
+            needs_person(format!(
+                "{}, partition {partition}: {} is not possible: {}; the log holds {log}: choose log-start or log-end",
+                run.topic,
+                format!("--resume-from {resume_from:?}").to_lowercase(),
+                at.map_or("there is no such offset".to_owned(), |at| format!("it says {at}"))
+            ))
+        })
+    }
+
+    fn explain(&self, run: &Run, starts: &[Start]) -> anyhow::Error {
+        let stops: Vec<String> =
+            starts
+                .iter()
+                .zip(&self.partitions)
+                .filter_map(|(start, partition)| {
+                    if let Start::Stop(why) = start { Some(format!("partition {partition}: {why}")) } else { None }
+                })
+                .collect();
+        needs_person(format!(
+            "{} (group {}): {}. Nothing was read. Decide where to go on: --resume-from ledger (where the warehouse stands), committed \
+             (where the group stands), log-start (all that is there), or log-end (skip it, then let the connector snapshot the table again)",
+            run.topic,
+            run.group,
+            stops.join("; ")
+        ))
+    }
+}

@@ -1,0 +1,152 @@
+//! `lag`: how far the jobs are behind, partition by partition. It takes no locks and writes nothing.
+
+mod measure;
+mod table;
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use chrono::Utc;
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use crate::cli::{ClickHouseArgs, Exit, KafkaArgs, OutputArgs, Report, Stop, usage};
+use crate::jobs::{Job, JobArgs, Kind};
+use crate::tables::{Table, for_each_table};
+use crate::warehouse::Warehouse;
+use measure::{Lag, Target, TopicLag};
+
+/// Flags of `lag`.
+#[derive(Debug, Args)]
+pub struct LagArgs {
+    /// This topic only [default: northwind.public.<table> of every table that has a job]
+    #[arg(long, env = "TOPIC")]
+    topic: Option<String>,
+    /// The consumer group of this topic [default: northwind.ingest-<table>]
+    #[arg(long, env = "CONSUMER_GROUP")]
+    group: Option<String>,
+    /// Say how many runs with this --max-records it takes to read all
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    max_records: Option<u64>,
+    /// Measure again every so many seconds, until stopped
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    watch: Option<u64>,
+    #[command(flatten)]
+    kafka: KafkaArgs,
+    #[command(flatten)]
+    clickhouse: ClickHouseArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+impl JobArgs for LagArgs {
+    fn output(&self) -> &OutputArgs {
+        &self.output
+    }
+}
+
+/// The job.
+pub fn job() -> Job {
+    let examples = "  lag\n  lag --topic northwind.public.customers --max-records 10000\n  lag --watch 5";
+    super::job("lag", "Say how far the jobs are behind the topics", examples, Kind::Tool, run)
+}
+
+fn run(_: &str, args: LagArgs, stop: &Stop) -> Result<Report> {
+    let targets = targets(&args)?;
+    let warehouse = Warehouse::new(&args.clickhouse)?;
+    let measure = || measure::all(&args.kafka, &warehouse, &targets);
+    let mut lags = measure();
+    print!("{}", table::table(&lags, args.max_records));
+    while let Some(seconds) = args.watch {
+        if !sleep(Duration::from_secs(seconds), stop) {
+            break;
+        }
+        lags = measure();
+        print!("\n{} UTC\n{}", Utc::now().format("%Y-%m-%d %H:%M:%S"), table::table(&lags, args.max_records));
+    }
+    report(&lags, args.max_records)
+}
+
+// The source names of the tables that have an ingest job.
+macro_rules! sources {
+    ($($Table:ident,)*) => {
+        fn sources() -> Vec<&'static str> {
+            vec![$(<crate::tables::$Table as Table>::SOURCE),*]
+        }
+    };
+}
+for_each_table!(sources);
+
+fn targets(args: &LagArgs) -> Result<Vec<Target>> {
+    let target = |source: &str| Target {
+        topic: format!("northwind.public.{source}"),
+        group: format!("northwind.ingest-{}", source.replace('_', "-")),
+    };
+    let Some(topic) = args.topic.clone() else {
+        return match &args.group {
+            None => Ok(sources().into_iter().map(target).collect()),
+            Some(group) => Err(usage(format!("--group {group} needs --topic: a group's offsets belong to a topic"))),
+        };
+    };
+    let source = sources().into_iter().find(|source| topic.ends_with(&format!(".{source}")));
+    match (args.group.clone(), source) {
+        (Some(group), _) => Ok(vec![Target { topic, group }]),
+        (None, Some(source)) => Ok(vec![Target { topic, ..target(source) }]),
+        (None, None) => {
+            Err(usage(format!("--topic {topic} is not a topic of a table that has a job: say --group as well")))
+        }
+    }
+}
+
+/// Sleeps unless the job is asked to stop.
+fn sleep(time: Duration, stop: &Stop) -> bool {
+    let until = Instant::now() + time;
+    while Instant::now() < until && !stop.asked() {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    !stop.asked()
+}
+
+fn report(lags: &[Lag], max_records: Option<u64>) -> Result<Report> {
+    let found: Vec<&TopicLag> = lags.iter().filter_map(|lag| lag.found.as_ref().ok()).collect();
+    let partitions = || found.iter().flat_map(|topic| &topic.partitions);
+    let mut fields = Map::new();
+    let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
+    put("lag", json!(partitions().map(|p| p.lag).sum::<u64>()));
+    put("lag_seconds", json!(partitions().filter_map(|p| p.lag_seconds).max().unwrap_or(0)));
+    put("disagreements", json!(partitions().filter(|p| p.books.is_some()).count()));
+    let topics = lags.iter().map(|lag| topic_json(lag, max_records));
+    put("topics", topics.collect());
+    let described = lags.iter().filter_map(|lag| Some((lag, lag.found.as_ref().ok()?)));
+    put(
+        "partitions",
+        described.flat_map(|(lag, found)| found.partitions.iter().map(|p| p.json(&lag.target))).collect(),
+    );
+    if let Some(runs) = max_records.and_then(|n| found.iter().map(|topic| topic.runs(n)).max()) {
+        put("runs", json!(runs));
+    }
+    // One topic that cannot be asked does not hide the others; the first error decides how the job ends.
+    let error = lags.iter().find_map(|lag| lag.found.as_ref().err());
+    if let Some(error) = error {
+        put("error", json!(format!("{error:#}")));
+    }
+    Ok(Report { exit: error.map_or(Exit::Done, Exit::of), fields })
+}
+
+fn topic_json(lag: &Lag, max_records: Option<u64>) -> Value {
+    let mut topic = json!({"topic": lag.target.topic, "group": lag.target.group});
+    match &lag.found {
+        Err(error) => topic["error"] = json!(format!("{error:#}")),
+        Ok(found) => {
+            topic["exists"] = json!(found.exists);
+            topic["lag"] = json!(found.partitions.iter().map(|p| p.lag).sum::<u64>());
+            if let Some(n) = max_records {
+                topic["runs"] = json!(found.runs(n));
+            }
+            if let Some(error) = &found.ledger_error {
+                topic["ledger_error"] = json!(error);
+            }
+        }
+    }
+    topic
+}

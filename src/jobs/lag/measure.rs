@@ -1,0 +1,252 @@
+//! What the brokers, the group and the ledger say of a topic.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use chrono::Utc;
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
+use rdkafka::{Offset, TopicPartitionList};
+use serde_json::{Value, json};
+
+use crate::cli::KafkaArgs;
+use crate::stream::{self, Committed, Consumer, PartitionState, Span, Start, decide};
+use crate::warehouse::{LedgerRow, Warehouse};
+
+/// How long to look for the oldest unread records of a topic.
+const LOOK: Duration = Duration::from_secs(3);
+
+/// A topic and the group that reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Topic.
+    pub topic: String,
+    /// Consumer group.
+    pub group: String,
+}
+
+/// A target, and what was found of it.
+#[derive(Debug)]
+pub struct Lag {
+    /// Topic and group.
+    pub target: Target,
+    /// What was found, or why nothing was.
+    pub found: Result<TopicLag>,
+}
+
+/// What was found of a topic.
+#[derive(Debug)]
+pub struct TopicLag {
+    /// Debezium makes a topic with a table's first event.
+    pub exists: bool,
+    /// Partition by partition.
+    pub partitions: Vec<PartitionLag>,
+    /// Why the ledger could not be read.
+    pub ledger_error: Option<String>,
+}
+
+/// What was found of a partition.
+#[derive(Debug)]
+pub struct PartitionLag {
+    /// Partition.
+    pub partition: i32,
+    /// Next offset to read, by the group.
+    pub committed: Option<i64>,
+    /// What the log holds.
+    pub log: Span,
+    /// Offsets from the commit (without one: from where a run would start) to the log's end.
+    pub lag: u64,
+    /// Age of the oldest unread record; 0 without one, nothing if it could not be read in time.
+    pub lag_seconds: Option<u64>,
+    /// Where the open plan ends.
+    pub plan_end: Option<i64>,
+    /// Next offset to read, by the ledger.
+    pub ledger_end: Option<i64>,
+    /// Why the next run would stop and ask.
+    pub books: Option<String>,
+}
+
+/// Measures every target, side by side.
+pub fn all(kafka: &KafkaArgs, warehouse: &Warehouse, targets: &[Target]) -> Vec<Lag> {
+    std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            targets.iter().map(|target| (target, scope.spawn(move || one(kafka, warehouse, target)))).collect();
+        threads
+            .into_iter()
+            .map(|(target, thread)| {
+                let found =
+                    thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the thread for {} died", target.topic)));
+                Lag { target: target.clone(), found }
+            })
+            .collect()
+    })
+}
+
+fn one(kafka: &KafkaArgs, warehouse: &Warehouse, target: &Target) -> Result<TopicLag> {
+    // A group's commits can be asked for by a member of the group only, so each has a client.
+    let consumer = stream::connect(kafka, &target.group)?;
+    let measured = measure(&consumer, warehouse, &target.group, &target.topic);
+    // Nothing is assigned any more: librdkafka's orderly goodbye would take 100 ms and change nothing.
+    std::mem::forget(consumer);
+    measured
+}
+
+fn measure(consumer: &Consumer, warehouse: &Warehouse, group: &str, topic: &str) -> Result<TopicLag> {
+    let (ledger, ledger_error) = match warehouse.ledger_ends(group, topic) {
+        Ok(ledger) => (Some(ledger), None),
+        Err(error) => (None, Some(format!("{error:#}"))),
+    };
+    let Some(info) = stream::describe(consumer, topic)? else {
+        return Ok(TopicLag { exists: false, partitions: Vec::new(), ledger_error });
+    };
+    // The commits before the log's ends: a job that commits meanwhile makes no negative lag.
+    let committed = stream::committed(consumer, topic, &info.partitions)?;
+    let log = stream::log_spans(consumer, topic, &info.partitions)?;
+    let mut partitions = Vec::new();
+    for ((partition, committed), log) in info.partitions.iter().zip(committed).zip(log) {
+        let books = ledger.as_deref().map(|ledger| Books::of(ledger, &info.id, *partition, info.partitions.len()));
+        partitions.push(partition_lag(*partition, committed, log, books));
+    }
+    let unread: Vec<(i32, i64)> =
+        partitions.iter().filter(|p| p.lag > 0).map(|p| (p.partition, p.next().max(p.log.start))).collect();
+    let times = oldest_times(consumer, topic, &unread)?;
+    let now = Utc::now().timestamp_millis();
+    for partition in partitions.iter_mut().filter(|p| p.lag > 0) {
+        let age = |time: i64| u64::try_from((now - time) / 1000).unwrap_or(0);
+        // Only control records are left: nothing that anybody waits for.
+        partition.lag_seconds = times.get(&partition.partition).map(|time| time.map_or(0, age));
+    }
+    Ok(TopicLag { exists: true, partitions, ledger_error })
+}
+
+/// What the ledger says of a partition.
+struct Books<'l> {
+    row: Option<&'l LedgerRow>,
+    foreign: bool,
+    partitions: u32,
+}
+
+impl Books<'_> {
+    /// The same reading of the ledger as that of an ingest job.
+    fn of<'l>(ledger: &'l [LedgerRow], topic_id: &str, partition: i32, partitions: usize) -> Books<'l> {
+        let partitions = u32::try_from(partitions).unwrap_or(u32::MAX);
+        let row = ledger.iter().find(|row| row.partition == partition && row.end.topic_id == topic_id);
+        let current = ledger.iter().any(|row| row.end.topic_id == topic_id && row.end.partitions == partitions);
+        Books { row, foreign: row.is_none() && !ledger.is_empty() && !current, partitions }
+    }
+}
+
+fn partition_lag(partition: i32, committed: Option<Committed>, log: Span, books: Option<Books<'_>>) -> PartitionLag {
+    let ledger_end = books.as_ref().and_then(|books| Some(books.row?.end.end));
+    let plan = committed.as_ref().and_then(|committed| committed.plan.as_ref());
+    let plan_end = plan.filter(|plan| plan.foreign_metadata().is_none()).map(|plan| plan.end);
+    let next = committed.as_ref().map(|committed| committed.offset);
+    let books = books.and_then(|books| {
+        let ledger = books.row.map(|row| &row.end);
+        let state =
+            PartitionState { committed, ledger, foreign_ledger: books.foreign, log, partitions: books.partitions };
+        if let Start::Stop(why) = decide(&state) { Some(why) } else { None }
+    });
+    let mut lag =
+        PartitionLag { partition, committed: next, log, lag: 0, lag_seconds: Some(0), plan_end, ledger_end, books };
+    lag.lag = Span { start: lag.next(), end: log.end }.len();
+    lag
+}
+
+impl PartitionLag {
+    /// The next offset to read: the commit, else where a run would start.
+    fn next(&self) -> i64 {
+        self.committed.or(self.ledger_end).unwrap_or(self.log.start)
+    }
+
+    /// For the summary.
+    pub fn json(&self, target: &Target) -> Value {
+        json!({
+            "topic": target.topic, "group": target.group, "partition": self.partition, "committed": self.committed,
+            "log_start": self.log.start, "log_end": self.log.end, "lag": self.lag, "lag_seconds": self.lag_seconds,
+            "plan_end": self.plan_end, "ledger_end": self.ledger_end, "books": self.books,
+        })
+    }
+}
+
+impl TopicLag {
+    /// Runs until nothing is unread, if each takes `max_records` and nothing new comes. An open plan is finished first, in
+    /// one run, however long it is.
+    pub fn runs(&self, max_records: u64) -> u64 {
+        let in_plan = |p: &PartitionLag| p.plan_end.map_or(0, |end| Span { start: p.next(), end }.len().min(p.lag));
+        let planned: u64 = self.partitions.iter().map(in_plan).sum();
+        let all: u64 = self.partitions.iter().map(|p| p.lag).sum();
+        u64::from(planned > 0) + (all - planned).div_ceil(max_records.max(1))
+    }
+}
+
+/// The timestamp of the first record at or after each of these offsets; nothing where only control records are left. A
+/// partition that did not answer in time is not in the map.
+fn oldest_times(consumer: &Consumer, topic: &str, unread: &[(i32, i64)]) -> Result<HashMap<i32, Option<i64>>> {
+    let mut times = HashMap::new();
+    let mut list = TopicPartitionList::new();
+    for (partition, offset) in unread {
+        list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
+    }
+    let reading = || format!("reading the oldest unread records of {topic}");
+    consumer.assign(&list).with_context(reading)?;
+    let deadline = Instant::now() + LOOK;
+    while times.len() < unread.len() && Instant::now() < deadline {
+        let (partition, time) = match consumer.poll(Duration::from_millis(50)) {
+            Some(Ok(message)) => (message.partition(), message.timestamp().to_millis()),
+            Some(Err(KafkaError::PartitionEOF(partition))) => (partition, None),
+            // Retention may have taken the offset meanwhile, a broker may be gone: the age is then unknown.
+            Some(Err(_)) | None => continue,
+        };
+        if times.insert(partition, time).is_none() {
+            let mut read = TopicPartitionList::new();
+            read.add_partition(topic, partition);
+            consumer.pause(&read).with_context(reading)?;
+        }
+    }
+    consumer.assign(&TopicPartitionList::new()).with_context(reading)?;
+    Ok(times)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::{LedgerEnd, PlanMark};
+
+    const LOG: Span = Span { start: 0, end: 100 };
+
+    fn row(end: i64) -> LedgerRow {
+        LedgerRow { partition: 0, end: LedgerEnd { topic_id: "id".into(), generation: 1, end, seq: 1, partitions: 1 } }
+    }
+
+    fn lag(committed: Option<(i64, Option<i64>)>, ledger: &[LedgerRow]) -> PartitionLag {
+        let committed =
+            committed.map(|(offset, end)| Committed { offset, plan: end.map(|end| PlanMark::new(end, "run")) });
+        partition_lag(0, committed, LOG, Some(Books::of(ledger, "id", 0, 1)))
+    }
+
+    #[test]
+    fn what_is_unread_counts_from_the_commit() {
+        assert_eq!(lag(Some((40, None)), &[row(40)]).lag, 60);
+        assert_eq!(lag(None, &[]).lag, 100, "never read");
+        assert_eq!(lag(None, &[row(70)]).lag, 30, "the group's offsets have expired");
+        assert_eq!(lag(Some((100, None)), &[row(100)]).lag, 0);
+    }
+
+    #[test]
+    fn books_that_disagree_are_marked() {
+        assert_eq!(lag(Some((40, Some(80))), &[row(60)]).books, None, "a crash between ledger and commit is normal");
+        assert!(lag(Some((40, None)), &[row(60)]).books.is_some());
+        assert_eq!(partition_lag(0, None, LOG, None).books, None, "without a ledger there is nothing to compare");
+    }
+
+    #[test]
+    fn an_open_plan_takes_one_run() {
+        let topic = |partition| TopicLag { exists: true, partitions: vec![partition], ledger_error: None };
+        assert_eq!(topic(lag(Some((40, Some(80))), &[row(40)])).runs(10), 3, "40..80, then 20 by tens");
+        assert_eq!(topic(lag(Some((40, None)), &[row(40)])).runs(25), 3);
+        assert_eq!(topic(lag(Some((100, None)), &[row(100)])).runs(25), 0);
+    }
+}

@@ -15,7 +15,7 @@ const PUBLICATION: &str = "northwind_publication";
 /// WAL that a slot keeps, in bytes, from which on somebody should look.
 const MUCH_WAL: i64 = 1 << 30;
 /// How long a slot may be without a reader while the connector says that it runs.
-const RESTART: Duration = Duration::from_secs(2);
+const RESTART: Duration = Duration::from_secs(4);
 
 /// Does the WAL say which rows have changed?
 pub fn wal_level(client: &mut Client) -> Result<Finding> {

@@ -1,6 +1,6 @@
 //! Kafka Connect, over REST: does the connector run, and with the settings that the jobs rely on?
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -9,6 +9,8 @@ use super::sheet::{Finding, Server, Sheet, fail, ok, unreachable, warn};
 use super::{Wanted, clip};
 
 const TIMEOUT: Duration = Duration::from_secs(4);
+/// How long a rebalance, or the start of a task, may take before it is worth a word.
+const REBALANCE: Duration = Duration::from_secs(2);
 
 /// What the other checks need to know of the connector.
 #[derive(Debug, Clone)]
@@ -37,7 +39,7 @@ pub fn check(sheet: &Sheet, wanted: &Wanted) -> Option<Connector> {
     }
     let (found, config) = exists(wanted);
     if !put("connector", found) {
-        sheet.skip(Server::Connect, &["state", "settings"], "there is no such connector");
+        sheet.skip(Server::Connect, &["state", "settings"], "the connector could not be asked");
         return None;
     }
     let runs = put("state", state(wanted));
@@ -59,13 +61,35 @@ pub fn check(sheet: &Sheet, wanted: &Wanted) -> Option<Connector> {
     })
 }
 
-/// One GET: status and JSON, or why there is no answer.
+/// One GET: status and JSON, or why there is no answer. While the workers share out their work, Connect answers 409 or
+/// 500 for a moment.
 fn get(url: &str) -> Result<(u16, Value), ureq::Error> {
     let agent: ureq::Agent =
         ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT)).build().into();
-    let mut response = agent.get(url).call()?;
-    let status = response.status().as_u16();
-    Ok((status, response.body_mut().read_json().unwrap_or(Value::Null)))
+    let deadline = Instant::now() + REBALANCE;
+    loop {
+        let mut response = agent.get(url).call()?;
+        let code = response.status().as_u16();
+        let answer = response.body_mut().read_json().unwrap_or(Value::Null);
+        if !is_rebalancing(code, &answer) || Instant::now() >= deadline {
+            return Ok((code, answer));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn is_rebalancing(code: u16, answer: &Value) -> bool {
+    matches!(code, 409 | 500) && answer["message"].as_str().unwrap_or_default().contains("rebalance")
+}
+
+/// An answer that is none of the expected ones.
+fn unexpected(what: &str, url: &str, code: u16, answer: &Value) -> Finding {
+    let text = format!("asking for {what}: HTTP {code} {}", clip(&answer["message"].to_string()));
+    if is_rebalancing(code, answer) || matches!(code, 502..=504) {
+        unreachable(text, "the workers are busy with each other: wait a moment, then run `doctor` again")
+    } else {
+        fail(text, format!("curl {url}"))
+    }
 }
 
 fn no_answer(url: &str, error: &ureq::Error) -> Finding {
@@ -99,7 +123,8 @@ fn reachable(url: &str) -> (Finding, String) {
 /// Does the connector exist? Its configuration, too.
 fn exists(wanted: &Wanted) -> (Finding, Value) {
     let (url, name) = (&wanted.args.connect_url, &wanted.args.connector);
-    match get(&format!("{url}/connectors/{name}/config")) {
+    let config_url = format!("{url}/connectors/{name}/config");
+    match get(&config_url) {
         Err(error) => (no_answer(url, &error), Value::Null),
         Ok((200, config)) => {
             let text = |key: &str| config[key].as_str().unwrap_or("?").to_owned();
@@ -114,20 +139,33 @@ fn exists(wanted: &Wanted) -> (Finding, Value) {
             );
             (fail(format!("there is no connector {name}, only {others}"), fix), Value::Null)
         }
-        Ok((status, answer)) => {
-            let text =
-                format!("asking for the connector {name}: HTTP {status} {}", clip(&answer["message"].to_string()));
-            (fail(text, format!("curl {url}/connectors/{name}")), Value::Null)
+        Ok((code, answer)) => (unexpected("the connector", &config_url, code, &answer), Value::Null),
+    }
+}
+
+/// The connector's status, when its tasks have been started: right after a change of its settings it has none.
+fn settled_status(url: &str) -> Result<(u16, Value), ureq::Error> {
+    let deadline = Instant::now() + REBALANCE;
+    loop {
+        let (code, status) = get(url)?;
+        let states = || status["tasks"].as_array().into_iter().flatten().map(|task| &task["state"]);
+        let halted = status["connector"]["state"] == "STOPPED";
+        let starting = states().count() == 0 || states().any(|state| state == "UNASSIGNED" || state == "RESTARTING");
+        if code != 200 || halted || !starting || Instant::now() >= deadline {
+            return Ok((code, status));
         }
+        std::thread::sleep(Duration::from_millis(100));
     }
 }
 
 /// The connector's own state is RUNNING even when its only task is dead: the tasks count.
 fn state(wanted: &Wanted) -> Finding {
     let (url, name) = (&wanted.args.connect_url, &wanted.args.connector);
-    let status = match get(&format!("{url}/connectors/{name}/status")) {
+    let status_url = format!("{url}/connectors/{name}/status");
+    let status = match settled_status(&status_url) {
         Err(error) => return no_answer(url, &error),
-        Ok((_, status)) => status,
+        Ok((200, status)) => status,
+        Ok((code, answer)) => return unexpected("the connector's state", &status_url, code, &answer),
     };
     let no_tasks = Vec::new();
     let tasks = status["tasks"].as_array().unwrap_or(&no_tasks);
@@ -178,6 +216,12 @@ fn cause(trace: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rebalance_is_not_a_fault_of_the_connector() {
+        let answer = serde_json::json!({"message": "Request cannot be completed because a rebalance is expected"});
+        assert!(is_rebalancing(409, &answer) && is_rebalancing(500, &answer) && !is_rebalancing(404, &answer));
+    }
 
     #[test]
     fn a_trace_is_told_in_two_lines_at_most() {

@@ -72,6 +72,11 @@ const FIXED_SETTINGS: [&str; 7] = [
 
 fn parse_setting(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE, as in security.protocol=SSL")?;
+    if key == "sasl.password" {
+        return Err(
+            "set KAFKA_SASL_PASSWORD or KAFKA_SASL_PASSWORD_FILE: a flag is readable in the process list".to_owned()
+        );
+    }
     if FIXED_SETTINGS.contains(&key) {
         return Err(format!("{key} is set by the job itself and cannot be changed"));
     }
@@ -126,6 +131,7 @@ mod tests {
         assert!(parse_setting("isolation.level=read_uncommitted").is_err_and(|e| e.contains("cannot be changed")));
         assert_eq!(parse_setting("security.protocol=SSL"), Ok(("security.protocol".into(), "SSL".into())));
         assert!(parse_setting("security.protocol").is_err());
+        assert!(parse_setting("sasl.password=x").is_err_and(|e| e.contains("KAFKA_SASL_PASSWORD")));
     }
 
     #[test]

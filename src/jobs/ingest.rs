@@ -36,6 +36,7 @@ use settle::Pending;
 /// The run could not even be entered into the books; every later failure is in the report.
 pub fn run<T: Table>(job: &str, args: IngestArgs, stop: &Stop) -> Result<Report> {
     let mut run = Run::open::<T>(job, args)?;
+    stop.remember(run.last_words());
     let result = work::<T>(&mut run, stop);
     Ok(run.close(result))
 }

@@ -76,6 +76,12 @@ impl Run {
             Ok(exit) => (*exit, None),
             Err(error) => (Exit::of(error), Some(format!("{error:#}"))),
         };
+        if self.totals.gaps > 0 {
+            let (topic, gaps) = (&self.topic, self.totals.gaps);
+            tracing::warn!(
+                "{topic}: {gaps} offsets hold no record: as it must be after compaction or transactions, a loss otherwise"
+            );
+        }
         let mut report = self.report(exit, error);
         if !self.args.dry_run {
             let row = self.row(exit.status(), exit, &report.line(&self.job));

@@ -9,7 +9,17 @@ fn connect_url() -> String {
     env("CONNECT_URL", "http://127.0.0.1:8083")
 }
 
+/// While the workers divide their connectors anew, Connect answers 409 or 500 and says so: then it is asked again.
 fn rest(method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+    let mut last = (0, Value::Null);
+    wait_for("Connect to be done with its rebalance", || {
+        last = rest_once(method, path, body);
+        last.0 < 400 || !last.1["message"].as_str().is_some_and(|text| text.contains("rebalance"))
+    });
+    last
+}
+
+fn rest_once(method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let url = format!("{}{path}", connect_url());
     let sent = match (method, body) {

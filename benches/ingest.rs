@@ -5,7 +5,7 @@
 //! everything that worked, peak memory. Ratios of one run; the machine may be busy.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-#[path = "../tests/support/mod.rs"]
+#[path = "../tests/it/support/mod.rs"]
 mod support;
 
 use std::time::Instant;

@@ -22,6 +22,7 @@ pub mod jobs;
 pub mod source;
 pub mod stream;
 pub mod tables;
+pub mod validate;
 pub mod warehouse;
 
 /// Version and commit.

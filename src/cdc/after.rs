@@ -10,8 +10,15 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::cdc::Fields;
+use crate::cdc::{Fields, Violation};
 use crate::tables::{RowOf, Table, Text};
+
+/// The name of the rule that a record breaks when it cannot be decoded.
+pub const DECODE: &str = "decode";
+/// The name of the rule that a number breaks which is none.
+pub const NOT_FINITE: &str = "not-finite";
+/// As Debezium sends them.
+const NOT_FINITE_VALUES: [&str; 3] = [r#""NaN""#, r#""Infinity""#, r#""-Infinity""#];
 
 /// A row, and whether there were fields that it has no place for.
 pub struct Watched<R> {
@@ -71,7 +78,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Watch<'_, A> {
 ///
 /// # Errors
 /// It is no object.
-pub fn unknown_columns<'m, T: Table>(json: &'m str) -> Result<Text<'m>, String> {
+pub fn unknown_columns<'m, T: Table>(json: &'m str) -> Result<Text<'m>, Violation> {
     let known = <RowOf<'m, T> as clickhouse::Row>::COLUMN_NAMES;
     let mut fields = Fields::parse(json).map_err(|e| explain(json, &e))?;
     fields.0.retain(|(name, _)| !known.contains(&name.as_ref()));
@@ -79,7 +86,7 @@ pub fn unknown_columns<'m, T: Table>(json: &'m str) -> Result<Text<'m>, String> 
 }
 
 /// What is wrong with a row. serde names the place; people want the column that stands there.
-pub fn explain(json: &str, error: &serde_json::Error) -> String {
+pub fn explain(json: &str, error: &serde_json::Error) -> Violation {
     let line: usize = json.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
     let place = line + error.column();
     let fields = Fields::parse(json).unwrap_or_default();
@@ -88,8 +95,11 @@ pub fn explain(json: &str, error: &serde_json::Error) -> String {
         (start..=start + value.get().len()).contains(&place)
     };
     match fields.0.iter().find(|(_, value)| is_there(value)) {
-        Some((column, _)) => format!("after: {column}: {error}"),
-        None => format!("after: {error}"),
+        Some((column, value)) => {
+            let rule = if NOT_FINITE_VALUES.contains(&value.get()) { NOT_FINITE } else { DECODE };
+            Violation::new(rule, format!("after: {column}: {error}"))
+        }
+        None => Violation::new(DECODE, format!("after: {error}")),
     }
 }
 
@@ -101,7 +111,7 @@ mod tests {
     fn said(json: &str) -> String {
         match serde_json::from_str::<Watched<RowOf<'_, Customers>>>(json) {
             Ok(_) => "nothing".to_owned(),
-            Err(error) => explain(json, &error),
+            Err(error) => explain(json, &error).detail,
         }
     }
 

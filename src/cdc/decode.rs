@@ -10,13 +10,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use typed_arena::Arena;
 
-use crate::cdc::after::{Watched, explain, unknown_columns};
+use crate::cdc::after::{DECODE, Watched, explain, unknown_columns};
 use crate::cdc::envelope::{RawEnvelope, Source, key_object};
 use crate::cdc::{Fields, Generation, Head, Op, Record, Version, Violation};
 use crate::tables::{KeyOf, RowKey, RowOf, SourceRow, System, Table, Text};
-
-/// The name of the rule that a record breaks when it cannot be decoded.
-pub const DECODE: &str = "decode";
 
 /// Debezium's stand-in for a TOASTed value that the change did not touch (`unavailable.value.placeholder`).
 const UNAVAILABLE: &str = "__debezium_unavailable_value";
@@ -178,11 +175,11 @@ impl<'m, T: Table> Decoder<'m, T> {
         head: Head,
         after: &'m RawValue,
     ) -> Result<Event<'m, T>, Violation> {
-        let mut fields = Fields::parse(after.get()).map_err(|e| bad(explain(after.get(), &e)))?;
+        let mut fields = Fields::parse(after.get()).map_err(|e| explain(after.get(), &e))?;
         let complete = self.fill_key(record, &mut fields)?;
         if fields.0.iter().any(|(_, value)| is_placeholder(value)) {
             let json = fields.to_json();
-            let key = serde_json::from_str::<KeyOf<'_, T>>(&json).map_err(|e| bad(explain(&json, &e)))?;
+            let key = serde_json::from_str::<KeyOf<'_, T>>(&json).map_err(|e| explain(&json, &e))?;
             return Ok(Event::Partial(Partial { head, key: key.text().into_owned(), after: fields }));
         }
         let json = if complete { after.get() } else { self.arena.alloc(fields.to_json()) };
@@ -219,7 +216,7 @@ impl<'m, T: Table> Decoder<'m, T> {
     fn agree(&self, key_json: &'m str, fields: &Fields<'m>) -> Result<(), Violation> {
         let Ok(key) = serde_json::from_str::<KeyOf<'m, T>>(key_json) else { return Ok(()) };
         let after_json = fields.to_json();
-        let after = serde_json::from_str::<KeyOf<'_, T>>(&after_json).map_err(|e| bad(explain(&after_json, &e)))?;
+        let after = serde_json::from_str::<KeyOf<'_, T>>(&after_json).map_err(|e| explain(&after_json, &e))?;
         if key.text() == after.text() {
             return Ok(());
         }
@@ -234,8 +231,8 @@ impl<'m, T: Table> Decoder<'m, T> {
         head: Head,
         json: &'m str,
     ) -> Result<Change<'m, T>, Violation> {
-        let watched: Watched<RowOf<'m, T>> = serde_json::from_str(json).map_err(|e| bad(explain(json, &e)))?;
-        let extra = if watched.has_unknown { unknown_columns::<T>(json).map_err(bad)? } else { Text::default() };
+        let watched: Watched<RowOf<'m, T>> = serde_json::from_str(json).map_err(|e| explain(json, &e))?;
+        let extra = if watched.has_unknown { unknown_columns::<T>(json)? } else { Text::default() };
         self.stamped(record, version, head, watched.row, extra)
     }
 

@@ -3,11 +3,12 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::cli::usage;
+use crate::cli::{parse_duration, usage};
 
 /// A password that does not show itself in logs.
 #[derive(Clone, Default)]
@@ -99,6 +100,21 @@ pub struct PostgresArgs {
     /// User; SELECT on the tables is enough
     #[arg(long, env = "POSTGRES_USER", default_value = "app_user")]
     pub postgres_user: String,
+}
+
+/// A read replica of PostgreSQL.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Read replica (same database, user and password)")]
+pub struct ReplicaArgs {
+    /// Host of a read replica that answers the look-ups instead of the primary
+    #[arg(long, env = "POSTGRES_LOOKUP_HOST")]
+    pub lookup_host: Option<String>,
+    /// Its port
+    #[arg(long, env = "POSTGRES_LOOKUP_PORT", default_value_t = 5432)]
+    pub lookup_port: u16,
+    /// How long to wait for it to catch up with the primary, as in 10s, before a window is looked up
+    #[arg(long, value_name = "TIME", env = "POSTGRES_LOOKUP_WAIT", default_value = "10s", value_parser = parse_duration)]
+    pub lookup_wait: Duration,
 }
 
 /// ClickHouse, the warehouse.

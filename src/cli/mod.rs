@@ -1,6 +1,7 @@
 //! What every job shares on the command line: connections, logging, exit codes, signals, progress.
 
 mod connect;
+mod duration;
 mod exit;
 mod logging;
 mod progress;
@@ -10,7 +11,8 @@ mod stop_at;
 use clap::Args;
 use serde_json::{Map, Value};
 
-pub use connect::{ClickHouseArgs, KafkaArgs, PostgresArgs, Secret};
+pub use connect::{ClickHouseArgs, KafkaArgs, PostgresArgs, ReplicaArgs, Secret};
+pub use duration::parse_duration;
 pub use exit::{Exit, Fault, fault, needs_person, try_again, usage};
 pub use logging::{LogFormat, SummaryMode};
 pub use progress::Progress;

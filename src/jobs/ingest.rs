@@ -1,5 +1,5 @@
 //! `ingest-<table>`: the loop. Bounded run, window by window:
-//! read → decode → look up → insert rejected → insert rows → look at truncates → resolve quarantine → close the
+//! read → decode → look up and judge → insert rejected → insert rows → look at truncates → resolve quarantine → close the
 //! accounts → locks still held? → **ledger row** → locks still held? → commit.
 //!
 //! The ledger row is the point of no return: a crash before it leaves the window open, and the rerun does it again with
@@ -7,7 +7,9 @@
 
 mod args;
 mod begin;
+mod counts;
 mod judge;
+mod records;
 mod resume;
 mod run;
 mod settle;
@@ -26,9 +28,9 @@ use crate::tables::Table;
 
 pub use args::{IngestArgs, examples};
 use begin::{Plan, Planned};
-use judge::Judge;
 use run::Run;
 use settle::Pending;
+use write::Judged;
 
 /// The job.
 ///
@@ -69,7 +71,6 @@ fn drain<T: Table>(run: &mut Run, plan: &Plan, stop: &Stop) -> Result<Vec<Planne
     let topic = run.topic.clone();
     let mut reader = Reader::new(&consumer, &topic, run.args.limits(), run.args.lose_record);
     let mut progress = Progress::new(&run.job, plan.spans.iter().map(|planned| planned.span.len()).sum());
-    let mut judge = Judge::default();
     let mut pending: Option<Pending> = None;
     let mut spans = plan.spans.iter().cloned();
     let mut left: Vec<Planned> = Vec::new();
@@ -96,11 +97,16 @@ fn drain<T: Table>(run: &mut Run, plan: &Plan, stop: &Stop) -> Result<Vec<Planne
                 run.settle::<T>(pending.take(), &mut progress)?;
                 carried = run.carry::<T>(plan, &window, &mut events, &records, &decoder, &arena)?;
             }
-            judge.judge::<T>(run, &mut events)?;
+            let warnings = run.judge::<T>(&mut events)?;
             run.passes("validated");
             run.settle::<T>(pending.take(), &mut progress)?;
             run.within_reject_ratio::<T>(&records, &events)?;
-            pending = run.write::<T>(plan, &rest, &window, &records, &events, &carried)?;
+            pending = run.write::<T>(
+                plan,
+                &rest,
+                &window,
+                &Judged { records: &records, events: &events, warnings, carried },
+            )?;
             rest.span = Span { start: window.span.end, end: rest.span.end };
             rest.seq += 1;
         }

@@ -11,8 +11,9 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use crate::cli::{ClickHouseArgs, Exit, KafkaArgs, OutputArgs, Report, Stop, usage};
+use crate::for_each_table;
 use crate::jobs::{Job, JobArgs, Kind};
-use crate::tables::{Table, for_each_table};
+use crate::tables::Table;
 use crate::warehouse::Warehouse;
 use measure::{Lag, Target, TopicLag};
 

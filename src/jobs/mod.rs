@@ -7,6 +7,7 @@ mod lag;
 mod link;
 mod list;
 mod migrate;
+mod rules;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -15,7 +16,8 @@ use anyhow::Result;
 use clap::{ArgMatches, Args, Command};
 
 use crate::cli::{Exit, OutputArgs, Report, Stop};
-use crate::tables::{Table, for_each_table};
+use crate::for_each_table;
+use crate::tables::Table;
 
 /// A job: its name, its flags, what it does.
 pub struct Job {
@@ -112,7 +114,15 @@ for_each_table!(ingest_jobs);
 /// Every job, by name.
 pub fn all() -> Vec<Job> {
     let mut jobs = ingest_jobs();
-    jobs.extend([migrate::job(), doctor::job(), lag::job(), completions::job(), link::job(), list::job()]);
+    jobs.extend([
+        migrate::job(),
+        doctor::job(),
+        lag::job(),
+        completions::job(),
+        link::job(),
+        list::job(),
+        rules::job(),
+    ]);
     jobs.sort_by(|a, b| a.name.cmp(&b.name));
     jobs
 }

@@ -1,6 +1,6 @@
-//! Does a row exist? One query per table and window, by the source's own comparison.
+//! Which rows exist, and what else is asked about them? One query per table and window, by the source's own comparison.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context, Result};
 use postgres::Client;
@@ -32,20 +32,22 @@ impl Existence {
     }
 }
 
-/// The keys (canonical texts, each once) that table `table` of schema `public` does not have.
+/// The rows of table `table` of schema `public` with these keys (canonical texts, each once), by key; with the columns `facts` as
+/// text. Keys that the table does not have are left out.
 ///
 /// # Errors
 /// PostgreSQL is gone, refuses, or does not answer in time: never "all of them are missing".
-pub fn missing_keys<'k>(
+pub fn look_up(
     client: &mut Client,
     table: &str,
     key: &[KeyColumn],
-    wanted: &[&'k str],
-) -> Result<Vec<&'k str>> {
+    facts: &[&str],
+    wanted: &[&str],
+) -> Result<HashMap<String, Vec<Option<String>>>> {
     // PostgreSQL refuses the whole query for one NUL character; no key of its can have one.
     let possible: Vec<&str> = wanted.iter().copied().filter(|text| !text.contains('\0')).collect();
     if possible.is_empty() {
-        return Ok(wanted.to_vec());
+        return Ok(HashMap::new());
     }
     let mut columns: Vec<Vec<&str>> = vec![Vec::with_capacity(possible.len()); key.len()];
     for text in possible {
@@ -55,21 +57,21 @@ pub fn missing_keys<'k>(
     }
     let parameters: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| column as &(dyn ToSql + Sync)).collect();
     let rows = client
-        .query(&existing_sql(table, key), &parameters)
+        .query(&look_up_sql(table, key, facts), &parameters)
         .with_context(|| format!("looking up {} rows of public.{table} in PostgreSQL", wanted.len()))?;
-    let found: HashSet<String> = rows.iter().map(|row| row.get(0)).collect();
-    Ok(wanted.iter().copied().filter(|key| !found.contains(*key)).collect())
+    Ok(rows.iter().map(|row| (row.get(0), (1..=facts.len()).map(|i| row.get(i)).collect())).collect())
 }
 
-fn existing_sql(table: &str, key: &[KeyColumn]) -> String {
+fn look_up_sql(table: &str, key: &[KeyColumn], facts: &[&str]) -> String {
     let each = |form: &dyn Fn(usize, &KeyColumn) -> String, separator: &str| {
         key.iter().enumerate().map(|(i, column)| form(i + 1, column)).collect::<Vec<_>>().join(separator)
     };
     // A bpchar cast to text loses its trailing blanks: that is the canonical text.
     let text = each(&|_, c| format!("{}::text", c.name), " || chr(31) || ");
+    let facts: String = facts.iter().map(|fact| format!(", {fact}::text")).collect();
     let names = each(&|_, c| c.name.to_owned(), ", ");
     let wanted = each(&|i, c| format!("unnest(${i}::text[])::{}", c.source_type), ", ");
-    format!("SELECT {text}\nFROM public.{table}\nWHERE ({names}) IN (SELECT {wanted})")
+    format!("SELECT {text}{facts}\nFROM public.{table}\nWHERE ({names}) IN (SELECT {wanted})")
 }
 
 #[cfg(test)]
@@ -83,8 +85,8 @@ mod tests {
             KeyColumn { name: "customer_id", source_type: "bpchar" },
         ];
         assert_eq!(
-            existing_sql("t", &key),
-            "SELECT order_id::text || chr(31) || customer_id::text\nFROM public.t\n\
+            look_up_sql("t", &key, &["unit_price"]),
+            "SELECT order_id::text || chr(31) || customer_id::text, unit_price::text\nFROM public.t\n\
              WHERE (order_id, customer_id) IN (SELECT unnest($1::text[])::int8, unnest($2::text[])::bpchar)"
         );
     }

@@ -2,17 +2,23 @@
 
 mod locks;
 mod lookup;
+mod replica;
 
+use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use postgres::error::SqlState;
 use postgres::{Client, NoTls};
 
-use crate::cli::{Exit, PostgresArgs, Secret};
+use crate::cli::{Exit, PostgresArgs, Secret, try_again};
 
 pub use locks::{lock, still_held};
-pub use lookup::{Existence, missing_keys};
+pub use lookup::{Existence, look_up};
+pub use replica::LookUps;
+
+/// A server that takes connections and says nothing must not hold up a job for ever.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Connects as `name` (shown in `pg_stat_activity`), with time limits on locks and statements, so that a look-up
 /// never waits behind the shop for long and the shop never waits behind a look-up.
@@ -20,11 +26,20 @@ pub use lookup::{Existence, missing_keys};
 /// # Errors
 /// The server is not there, or refuses.
 pub fn connect(args: &PostgresArgs, name: &str) -> Result<Client> {
+    connect_to(args, &args.postgres_host, args.postgres_port, name)
+}
+
+/// As [`connect`], to another server of the same database: a read replica.
+///
+/// # Errors
+/// The server is not there, or refuses.
+pub fn connect_to(args: &PostgresArgs, host: &str, port: u16, name: &str) -> Result<Client> {
     let password = Secret::from_env("POSTGRES_PASSWORD", "app_password")?;
-    let PostgresArgs { postgres_host: host, postgres_port: port, postgres_db: db, postgres_user: user } = args;
-    postgres::Config::new()
+    let PostgresArgs { postgres_db: db, postgres_user: user, .. } = args;
+    let mut config = postgres::Config::new();
+    config
         .host(host)
-        .port(*port)
+        .port(port)
         .dbname(db)
         .user(user)
         .password(password.reveal())
@@ -32,8 +47,15 @@ pub fn connect(args: &PostgresArgs, name: &str) -> Result<Client> {
         .connect_timeout(Duration::from_secs(5))
         .keepalives_idle(Duration::from_secs(15))
         .tcp_user_timeout(Duration::from_secs(30))
-        .options("-c lock_timeout=5s -c statement_timeout=30s -c TimeZone=UTC -c default_transaction_read_only=on")
-        .connect(NoTls)
+        .options("-c lock_timeout=5s -c statement_timeout=30s -c TimeZone=UTC -c default_transaction_read_only=on");
+    let (answer, answered) = mpsc::channel();
+    std::thread::spawn(move || answer.send(config.connect(NoTls)));
+    answered
+        .recv_timeout(HANDSHAKE_TIMEOUT)
+        .map_err(|_| {
+            try_again(format!("it took the connection and said nothing for {} s", HANDSHAKE_TIMEOUT.as_secs()))
+        })
+        .and_then(|client| client.map_err(anyhow::Error::new))
         .with_context(|| format!("connecting to PostgreSQL, database {db} at {host}:{port} as {user}"))
 }
 

@@ -1,4 +1,5 @@
-//! Column types: how a value comes out of Debezium's JSON and goes into ClickHouse.
+//! Texts, and what all column types have in common: how a value comes out of Debezium's JSON and goes into ClickHouse.
+//! Numbers, dates and pictures have files of their own.
 //!
 //! Strings borrow from the message whenever the JSON has no escapes in them.
 
@@ -83,6 +84,14 @@ pub trait KeyPart {
 
     /// The canonical text: equal text ⇔ equal in the source.
     fn text(&self) -> Cow<'_, str>;
+}
+
+impl KeyPart for Text<'_> {
+    const SOURCE_TYPE: &'static str = "text";
+
+    fn text(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.0)
+    }
 }
 
 impl KeyPart for Bpchar<'_> {

@@ -6,6 +6,7 @@ use clickhouse::{Row, RowWrite};
 use serde::{Deserialize, Serialize};
 
 use crate::tables::Text;
+use crate::tables::rules::{Reference, Rule};
 
 /// A key column: its name, and the type it has in PostgreSQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub struct KeyColumn {
 pub const KEY_SEPARATOR: char = '\u{1f}';
 
 /// What the engine needs to know of a table. Everything else about a table stands in its own file.
-pub trait Table: 'static {
+pub trait Table: Sized + 'static {
     /// Table name in the source, schema `public`.
     const SOURCE: &'static str;
     /// Table name in the warehouse.
@@ -29,6 +30,10 @@ pub trait Table: 'static {
     const DDL: &'static str;
     /// The primary key.
     const KEY: &'static [KeyColumn];
+    /// The rows of other tables that a row points at.
+    const REFERENCES: &'static [Reference<Self>] = &[];
+    /// The business rules, besides "what it points at exists".
+    const RULES: &'static [Rule<Self>] = &[];
     /// The row type; `'static` stands for "any lifetime".
     type Row: RowWrite + for<'a> Row<Value<'a>: SourceRow<'a>>;
 }

@@ -15,8 +15,8 @@ use crate::cli::Exit;
 pub use client::{Warehouse, quote};
 pub use insert::InFlight;
 pub use ledger::{LedgerRow, Mode, RunRow, WindowRow};
-pub use newest::{carried_rows, newest_versions};
-pub use rejected::{Bytes, Quarantined, RejectedRow};
+pub use newest::{carried_rows, newest_columns, newest_versions};
+pub use rejected::{Bytes, Quarantined, RejectedRow, WarningRow};
 pub use schema::migrate;
 pub use truncates::{MarkAt, TruncateRow};
 

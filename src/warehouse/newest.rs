@@ -39,6 +39,38 @@ pub fn newest_versions<T: Table>(warehouse: &Warehouse, keys: &[&str]) -> Result
     Ok(newest)
 }
 
+#[derive(Row, Deserialize)]
+struct Columns {
+    key: String,
+    columns: Vec<Option<String>>,
+}
+
+/// Columns of the live rows with these keys, as text, by key.
+///
+/// # Errors
+/// The server is gone or refuses.
+pub fn newest_columns(
+    warehouse: &Warehouse,
+    target: &str,
+    key: &[KeyColumn],
+    columns: &[&str],
+    keys: &[&str],
+) -> Result<HashMap<String, Vec<Option<String>>>> {
+    let mut newest = HashMap::new();
+    let texts = columns.iter().map(|column| format!("toNullable(toString({column}))")).collect::<Vec<_>>().join(", ");
+    for chunk in keys.chunks(CHUNK) {
+        let sql = format!(
+            "SELECT {} AS key, [{texts}] AS columns FROM {}.{target} FINAL WHERE {}",
+            key_text(key),
+            warehouse.db,
+            key_in(key, chunk)
+        );
+        let rows: Vec<Columns> = warehouse.rows("looking up newest rows", &sql)?;
+        newest.extend(rows.into_iter().map(|row| (row.key, row.columns)));
+    }
+    Ok(newest)
+}
+
 /// What has to be known of a line; the line itself is the row.
 #[derive(Deserialize)]
 struct CarriedLine {

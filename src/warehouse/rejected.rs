@@ -43,6 +43,22 @@ pub struct RejectedRow<'a> {
     pub rejected_at: i64,
 }
 
+/// A row of `northwind_ops.warnings`.
+#[derive(Debug, Row, Serialize)]
+#[allow(missing_docs)]
+pub struct WarningRow<'a> {
+    pub table: &'a str,
+    pub topic: &'a str,
+    pub topic_id: &'a str,
+    pub partition: i32,
+    pub offset: i64,
+    pub row_key: &'a str,
+    pub rule: &'a str,
+    pub detail: &'a str,
+    pub run_id: &'a str,
+    pub warned_at: i64,
+}
+
 /// What the quarantine has at an offset.
 #[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
 pub struct Quarantined {

@@ -2,7 +2,8 @@
 
 use clickhouse::Row;
 
-use crate::tables::{Table, for_each_table};
+use crate::for_each_table;
+use crate::tables::Table;
 
 /// A registered table.
 #[derive(Debug, Clone, PartialEq, Eq)]

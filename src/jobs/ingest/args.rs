@@ -7,9 +7,10 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
 
-use crate::cli::{ClickHouseArgs, KafkaArgs, OutputArgs, PostgresArgs, StopAt, usage};
+use crate::cli::{ClickHouseArgs, KafkaArgs, OutputArgs, PostgresArgs, ReplicaArgs, StopAt, parse_duration, usage};
 use crate::jobs::JobArgs;
 use crate::stream::{Explicit, Limits, OffsetRange, parse_time};
+use crate::validate::RuleArgs;
 
 /// Flags of `ingest-<table>`.
 #[derive(Debug, Clone, Args)]
@@ -57,9 +58,13 @@ pub struct IngestArgs {
     #[arg(long, value_name = "0..1", value_parser = parse_ratio)]
     pub max_reject_ratio: Option<f64>,
     #[command(flatten)]
+    pub rules: RuleArgs,
+    #[command(flatten)]
     pub kafka: KafkaArgs,
     #[command(flatten)]
     pub postgres: PostgresArgs,
+    #[command(flatten)]
+    pub replica: ReplicaArgs,
     #[command(flatten)]
     pub clickhouse: ClickHouseArgs,
     #[command(flatten)]
@@ -149,19 +154,6 @@ pub enum ResumeFrom {
     LogEnd,
 }
 
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is not a duration: use 90s, 10m or 1h");
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    let seconds = match unit {
-        "s" => number,
-        "m" => number * 60,
-        "h" => number * 3600,
-        _ => return Err(wrong()),
-    };
-    Ok(Duration::from_secs(seconds))
-}
-
 fn parse_ratio(text: &str) -> Result<f64, String> {
     text.parse()
         .ok()
@@ -187,12 +179,5 @@ mod tests {
         for wrong in ["0/2", "3/2", "1", "a/b", "1/0"] {
             assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn durations_have_a_unit() {
-        assert_eq!(parse_duration("10m"), Ok(Duration::from_secs(600)));
-        assert!(parse_duration("10").is_err());
-        assert!(parse_duration("").is_err());
     }
 }

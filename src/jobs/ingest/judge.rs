@@ -1,100 +1,30 @@
-//! Look-ups first, all at once; then the verdict on every record. A bad row is rejected and the run goes on; a bad world
-//! (PostgreSQL gone) is an error and the window stays open: never "all of them are missing".
-
-use std::collections::{HashMap, HashSet};
+//! What stands between decoding a window and writing it: values that were not sent, the verdict, the reject ratio.
 
 use anyhow::Result;
 use typed_arena::Arena;
 
-use crate::cdc::{self, Decoder, Event, Op, Record, Version, Violation};
+use crate::cdc::{self, Decoder, Event, Record, Version};
 use crate::cli::{Exit, fault};
 use crate::jobs::ingest::begin::Plan;
 use crate::jobs::ingest::run::Run;
-use crate::source::{Existence, missing_keys};
 use crate::stream::Window;
-use crate::tables::{SourceRow, Table};
-use crate::warehouse::{carried_rows, newest_versions};
-
-/// The name of the rule that every table has: the row itself exists in the source.
-pub const NOT_IN_POSTGRES: &str = "not-in-postgres";
+use crate::tables::Table;
+use crate::validate::{NOT_IN_POSTGRES, Servers, Warning};
+use crate::warehouse::carried_rows;
 
 /// The reject ratio says nothing about fewer records than this.
 const RATIO_FROM: u64 = 100;
 
-/// Judges the windows of a run.
-#[derive(Debug, Default)]
-pub struct Judge {
-    existence: Existence,
-}
-
-impl Judge {
-    /// Turns every change that must not be written into a rejection.
+impl Run {
+    /// Turns every change that must not be written into a rejection; returns the warnings about those that are.
     ///
     /// # Errors
-    /// A server is gone or refuses.
-    pub fn judge<T: Table>(&mut self, run: &mut Run, events: &mut [Event<'_, T>]) -> Result<()> {
-        let missing = self.missing::<T>(run, events)?;
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let held: HashMap<String, u64> =
-            newest_versions::<T>(&run.warehouse, &missing.iter().map(String::as_str).collect::<Vec<_>>())?;
-        let mut deleted_later: HashSet<String> = HashSet::new();
-        let mut truncated_later: Option<u64> = None;
-        for event in events.iter_mut().rev() {
-            if let Event::Truncate(lsn) = event {
-                truncated_later = truncated_later.max(Some(*lsn));
-            }
-            let Event::Change(change) = event else { continue };
-            let key = change.row.key_text();
-            let is_truncated =
-                truncated_later.is_some_and(|truncate| change.head.source.lsn.is_none_or(|lsn| lsn < truncate));
-            if change.head.op == Op::Delete {
-                if missing.contains(key.as_ref()) {
-                    deleted_later.insert(key.into_owned());
-                }
-                continue;
-            }
-            // A row that the warehouse has at this version or a newer one cannot win: writing it changes nothing.
-            let cannot_win = held.get(key.as_ref()).is_some_and(|newest| *newest >= change.row.version());
-            let is_gone_later = is_truncated || deleted_later.contains(key.as_ref());
-            if missing.contains(key.as_ref()) && !is_gone_later && !cannot_win {
-                let detail = format!("{} {key:?} is NOT in Postgres", T::SOURCE);
-                let key = key.into_owned();
-                *event = Event::Bad(Violation::new(NOT_IN_POSTGRES, detail), Some(key));
-            }
-        }
-        Ok(())
+    /// A server is gone, refuses or is late.
+    pub fn judge<T: Table>(&mut self, events: &mut [Event<'_, T>]) -> Result<Vec<Warning>> {
+        let servers = Servers { source: &mut self.source, look_ups: &mut self.look_ups, warehouse: &self.warehouse };
+        self.validator.judge::<T>(servers, events)
     }
 
-    /// Keys of rows that PostgreSQL does not have (any more, or yet).
-    fn missing<T: Table>(&mut self, run: &mut Run, events: &[Event<'_, T>]) -> Result<HashSet<String>> {
-        let mut seen = HashSet::new();
-        let mut wanted = Vec::new();
-        let keys: Vec<_> = events
-            .iter()
-            .filter_map(|event| match event {
-                Event::Change(change) if change.head.op != Op::Delete => Some(change.row.key_text()),
-                _ => None,
-            })
-            .collect();
-        for key in &keys {
-            if !self.existence.knows(key) && seen.insert(key.as_ref()) {
-                wanted.push(key.as_ref());
-            }
-        }
-        let missing: HashSet<String> =
-            missing_keys(&mut run.source, T::SOURCE, T::KEY, &wanted)?.into_iter().map(str::to_owned).collect();
-        for key in wanted {
-            if !missing.contains(key) {
-                self.existence.remember(key);
-            }
-        }
-        Ok(missing)
-    }
-}
-
-impl Run {
     /// Completes changes whose unchanged TOAST values were not sent. The insert in flight is acknowledged by now.
     ///
     /// # Errors

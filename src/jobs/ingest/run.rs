@@ -10,8 +10,10 @@ use crate::cli::{Exit, Report};
 use crate::jobs::ingest::args::IngestArgs;
 use crate::jobs::ingest::begin::{Plan, Planned};
 use crate::jobs::ingest::totals::Totals;
+use crate::source::{self, LookUps};
 use crate::stream::{self, Committed, Consumer};
 use crate::tables::Table;
+use crate::validate::Validator;
 use crate::warehouse::{Mode, RunRow, Warehouse};
 
 /// One run of an ingest job.
@@ -23,6 +25,8 @@ pub struct Run {
     pub group: String,
     pub consumer: Arc<Consumer>,
     pub source: postgres::Client,
+    pub look_ups: LookUps,
+    pub validator: Validator,
     pub warehouse: Warehouse,
     /// Explicit ranges and dry runs take no locks.
     pub locked: bool,
@@ -46,13 +50,19 @@ impl Run {
         let group = args.group.clone().unwrap_or_else(|| format!("northwind.{job}"));
         let consumer = Arc::new(stream::connect(&args.kafka, &group)?);
         let warehouse = Warehouse::new(&args.clickhouse)?;
+        let name = format!("{job} run {id}");
+        let replica = match &args.replica.lookup_host {
+            Some(host) => Some(source::connect_to(&args.postgres, host, args.replica.lookup_port, &name)?),
+            None => None,
+        };
         let run = Run {
             job: job.to_owned(),
             topic,
             group,
             consumer,
-            // Connecting takes its time for the password alone: the run's row is on its way meanwhile.
-            source: crate::source::connect(&args.postgres, &format!("{job} run {id}"))?,
+            source: source::connect(&args.postgres, &name)?,
+            look_ups: LookUps::new(replica, args.replica.lookup_wait),
+            validator: Validator::new(&args.rules)?,
             warehouse,
             locked: false,
             totals: Totals::default(),
@@ -191,7 +201,7 @@ impl Run {
         if plan.mode == Mode::Range || self.args.dry_run {
             return Ok(());
         }
-        crate::source::still_held(&mut self.source)?;
+        source::still_held(&mut self.source)?;
         let offsets: Vec<(i32, Committed)> =
             unfinished.iter().map(|rest| (rest.partition, Committed { offset: rest.span.start, plan: None })).collect();
         stream::commit(&self.consumer, &self.topic, &offsets)

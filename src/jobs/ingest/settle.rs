@@ -7,9 +7,9 @@ use chrono::Utc;
 
 use crate::cdc::Generation;
 use crate::cli::{Exit, Progress, fault};
+use crate::jobs::ingest::counts::Counts;
 use crate::jobs::ingest::run::Run;
 use crate::jobs::ingest::totals::Totals;
-use crate::jobs::ingest::write::Counts;
 use crate::source;
 use crate::stream::{Committed, Span, commit};
 use crate::tables::Table;
@@ -138,6 +138,9 @@ impl Totals {
         self.written += counts.written;
         for (rule, count) in &counts.rejected {
             *self.rejected_by_rule.entry(rule).or_default() += count;
+        }
+        for (rule, count) in &counts.warned {
+            *self.warned_by_rule.entry(rule).or_default() += count;
         }
         self.tombstones += counts.tombstones;
         self.truncates += counts.truncates;

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::cdc::{Event, Op, Record, Resent};
+use crate::cdc::{Event, Op, Record, Resent, Violation};
 use crate::tables::{SourceRow, Table};
+use crate::validate::Warning;
 
 /// Rejections that are logged one by one; the rest is only counted.
 const LOGGED: u64 = 10;
@@ -18,6 +19,8 @@ pub struct Totals {
     pub written: u64,
     /// Records rejected, by rule.
     pub rejected_by_rule: BTreeMap<&'static str, u64>,
+    /// Rows written that break a rule of severity `warn`, by rule.
+    pub warned_by_rule: BTreeMap<&'static str, u64>,
     /// Null values.
     pub tombstones: u64,
     /// TRUNCATE events.
@@ -38,6 +41,7 @@ pub struct Totals {
     pub judged_bad: u64,
     resent: Resent,
     logged: u64,
+    logged_warnings: u64,
 }
 
 impl Totals {
@@ -59,15 +63,26 @@ impl Totals {
     }
 
     /// Logs a rejection, unless there were many already.
-    pub fn log_rejected(&mut self, topic: &str, record: &Record<'_>, key: &str, rule: &str, detail: &str) {
+    pub fn log_rejected(&mut self, topic: &str, record: &Record<'_>, key: &str, violation: &Violation) {
         self.logged += 1;
+        let Violation { rule, detail } = violation;
         if self.logged <= LOGGED {
-            let place = format!("{topic}, partition {}, offset {}, key {key:?}", record.partition, record.offset);
-            tracing::warn!("{place}: {detail}: SKIP write, quarantined as {rule}");
+            tracing::warn!("{}: {detail}: SKIP write, quarantined as {rule}", place(topic, record, key));
         } else if self.logged == LOGGED + 1 {
             tracing::warn!(
                 "more records are rejected; they are counted in the summary and kept in northwind_ops.rejected"
             );
+        }
+    }
+
+    /// Logs a warning, unless there were many already.
+    pub fn log_warned(&mut self, topic: &str, record: &Record<'_>, warning: &Warning) {
+        self.logged_warnings += 1;
+        let Violation { rule, detail } = &warning.violation;
+        if self.logged_warnings <= LOGGED {
+            tracing::warn!("{}: {detail}: written all the same, warned as {rule}", place(topic, record, &warning.key));
+        } else if self.logged_warnings == LOGGED + 1 {
+            tracing::warn!("more warnings; they are counted in the summary and kept in northwind_ops.warnings");
         }
     }
 
@@ -76,6 +91,7 @@ impl Totals {
         put("written", json!(self.written));
         put("rejected", json!(self.rejected()));
         put("rejected_by_rule", json!(self.rejected_by_rule));
+        put("warned_by_rule", json!(self.warned_by_rule));
         put("tombstones", json!(self.tombstones));
         put("truncates", json!(self.truncates));
         put("truncated_rows", json!(self.truncated_rows));
@@ -85,4 +101,8 @@ impl Totals {
         put("windows", json!(self.windows));
         put("remaining", json!(self.remaining));
     }
+}
+
+fn place(topic: &str, record: &Record<'_>, key: &str) -> String {
+    format!("{topic}, partition {}, offset {}, key {key:?}", record.partition, record.offset)
 }

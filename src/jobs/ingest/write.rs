@@ -1,19 +1,30 @@
 //! Writing a window: rejected records first, rows second, so that a record is never in neither place.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use anyhow::Result;
-use chrono::Utc;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::cdc::{Event, Record, Version};
-use crate::cli::{Exit, fault};
+use crate::cdc::{Event, Record};
 use crate::jobs::ingest::begin::{Plan, Planned};
 use crate::jobs::ingest::run::Run;
 use crate::jobs::ingest::settle::Pending;
 use crate::stream::{Committed, Window};
 use crate::tables::{RowOf, SourceRow, Table};
-use crate::warehouse::{Bytes, Mode, Quarantined, RejectedRow, TruncateRow, WindowRow};
+use crate::validate::Warning;
+use crate::warehouse::{RejectedRow, WarningRow};
+
+/// The records of a window, and what became of them.
+pub struct Judged<'e, 'm, T: Table> {
+    /// As they were read.
+    pub records: &'e [Record<'m>],
+    /// As they were decoded and judged.
+    pub events: &'e [Event<'m, T>],
+    /// Rules that rows break though they are written.
+    pub warnings: Vec<Warning>,
+    /// Values that were carried forward.
+    pub carried: Vec<String>,
+}
 
 impl Run {
     /// Writes what the window's records came to; returns before the rows are acknowledged. `None` for a dry run.
@@ -25,29 +36,11 @@ impl Run {
         plan: &Plan,
         planned: &Planned,
         window: &Window<'_>,
-        records: &[Record<'m>],
-        events: &[Event<'m, T>],
-        carried: &[String],
+        judged: &Judged<'_, 'm, T>,
     ) -> Result<Option<Pending>> {
-        let token = self.token::<T>(plan, planned, window, records, events, carried);
-        let mut counts = Counts { gaps: window.gaps, ..Counts::default() };
-        for (record, event) in records.iter().zip(events) {
-            match event {
-                Event::Tombstone => counts.tombstones += 1,
-                Event::Truncate(_) => counts.truncates += 1,
-                Event::Bad(violation, key) => {
-                    *counts.rejected.entry(violation.rule).or_default() += 1;
-                    self.totals.log_rejected(
-                        &self.topic,
-                        record,
-                        key.as_deref().unwrap_or_default(),
-                        violation.rule,
-                        &violation.detail,
-                    );
-                }
-                Event::Change(_) | Event::Partial(_) => {}
-            }
-        }
+        let Judged { records, events, .. } = judged;
+        let token = self.token::<T>(plan, planned, window, judged);
+        let mut counts = self.count::<T>(window, judged);
         let rows: Vec<&RowOf<'m, T>> = events
             .iter()
             .filter_map(|event| if let Event::Change(change) = event { Some(&change.row) } else { None })
@@ -60,7 +53,7 @@ impl Run {
         }
 
         let earlier = self.warehouse.quarantined(&self.topic, &plan.topic_id, window.partition, window.span)?;
-        let rejected = self.rejected_rows::<T>(plan, window, records, events, &earlier)?;
+        let rejected = self.rejected_rows::<T>(plan, window, judged, &earlier)?;
         if !rejected.is_empty() {
             self.warehouse.insert::<RejectedRow<'static>>(
                 &self.warehouse.ops,
@@ -70,6 +63,11 @@ impl Run {
             )?;
         }
         self.passes("rejected-inserted");
+        if !judged.warnings.is_empty() {
+            // A token of this run: what is warned of may differ when the window is done again, and the newest word counts.
+            let (warnings, token) = (self.warning_rows::<T>(plan, judged), format!("{token}/warnings/{}", self.id));
+            self.warehouse.insert::<WarningRow<'static>>(&self.warehouse.ops, "warnings", &token, warnings.iter())?;
+        }
         let in_flight = match rows.is_empty() {
             true => None,
             false => Some(self.warehouse.begin_insert::<T::Row>(
@@ -112,16 +110,14 @@ impl Run {
         plan: &Plan,
         planned: &Planned,
         window: &Window<'_>,
-        records: &[Record<'_>],
-        events: &[Event<'_, T>],
-        carried: &[String],
+        judged: &Judged<'_, '_, T>,
     ) -> String {
         let mut hash = Xxh3::new();
         for column in <T::Row as clickhouse::Row>::COLUMN_NAMES {
             hash.update(column.as_bytes());
             hash.update(b",");
         }
-        for (record, event) in records.iter().zip(events) {
+        for (record, event) in judged.records.iter().zip(judged.events) {
             hash.update(&record.offset.to_le_bytes());
             hash.update(
                 match event {
@@ -138,7 +134,7 @@ impl Run {
                 hash.update(bytes);
             }
         }
-        for value in carried {
+        for value in &judged.carried {
             hash.update(value.as_bytes());
         }
         // The run that made the plan, however often the plan is continued: a repetition is recognized. But a range that is
@@ -146,137 +142,6 @@ impl Run {
         let planned_by = planned.mark.as_ref().map_or(&self.id, |mark| &mark.run);
         let place = format!("{}/{}/{}/{}", plan.topic_id, plan.generation, window.partition, window.span);
         format!("{}/{place}/{:032x}/{planned_by}", self.job, hash.digest128())
-    }
-
-    fn rejected_rows<'r, T: Table>(
-        &'r self,
-        plan: &'r Plan,
-        window: &Window<'_>,
-        records: &[Record<'r>],
-        events: &[Event<'_, T>],
-        earlier: &HashMap<i64, Quarantined>,
-    ) -> Result<Vec<RejectedRow<'r>>> {
-        let now_ms = Utc::now().timestamp_millis();
-        let mut rows = Vec::new();
-        for (i, (record, event)) in records.iter().zip(events).enumerate() {
-            let Event::Bad(violation, row_key) = event else { continue };
-            let attempt = match earlier.get(&record.offset) {
-                None => 1,
-                Some(before) if before.status == "open" => before.attempt,
-                Some(closed) => closed.attempt + 1,
-            };
-            rows.push(RejectedRow {
-                table: T::SOURCE,
-                topic: &self.topic,
-                topic_id: &plan.topic_id,
-                partition: record.partition,
-                offset: record.offset,
-                key: Bytes(record.key.unwrap_or_default()),
-                row_key: row_key.clone().unwrap_or_default(),
-                payload: Bytes(record.value.unwrap_or_default()),
-                headers: window.headers(i),
-                record_ts: record.timestamp_ms.unwrap_or_default(),
-                version: Version::of(plan.generation, record.offset)?.get(),
-                lsn: crate::cdc::lsn_of(record),
-                rule: violation.rule,
-                detail: violation.detail.clone(),
-                run_id: &self.id,
-                attempt,
-                status: "open",
-                rejected_at: now_ms,
-            });
-        }
-        Ok(rows)
-    }
-
-    fn truncate_rows<T: Table>(
-        &self,
-        plan: &Plan,
-        records: &[Record<'_>],
-        events: &[Event<'_, T>],
-    ) -> Vec<TruncateRow> {
-        let row = |(record, event): (&Record<'_>, &Event<'_, T>)| match event {
-            Event::Truncate(lsn) => Some(TruncateRow {
-                table: T::SOURCE.to_owned(),
-                topic: self.topic.clone(),
-                topic_id: plan.topic_id.clone(),
-                generation: plan.generation,
-                partition: record.partition,
-                offset: record.offset,
-                lsn: *lsn,
-                run_id: self.id.clone(),
-                stored_at: Utc::now().timestamp_millis(),
-            }),
-            _ => None,
-        };
-        records.iter().zip(events).filter_map(row).collect()
-    }
-
-    fn window_row(
-        &self,
-        plan: &Plan,
-        planned: &Planned,
-        window: &Window<'_>,
-        counts: &Counts,
-        token: &str,
-    ) -> WindowRow {
-        WindowRow {
-            group_id: self.group.clone(),
-            topic: self.topic.clone(),
-            topic_id: plan.topic_id.clone(),
-            partition: window.partition,
-            generation: plan.generation,
-            mode: plan.mode.name().to_owned(),
-            seq: if plan.mode == Mode::Plan { planned.seq } else { 0 },
-            start_offset: window.span.start,
-            end_offset: window.span.end,
-            written: counts.written,
-            rejected: counts.rejected.values().sum(),
-            tombstones: counts.tombstones,
-            truncates: counts.truncates,
-            gaps: counts.gaps,
-            partitions: plan.partitions,
-            token: token.to_owned(),
-            job: self.job.clone(),
-            run_id: self.id.clone(),
-            reason: String::new(),
-            closed_at: 0,
-        }
-    }
-}
-
-/// What the offsets of a window came to.
-#[derive(Debug, Default)]
-pub struct Counts {
-    pub written: u64,
-    pub rejected: BTreeMap<&'static str, u64>,
-    pub tombstones: u64,
-    pub truncates: u64,
-    pub gaps: u64,
-}
-
-impl Counts {
-    /// Every offset is written, rejected, or counted with a reason; else the run fails and the window stays open.
-    fn close(&self, topic: &str, window: &Window<'_>) -> Result<()> {
-        let rejected: u64 = self.rejected.values().sum();
-        let sum = self.written + rejected + self.tombstones + self.truncates + self.gaps;
-        if sum == window.span.len() {
-            return Ok(());
-        }
-        Err(fault(
-            Exit::Bug,
-            format!(
-                "{topic}, partition {}, offsets {}: the accounts do not close: {} offsets, but {} written + {rejected} rejected + {} tombstones + \
-                 {} truncates + {} gaps = {sum}; nothing of this window counts; please report this with the topic's bytes",
-                window.partition,
-                window.span,
-                window.span.len(),
-                self.written,
-                self.tombstones,
-                self.truncates,
-                self.gaps
-            ),
-        ))
     }
 }
 

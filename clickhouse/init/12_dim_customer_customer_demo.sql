@@ -1,0 +1,21 @@
+-- northwind.public.customer_customer_demo. One live row per (customer_id, customer_type_id): read with FINAL.
+CREATE TABLE IF NOT EXISTS northwind_dw.dim_customer_customer_demo
+(
+    customer_id      String COMMENT 'without the trailing blanks of bpchar',
+    customer_type_id String COMMENT 'without the trailing blanks of bpchar',
+    op               String COMMENT 'r, c, u, d as Debezium says it; t for a row that a TRUNCATE removed',
+    src_ts           DateTime('UTC') COMMENT 'when the source committed the change',
+    _version         UInt64 COMMENT 'log order: generation:12 | offset:44 | step:8',
+    _deleted         UInt8,
+    _updated_at      DateTime('UTC') COMMENT 'when this row was written here',
+    _source_ts_ms    Int64,
+    _lsn             Nullable(UInt64),
+    _tx_id           Nullable(UInt64),
+    _partition       Int32,
+    _offset          Int64,
+    _extra           String COMMENT 'JSON of the columns this table does not have yet, or empty',
+    INDEX ix_offset _offset TYPE minmax GRANULARITY 1
+)
+ENGINE = ReplacingMergeTree(_version, _deleted)
+ORDER BY (customer_id, customer_type_id)
+SETTINGS non_replicated_deduplication_window = 10000;

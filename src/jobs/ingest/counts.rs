@@ -1,0 +1,75 @@
+//! The accounts of a window.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+
+use crate::cdc::Event;
+use crate::cli::{Exit, fault};
+use crate::jobs::ingest::run::Run;
+use crate::jobs::ingest::write::Judged;
+use crate::stream::Window;
+use crate::tables::Table;
+
+/// What the offsets of a window came to.
+#[derive(Debug, Default)]
+pub struct Counts {
+    pub written: u64,
+    pub rejected: BTreeMap<&'static str, u64>,
+    pub tombstones: u64,
+    pub truncates: u64,
+    pub gaps: u64,
+    /// Rows written that break a rule of severity `warn`, by rule.
+    pub warned: BTreeMap<&'static str, u64>,
+}
+
+impl Counts {
+    /// Every offset is written, rejected, or counted with a reason; else the run fails and the window stays open.
+    ///
+    /// # Errors
+    /// Exit 1: the sums do not close.
+    pub fn close(&self, topic: &str, window: &Window<'_>) -> Result<()> {
+        let rejected: u64 = self.rejected.values().sum();
+        let sum = self.written + rejected + self.tombstones + self.truncates + self.gaps;
+        if sum == window.span.len() {
+            return Ok(());
+        }
+        Err(fault(
+            Exit::Bug,
+            format!(
+                "{topic}, partition {}, offsets {}: the accounts do not close: {} offsets, but {} written + {rejected} rejected + {} tombstones + \
+                 {} truncates + {} gaps = {sum}; nothing of this window counts; please report this with the topic's bytes",
+                window.partition,
+                window.span,
+                window.span.len(),
+                self.written,
+                self.tombstones,
+                self.truncates,
+                self.gaps
+            ),
+        ))
+    }
+}
+
+impl Run {
+    /// Counts everything but the rows, and logs the first rejections and warnings.
+    pub fn count<T: Table>(&mut self, window: &Window<'_>, judged: &Judged<'_, '_, T>) -> Counts {
+        let mut counts = Counts { gaps: window.gaps, ..Counts::default() };
+        for (record, event) in judged.records.iter().zip(judged.events) {
+            match event {
+                Event::Tombstone => counts.tombstones += 1,
+                Event::Truncate(_) => counts.truncates += 1,
+                Event::Bad(violation, key) => {
+                    *counts.rejected.entry(violation.rule).or_default() += 1;
+                    self.totals.log_rejected(&self.topic, record, key.as_deref().unwrap_or_default(), violation);
+                }
+                Event::Change(_) | Event::Partial(_) => {}
+            }
+        }
+        for warning in &judged.warnings {
+            *counts.warned.entry(warning.violation.rule).or_default() += 1;
+            self.totals.log_warned(&self.topic, &judged.records[warning.index], warning);
+        }
+        counts
+    }
+}

@@ -1,0 +1,134 @@
+//! A window's rows for the books: quarantine, warnings, truncates, ledger.
+
+use std::collections::HashMap;
+
+use anyhow::Result;
+use chrono::Utc;
+
+use crate::cdc::{Event, Record, Version};
+use crate::jobs::ingest::begin::{Plan, Planned};
+use crate::jobs::ingest::counts::Counts;
+use crate::jobs::ingest::run::Run;
+use crate::jobs::ingest::write::Judged;
+use crate::stream::Window;
+use crate::tables::Table;
+use crate::validate::Warning;
+use crate::warehouse::{Bytes, Mode, Quarantined, RejectedRow, TruncateRow, WarningRow, WindowRow};
+
+impl Run {
+    /// The records that are rejected, as quarantine rows.
+    pub fn rejected_rows<'r, 'm: 'r, T: Table>(
+        &'r self,
+        plan: &'r Plan,
+        window: &Window<'_>,
+        judged: &'r Judged<'_, 'm, T>,
+        earlier: &HashMap<i64, Quarantined>,
+    ) -> Result<Vec<RejectedRow<'r>>> {
+        let now_ms = Utc::now().timestamp_millis();
+        let mut rows = Vec::new();
+        for (i, (record, event)) in judged.records.iter().zip(judged.events).enumerate() {
+            let Event::Bad(violation, row_key) = event else { continue };
+            let attempt = match earlier.get(&record.offset) {
+                None => 1,
+                Some(before) if before.status == "open" => before.attempt,
+                Some(closed) => closed.attempt + 1,
+            };
+            rows.push(RejectedRow {
+                table: T::SOURCE,
+                topic: &self.topic,
+                topic_id: &plan.topic_id,
+                partition: record.partition,
+                offset: record.offset,
+                key: Bytes(record.key.unwrap_or_default()),
+                row_key: row_key.clone().unwrap_or_default(),
+                payload: Bytes(record.value.unwrap_or_default()),
+                headers: window.headers(i),
+                record_ts: record.timestamp_ms.unwrap_or_default(),
+                version: Version::of(plan.generation, record.offset)?.get(),
+                lsn: crate::cdc::lsn_of(record),
+                rule: violation.rule,
+                detail: violation.detail.clone(),
+                run_id: &self.id,
+                attempt,
+                status: "open",
+                rejected_at: now_ms,
+            });
+        }
+        Ok(rows)
+    }
+
+    /// The warnings, as they are stored.
+    pub fn warning_rows<'r, T: Table>(&'r self, plan: &'r Plan, judged: &'r Judged<'_, '_, T>) -> Vec<WarningRow<'r>> {
+        let now_ms = Utc::now().timestamp_millis();
+        let row = |warning: &'r Warning| WarningRow {
+            table: T::SOURCE,
+            topic: &self.topic,
+            topic_id: &plan.topic_id,
+            partition: judged.records[warning.index].partition,
+            offset: judged.records[warning.index].offset,
+            row_key: &warning.key,
+            rule: warning.violation.rule,
+            detail: &warning.violation.detail,
+            run_id: &self.id,
+            warned_at: now_ms,
+        };
+        judged.warnings.iter().map(row).collect()
+    }
+
+    /// The truncates, as they are stored.
+    pub fn truncate_rows<T: Table>(
+        &self,
+        plan: &Plan,
+        records: &[Record<'_>],
+        events: &[Event<'_, T>],
+    ) -> Vec<TruncateRow> {
+        let row = |(record, event): (&Record<'_>, &Event<'_, T>)| match event {
+            Event::Truncate(lsn) => Some(TruncateRow {
+                table: T::SOURCE.to_owned(),
+                topic: self.topic.clone(),
+                topic_id: plan.topic_id.clone(),
+                generation: plan.generation,
+                partition: record.partition,
+                offset: record.offset,
+                lsn: *lsn,
+                run_id: self.id.clone(),
+                stored_at: Utc::now().timestamp_millis(),
+            }),
+            _ => None,
+        };
+        records.iter().zip(events).filter_map(row).collect()
+    }
+
+    /// The ledger row.
+    pub fn window_row(
+        &self,
+        plan: &Plan,
+        planned: &Planned,
+        window: &Window<'_>,
+        counts: &Counts,
+        token: &str,
+    ) -> WindowRow {
+        WindowRow {
+            group_id: self.group.clone(),
+            topic: self.topic.clone(),
+            topic_id: plan.topic_id.clone(),
+            partition: window.partition,
+            generation: plan.generation,
+            mode: plan.mode.name().to_owned(),
+            seq: if plan.mode == Mode::Plan { planned.seq } else { 0 },
+            start_offset: window.span.start,
+            end_offset: window.span.end,
+            written: counts.written,
+            rejected: counts.rejected.values().sum(),
+            tombstones: counts.tombstones,
+            truncates: counts.truncates,
+            gaps: counts.gaps,
+            partitions: plan.partitions,
+            token: token.to_owned(),
+            job: self.job.clone(),
+            run_id: self.id.clone(),
+            reason: String::new(),
+            closed_at: 0,
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Look-ups may go to a read replica. It lags, so before each window it has to have replayed what the primary had written by then:
+//! else rows that it does not have *yet* would pass for rows that do not exist.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use postgres::Client;
+
+use crate::cli::try_again;
+
+/// The session that answers look-ups.
+pub struct LookUps {
+    replica: Option<Client>,
+    patience: Duration,
+}
+
+impl LookUps {
+    /// Look-ups by `replica`, or by the primary itself.
+    pub fn new(replica: Option<Client>, patience: Duration) -> LookUps {
+        LookUps { replica, patience }
+    }
+
+    /// The session to ask about everything that the primary has committed by now.
+    ///
+    /// The LSN of a change is not enough to wait for: a transaction becomes visible with its commit, which stands behind it in the
+    /// log, and events do not say where.
+    ///
+    /// # Errors
+    /// Exit 75: the replica is too far behind.
+    pub fn up_to_date<'c>(&'c mut self, primary: &'c mut Client) -> Result<&'c mut Client> {
+        let Some(replica) = &mut self.replica else { return Ok(primary) };
+        let written: String = primary
+            .query_one("SELECT pg_current_wal_flush_lsn()::text", &[])
+            .context("asking the primary how far it is")?
+            .get(0);
+        let deadline = Instant::now() + self.patience;
+        loop {
+            let row = replica
+                .query_one(
+                    "SELECT NOT pg_is_in_recovery() OR coalesce(pg_last_wal_replay_lsn() >= $1::text::pg_lsn, false),
+                            coalesce(pg_last_wal_replay_lsn()::text, 'nothing')",
+                    &[&written],
+                )
+                .context("asking the read replica how far it is")?;
+            if row.get(0) {
+                return Ok(replica);
+            }
+            if Instant::now() >= deadline {
+                return Err(try_again(format!(
+                    "the read replica for look-ups has replayed {}, the primary is at {written}: not there within {} s; run again, \
+                     or let the look-ups go to the primary (no --lookup-host)",
+                    row.get::<_, String>(1),
+                    self.patience.as_secs()
+                )));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Validation: what may be written. Look-ups first, one query per table; then the verdict on every record. A bad row is rejected
+//! and the run goes on; a bad world (PostgreSQL gone) is an error and the window stays open: never "all of them are orphans".
+
+mod lookups;
+mod settings;
+mod verdict;
+
+pub use lookups::Servers;
+pub use settings::{ListedRule, RuleArgs, rules_of};
+pub use verdict::Warning;
+
+use std::collections::HashMap;
+
+use anyhow::Result;
+
+use crate::source::Existence;
+use settings::Settings;
+
+/// The name of the rule that every table has: the row itself exists in the source.
+pub const NOT_IN_POSTGRES: &str = "not-in-postgres";
+
+/// Judges the windows of a run.
+pub struct Validator {
+    settings: Settings,
+    /// Keys known to exist, by source table.
+    existence: HashMap<&'static str, Existence>,
+}
+
+impl Validator {
+    /// A validator with the severities and limits that flags ask for.
+    ///
+    /// # Errors
+    /// No rule has that name.
+    pub fn new(args: &RuleArgs) -> Result<Validator> {
+        Ok(Validator { settings: Settings::new(args)?, existence: HashMap::new() })
+    }
+}

@@ -1,0 +1,170 @@
+//! Topics, messages, offsets.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+
+use super::{PATIENCE, World, kafka_servers, wait_for};
+
+/// A message to produce.
+#[derive(Debug, Clone)]
+pub struct Message {
+    pub partition: i32,
+    pub key: Option<String>,
+    pub value: Option<Vec<u8>>,
+    pub headers: Vec<(String, String)>,
+}
+
+impl Message {
+    pub fn new(partition: i32, key: &str, value: &str) -> Message {
+        Message { partition, key: Some(key.to_owned()), value: Some(value.as_bytes().to_vec()), headers: Vec::new() }
+    }
+}
+
+impl World {
+    pub fn create_topic(&self, partitions: i32, config: &[(&str, &str)]) {
+        self.create_topic_of("customers", partitions, config);
+    }
+
+    pub fn create_topic_of(&self, table: &str, partitions: i32, config: &[(&str, &str)]) {
+        let topic = self.topic_of(table);
+        let mut new =
+            NewTopic::new(&topic, partitions, TopicReplication::Fixed(1)).set("max.message.bytes", "10485760");
+        for (key, value) in config {
+            new = new.set(key, value);
+        }
+        let results = block_on(admin_client().create_topics([&new], &AdminOptions::new())).expect("creating the topic");
+        results.into_iter().for_each(|result| {
+            result.expect("creating the topic");
+        });
+        wait_for_topic(&topic, Some(partitions));
+    }
+
+    pub fn delete_topic(&self) {
+        let _ = block_on(admin_client().delete_topics(&[&self.topic], &AdminOptions::new()));
+        wait_for_topic(&self.topic, None);
+    }
+
+    pub fn add_partitions(&self, total: usize) {
+        let more = NewPartitions::new(&self.topic, total);
+        block_on(admin_client().create_partitions([&more], &AdminOptions::new())).expect("adding partitions");
+        wait_for_topic(&self.topic, Some(total as i32));
+    }
+
+    /// Produces messages in order; returns their offsets.
+    pub fn produce(&self, messages: &[Message]) -> Vec<i64> {
+        self.produce_to("customers", messages)
+    }
+
+    /// As `produce`, to another table's topic.
+    pub fn produce_to(&self, table: &str, messages: &[Message]) -> Vec<i64> {
+        let topic = self.topic_of(table);
+        let producer = producer(&[]);
+        for message in messages {
+            send(&producer, &topic, message);
+        }
+        producer.flush(PATIENCE).expect("flushing the producer");
+        let mut ends: HashMap<i32, i64> = HashMap::new();
+        let mut offsets = vec![0; messages.len()];
+        for (i, message) in messages.iter().enumerate().rev() {
+            let end = ends.entry(message.partition).or_insert_with(|| log_end(&topic, message.partition));
+            *end -= 1;
+            offsets[i] = *end;
+        }
+        offsets
+    }
+
+    /// Where a partition's log ends.
+    pub fn log_end(&self, partition: i32) -> i64 {
+        log_end(&self.topic, partition)
+    }
+
+    /// Committed offset and metadata of a partition.
+    pub fn committed(&self, partition: i32) -> Option<(i64, String)> {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", kafka_servers())
+            .set("group.id", &self.group)
+            .create()
+            .expect("a consumer");
+        let mut list = rdkafka::TopicPartitionList::new();
+        list.add_partition(&self.topic, partition);
+        let list = consumer.committed_offsets(list, Duration::from_secs(10)).expect("committed offsets");
+        let element = &list.elements()[0];
+        match element.offset() {
+            rdkafka::Offset::Offset(offset) => Some((offset, element.metadata().to_owned())),
+            _ => None,
+        }
+    }
+
+    pub fn delete_group(&self) {
+        block_on(admin_client().delete_groups(&[&self.group], &AdminOptions::new())).expect("deleting the group");
+    }
+
+    /// Deletes every topic of this world.
+    pub fn delete_topics(&self) {
+        let admin = admin_client();
+        let metadata = admin.inner().fetch_metadata(None, Duration::from_secs(10)).expect("metadata");
+        let own = format!("{}.", self.name);
+        let topics: Vec<&str> =
+            metadata.topics().iter().map(|topic| topic.name()).filter(|topic| topic.starts_with(&own)).collect();
+        if !topics.is_empty() {
+            let _ = block_on(admin.delete_topics(&topics, &AdminOptions::new()));
+        }
+    }
+}
+
+fn wait_for_topic(topic: &str, partitions: Option<i32>) {
+    let admin = admin_client();
+    wait_for("the topic's metadata", || {
+        let metadata = admin.inner().fetch_metadata(Some(topic), Duration::from_secs(5)).expect("metadata");
+        let topic = &metadata.topics()[0];
+        let count = (topic.error().is_none()).then(|| topic.partitions().len() as i32).filter(|count| *count > 0);
+        count == partitions
+    });
+}
+
+fn log_end(topic: &str, partition: i32) -> i64 {
+    admin_client().inner().fetch_watermarks(topic, partition, Duration::from_secs(10)).expect("watermarks").1
+}
+
+pub fn producer(settings: &[(&str, &str)]) -> BaseProducer {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", kafka_servers())
+        .set("message.max.bytes", "10485760")
+        .set("queue.buffering.max.messages", "1000000")
+        .set("linger.ms", "5");
+    for (key, value) in settings {
+        config.set(*key, *value);
+    }
+    config.create().expect("a producer")
+}
+
+pub fn send(producer: &BaseProducer, topic: &str, message: &Message) {
+    let mut headers = OwnedHeaders::new();
+    for (key, value) in &message.headers {
+        headers = headers.insert(Header { key, value: Some(value) });
+    }
+    let mut record: BaseRecord<'_, str, [u8]> = BaseRecord::to(topic).partition(message.partition).headers(headers);
+    if let Some(key) = &message.key {
+        record = record.key(key);
+    }
+    if let Some(value) = &message.value {
+        record = record.payload(value);
+    }
+    producer.send(record).map_err(|(error, _)| error).expect("producing");
+}
+
+fn admin_client() -> AdminClient<DefaultClientContext> {
+    ClientConfig::new().set("bootstrap.servers", kafka_servers()).create().expect("an admin client")
+}
+
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
+}

@@ -1,0 +1,302 @@
+//! What every test stands on: the real servers of `make up`, and a world of its own on them: a PostgreSQL database (a copy
+//! of Northwind), a topic, a consumer group, a pair of ClickHouse databases. Worlds do not see each other, so tests run side
+//! by side. A world of a failed test is kept, and its names are printed.
+//!
+//! Tests run the shipped executable, never its insides, and wait for conditions, never for time to pass.
+
+pub mod connector;
+pub mod event;
+pub mod kafka;
+pub mod private_stack;
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+pub use kafka::{Message, block_on, producer, send};
+use postgres::NoTls;
+use serde_json::Value;
+
+/// Longest wait for a condition.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until `condition` holds.
+pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited {} s for: {what}", PATIENCE.as_secs());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+pub fn env(name: &str, default: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| default.to_owned())
+}
+
+pub fn kafka_servers() -> String {
+    env("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:29092")
+}
+
+pub fn clickhouse_url() -> String {
+    format!("http://{}:{}/", env("CLICKHOUSE_HOST", "127.0.0.1"), env("CLICKHOUSE_PORT", "8123"))
+}
+
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// What a job printed and how it ended.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    pub exit: i32,
+    /// The last line of stdout; `Null` if it is no JSON.
+    pub summary: Value,
+    pub stdout: String,
+    pub log: String,
+}
+
+impl Outcome {
+    /// A number of the summary.
+    pub fn count(&self, field: &str) -> i64 {
+        self.summary[field].as_i64().unwrap_or_else(|| panic!("no {field} in {self:?}"))
+    }
+
+    /// The error of the summary, or nothing.
+    pub fn error(&self) -> &str {
+        self.summary["error"].as_str().unwrap_or_default()
+    }
+
+    #[track_caller]
+    pub fn expect_exit(self, exit: i32) -> Self {
+        assert_eq!(self.exit, exit, "{self:#?}");
+        self
+    }
+}
+
+/// A test's own part of the servers.
+pub struct World {
+    pub name: String,
+    pub topic: String,
+    pub group: String,
+    pub pg_db: String,
+    pub dw: String,
+    pub ops: String,
+    /// More environment for the jobs.
+    pub environment: Vec<(String, String)>,
+    connectors: Vec<String>,
+}
+
+static WORLDS: AtomicU32 = AtomicU32::new(0);
+
+impl World {
+    /// A copy of Northwind, empty warehouse tables, names for a topic and a group. The topic is not created yet.
+    pub fn new(test: &str) -> World {
+        let number = WORLDS.fetch_add(1, Ordering::SeqCst);
+        let name = format!("t_{test}_{}_{number}", std::process::id());
+        let world = World {
+            topic: format!("{name}.public.customers"),
+            group: format!("{name}.ingest-customers"),
+            pg_db: name.clone(),
+            dw: format!("{name}_dw"),
+            ops: format!("{name}_ops"),
+            environment: Vec::new(),
+            connectors: Vec::new(),
+            name,
+        };
+        // CREATE DATABASE waits for nobody: two copies of one template at a time are refused.
+        let mut admin = connect_postgres("postgres");
+        wait_for("a copy of northwind_template", || {
+            match admin.batch_execute(&format!("CREATE DATABASE {} TEMPLATE northwind_template", world.pg_db)) {
+                Ok(()) => true,
+                Err(error) if error.code().is_some_and(|code| code.code() == "55006") => false,
+                Err(error) => panic!("{error:?}"),
+            }
+        });
+        world.run("migrate", &[]).expect_exit(0);
+        world
+    }
+
+    /// A world with its topic.
+    pub fn with_topic(test: &str, partitions: i32) -> World {
+        let world = World::new(test);
+        world.create_topic(partitions, &[]);
+        world
+    }
+
+    /// The command of a job in this world, not started yet.
+    pub fn command(&self, job: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_northwind"));
+        command.arg(job).args(args);
+        if let Some(table) = job.strip_prefix("ingest-") {
+            let table = table.replace('-', "_");
+            command.args(["--topic", &self.topic_of(&table), "--group", &self.group_of(&table)]);
+        }
+        command
+            .env("POSTGRES_DB", &self.pg_db)
+            .env("CLICKHOUSE_DB", &self.dw)
+            .env("CLICKHOUSE_OPS_DB", &self.ops)
+            .env_remove("RUST_LOG")
+            .envs(self.environment.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    pub fn run(&self, job: &str, args: &[&str]) -> Outcome {
+        outcome(self.command(job, args).spawn().expect("starting the job"))
+    }
+
+    /// The topic of a table; `topic` is that of customers.
+    pub fn topic_of(&self, table: &str) -> String {
+        if table == "customers" { self.topic.clone() } else { format!("{}.public.{table}", self.name) }
+    }
+
+    /// The group of a table's ingest job; `group` is that of customers.
+    pub fn group_of(&self, table: &str) -> String {
+        if table == "customers" {
+            self.group.clone()
+        } else {
+            format!("{}.ingest-{}", self.name, table.replace('_', "-"))
+        }
+    }
+
+    /// The ingest job of a table, verifying what it writes.
+    pub fn ingest_table(&self, table: &str, args: &[&str]) -> Outcome {
+        self.run(&format!("ingest-{}", table.replace('_', "-")), &[&["--verify"], args].concat())
+    }
+
+    /// `ingest-customers`, verifying what it writes.
+    pub fn ingest(&self, args: &[&str]) -> Outcome {
+        self.run("ingest-customers", &[&["--verify"], args].concat())
+    }
+
+    pub fn start_ingest(&self, args: &[&str]) -> Child {
+        self.command("ingest-customers", &[&["--verify"], args].concat()).spawn().expect("starting the job")
+    }
+
+    /// Runs the job until it freezes at `point`, then kills it with SIGKILL.
+    pub fn kill_at(&self, point: &str, args: &[&str]) {
+        let mut child = self.start_ingest(&[&["--stop-at", point], args].concat());
+        wait_until_frozen(&mut child, point);
+        child.kill().expect("killing the job");
+        child.wait().expect("waiting for the job");
+    }
+
+    pub fn postgres(&self) -> postgres::Client {
+        connect_postgres(&self.pg_db)
+    }
+
+    /// The result of a query as TSV, `northwind_dw` and `northwind_ops` standing for this world's databases.
+    pub fn clickhouse(&self, sql: &str) -> String {
+        let sql = sql.replace("northwind_dw", &self.dw).replace("northwind_ops", &self.ops);
+        clickhouse(&sql)
+    }
+
+    /// A query with one number as its result.
+    pub fn number(&self, sql: &str) -> i64 {
+        let text = self.clickhouse(sql);
+        text.trim().parse().unwrap_or_else(|_| panic!("{sql}: {text:?} is not a number"))
+    }
+
+    /// The live rows of dim_customers, `customer_id<TAB>company_name`, by id.
+    pub fn customers(&self) -> String {
+        self.clickhouse("SELECT customer_id, company_name FROM northwind_dw.dim_customers FINAL ORDER BY customer_id")
+    }
+
+    /// Everything that must be the same however often a run was killed: offsets, ledger, quarantine, rows.
+    pub fn end_state(&self, partitions: i32) -> String {
+        let committed: Vec<_> = (0..partitions).map(|p| self.committed(p)).collect();
+        let rows =
+            self.clickhouse("SELECT * EXCEPT (_updated_at) FROM northwind_dw.dim_customers FINAL ORDER BY customer_id");
+        let deleted = self.clickhouse(
+            "SELECT customer_id, max(_version) FROM northwind_dw.dim_customers GROUP BY customer_id ORDER BY customer_id",
+        );
+        let quarantine = self.clickhouse(
+            "SELECT partition, offset, row_key, payload, rule, status FROM northwind_ops.rejected FINAL ORDER BY partition, offset",
+        );
+        let ledger = self.clickhouse(
+            "SELECT partition, mode, seq, start_offset, end_offset, written, rejected, tombstones, truncates, gaps
+             FROM northwind_ops.windows ORDER BY partition, seq, start_offset",
+        );
+        let truncates = self
+            .clickhouse("SELECT partition, offset, lsn FROM northwind_ops.truncates FINAL ORDER BY partition, offset");
+        format!("committed {committed:?}\nledger\n{ledger}\nquarantine\n{quarantine}\ntruncates\n{truncates}\nversions\n{deleted}\nrows\n{rows}")
+            .replace(&self.topic, "TOPIC")
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!(
+                "kept for a look: topic {}, group {}, PostgreSQL {}, ClickHouse {} and {}",
+                self.topic, self.group, self.pg_db, self.dw, self.ops
+            );
+            return;
+        }
+        for connector in self.connectors.clone() {
+            self.delete_connector(&connector);
+        }
+        self.delete_topics();
+        clickhouse(&format!("DROP DATABASE IF EXISTS {}", self.dw));
+        clickhouse(&format!("DROP DATABASE IF EXISTS {}", self.ops));
+        let _ =
+            connect_postgres("postgres").batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.pg_db));
+    }
+}
+
+/// Waits for a job to end.
+pub fn outcome(child: Child) -> Outcome {
+    let output = child.wait_with_output().expect("waiting for the job");
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    let summary = stdout.lines().last().and_then(|line| serde_json::from_str(line).ok()).unwrap_or(Value::Null);
+    Outcome {
+        exit: output.status.code().unwrap_or(-1),
+        summary,
+        stdout,
+        log: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// Waits until a job has stopped itself with SIGSTOP.
+pub fn wait_until_frozen(child: &mut Child, point: &str) {
+    let stat = format!("/proc/{}/stat", child.id());
+    wait_for(&format!("the job to freeze at {point}"), || {
+        if let Some(status) = child.try_wait().expect("the job's status") {
+            let mut log = String::new();
+            std::io::Read::read_to_string(child.stderr.as_mut().expect("stderr"), &mut log).expect("reading the log");
+            panic!("the job ended with {status} before it came to {point}: {log}");
+        }
+        let stat = std::fs::read_to_string(&stat).unwrap_or_default();
+        stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
+    });
+}
+
+/// Sends a signal to a job.
+pub fn signal(child: &Child, signal: &str) {
+    let status = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().expect("kill");
+    assert!(status.success());
+}
+
+pub fn connect_postgres(database: &str) -> postgres::Client {
+    postgres::Config::new()
+        .host(&env("POSTGRES_HOST", "127.0.0.1"))
+        .port(env("POSTGRES_PORT", "5432").parse().expect("a port"))
+        .user("app_user")
+        .password("app_password")
+        .dbname(database)
+        .connect(NoTls)
+        .expect("connecting to PostgreSQL: is the stack up? make up")
+}
+
+/// Runs a statement in ClickHouse.
+#[track_caller]
+pub fn clickhouse(sql: &str) -> String {
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let mut response = agent.post(clickhouse_url()).send(sql).expect("ClickHouse: is the stack up? make up");
+    let body = response.body_mut().with_config().limit(1 << 30).read_to_string().expect("ClickHouse's answer");
+    assert!(response.status().is_success(), "{sql}\n{body}");
+    body
+}

@@ -4,7 +4,7 @@ CREATE TABLE IF NOT EXISTS northwind_dw.dim_categories
     category_id   Int64,
     category_name String,
     description   Nullable(String),
-    picture       Tuple(length Nullable(Int64), sha256 Nullable(String)) COMMENT 'the bytes themselves are not kept here',
+    picture       Tuple(Nullable(Int64), Nullable(String)) COMMENT 'length in bytes, SHA-256 in hex; the bytes themselves are not kept here',
     op            String COMMENT 'r, c, u, d as Debezium says it; t for a row that a TRUNCATE removed',
     src_ts        DateTime('UTC') COMMENT 'when the source committed the change',
     _version      UInt64 COMMENT 'log order: generation:12 | offset:44 | step:8',

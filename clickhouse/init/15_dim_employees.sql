@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS northwind_dw.dim_employees
     country           Nullable(String),
     home_phone        Nullable(String),
     extension         Nullable(String),
-    photo             Tuple(length Nullable(Int64), sha256 Nullable(String)) COMMENT 'the bytes themselves are not kept here',
+    photo             Tuple(Nullable(Int64), Nullable(String)) COMMENT 'length in bytes, SHA-256 in hex; the bytes themselves are not kept here',
     notes             Nullable(String),
     reports_to        Nullable(Int64),
     photo_path        Nullable(String),

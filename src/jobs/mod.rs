@@ -85,15 +85,24 @@ fn run_job<A: JobArgs>(name: &str, args: A, run: fn(&str, A, &Stop) -> Result<Re
 
 /// A small tool that prints text and needs no servers.
 fn tool(name: &str, about: &str, command: fn(Command) -> Command, run: fn(&ArgMatches) -> Result<()>) -> Job {
-    let run = move |matches: &ArgMatches| match run(matches) {
-        Ok(()) => Exit::Done.code(),
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            Exit::of(&error).code()
+    let run = move |matches: &ArgMatches| {
+        end_with_the_reader();
+        match run(matches) {
+            Ok(()) => Exit::Done.code(),
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                Exit::of(&error).code()
+            }
         }
     };
     let built = command(Command::new(name.to_owned()).about(about.to_owned()));
     Job { name: name.to_owned(), about: about.to_owned(), kind: Kind::Tool, command: built, run: Box::new(run) }
+}
+
+/// `northwind rules | head`: when nobody reads any more, a tool ends, as every other does. (Rust ignores SIGPIPE.)
+fn end_with_the_reader() {
+    // SAFETY: the default action is no handler of ours, and no other thread is running yet.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
 }
 
 fn ingest_job<T: Table>() -> Job {

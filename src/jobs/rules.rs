@@ -1,6 +1,8 @@
 //! `rules`: what is checked, why, and a row that would not pass.
 
-use clap::Command;
+use anyhow::Result;
+use clap::{Arg, ArgAction, Command};
+use serde_json::{Value, json};
 
 use crate::for_each_table;
 use crate::jobs::Job;
@@ -10,7 +12,7 @@ use crate::validate::{ListedRule, rules_of};
 const EVERY_TABLE: &str = "\
 every table
   not-in-postgres            reject  the row itself exists in PostgreSQL: what is not there must not be in the warehouse
-  decode                     reject  the record is a change event whose columns fit the table, no value wrapped, clamped or defaulted
+  decode                     reject  the record is a change event whose columns fit the table; no value is wrapped, clamped or made up
   not-finite                 reject  a number is a number: NaN and Infinity cannot be summed
   toast-unavailable          reject  a long value that the change did not send is known from an earlier event
 ";
@@ -20,28 +22,40 @@ pub fn job() -> Job {
     super::tool(
         "rules",
         "List every rule: why it is there, and columns of a row that would break it",
-        |command: Command| command,
-        |_| {
-            print!("{EVERY_TABLE}");
-            for rules in by_table() {
-                if let Some(first) = rules.first() {
-                    println!("\n{}", first.table);
-                }
-                for rule in rules {
-                    println!(
-                        "  {:<26} {:<7} {}\n{:37}broken by {}",
-                        rule.name,
-                        rule.severity.name(),
-                        rule.why,
-                        "",
-                        rule.example
-                    );
-                }
-            }
-            println!("\nChange a severity with --rule NAME=reject or --rule NAME=warn of an ingest job.");
-            Ok(())
+        |command: Command| {
+            command.arg(
+                Arg::new("json")
+                    .long("json")
+                    .action(ArgAction::SetTrue)
+                    .help("Only those that flags can change, as JSON"),
+            )
         },
+        |matches| if matches.get_flag("json") { print_json() } else { print_text() },
     )
+}
+
+fn print_text() -> Result<()> {
+    print!("{EVERY_TABLE}");
+    for rules in by_table() {
+        if let Some(first) = rules.first() {
+            println!("\n{}", first.table);
+        }
+        for ListedRule { name, severity, why, example, .. } in rules {
+            println!("  {name:<26} {:<7} {why}\n{:37}broken by {example}", severity.name(), "");
+        }
+    }
+    println!("\nChange a severity with --rule NAME=reject or --rule NAME=warn of an ingest job.");
+    Ok(())
+}
+
+fn print_json() -> Result<()> {
+    let mut listed = Vec::new();
+    for ListedRule { table, name, severity, why, example } in by_table().concat() {
+        let example: Value = serde_json::from_str(example)?;
+        listed.push(json!({"table": table, "rule": name, "severity": severity.name(), "why": why, "example": example}));
+    }
+    println!("{}", serde_json::to_string_pretty(&listed)?);
+    Ok(())
 }
 
 macro_rules! by_table {

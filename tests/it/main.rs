@@ -18,6 +18,7 @@ mod ranges;
 mod recreated_topic;
 mod rejects;
 mod resume;
+mod rules;
 mod settings;
 mod source;
 mod support;

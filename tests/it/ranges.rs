@@ -228,7 +228,7 @@ fn wrong_flags_are_exit_code_2_and_say_what_is_right() {
             "\"yesterday\" is not a time: use 2026-01-31T08:00:00Z, 2026-01-31, or 15m, 2h, 1d (ago)",
         ),
         (&["--max-records", "0"], "invalid value '0' for '--max-records <N>'"),
-        (&["--max-duration", "10"], "\"10\" is not a duration: use 90s, 10m or 1h"),
+        (&["--max-duration", "10"], "\"10\" is not a duration: use 90s, 10m, 1h or 30d"),
         (&["--max-reject-ratio", "1.5"], "\"1.5\" is not between 0 and 1"),
         (&["--resume-from", "yesterday"], "possible values: ledger, committed, log-start, log-end"),
         (&["--from-beginning", "--since", "2h"], "cannot be used with"),

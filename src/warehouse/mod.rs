@@ -1,6 +1,7 @@
 //! ClickHouse, the warehouse: rows, quarantine, ledger, schema.
 
 mod client;
+mod consumed;
 mod insert;
 mod ledger;
 mod newest;
@@ -13,6 +14,7 @@ use clickhouse::error::Error;
 use crate::cli::Exit;
 
 pub use client::{Warehouse, quote};
+pub use consumed::OpenWindow;
 pub use insert::InFlight;
 pub use ledger::{LedgerRow, Mode, RunRow, WindowRow};
 pub use newest::{carried_rows, newest_columns, newest_versions};

@@ -7,17 +7,19 @@ use crate::warehouse::Warehouse;
 
 const DATABASES: &str = include_str!("../../clickhouse/init/00_databases.sql");
 const OPS: &str = include_str!("../../clickhouse/init/01_ops.sql");
+const ORDER_WIDE: &str = include_str!("../../clickhouse/init/30_order_wide.sql");
+const SALES_VIEWS: &str = include_str!("../../clickhouse/init/91_sales_views.sql");
 
-/// Applies every file of `clickhouse/init/`. Every statement in them says IF NOT EXISTS. Returns the number of statements.
+/// Applies every file of `clickhouse/init/`, in their order. Every statement in them says IF NOT EXISTS or OR REPLACE. Returns
+/// the number of statements.
 ///
 /// # Errors
 /// The server is gone or refuses.
 pub fn migrate(warehouse: &Warehouse) -> Result<usize> {
     let mut applied = 0;
-    for file in [DATABASES, OPS].into_iter().chain(tables::ddl()) {
+    for file in [DATABASES, OPS].into_iter().chain(tables::ddl()).chain([ORDER_WIDE, SALES_VIEWS]) {
         for statement in statements(file) {
-            let sql = statement.replace("northwind_dw", &warehouse.db).replace("northwind_ops", &warehouse.ops);
-            warehouse.execute("applying the schema", &sql)?;
+            warehouse.execute("applying the schema", &warehouse.named(statement))?;
             applied += 1;
         }
     }

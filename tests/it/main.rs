@@ -11,6 +11,8 @@ mod faults;
 mod gaps;
 mod lag;
 mod migrate;
+mod order_wide;
+mod order_wide_builds;
 mod poison;
 mod prototype;
 mod races;

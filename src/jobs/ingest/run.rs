@@ -146,8 +146,6 @@ impl Run {
 
     fn row(&self, status: &str, exit: Exit, summary: &str) -> RunRow {
         RunRow {
-            run_id: self.id.clone(),
-            job: self.job.clone(),
             topic: self.topic.clone(),
             group_id: self.group.clone(),
             status: status.to_owned(),
@@ -158,11 +156,7 @@ impl Run {
             truncates: self.totals.truncates,
             gaps: self.totals.gaps,
             summary: summary.to_owned(),
-            host: std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned(),
-            version: crate::VERSION.to_owned(),
-            dag_run_id: std::env::var("AIRFLOW_CTX_DAG_RUN_ID").unwrap_or_default(),
-            started_at: self.started.timestamp_millis(),
-            updated_at: Utc::now().timestamp_millis(),
+            ..RunRow::of(&self.id, &self.job, self.started)
         }
     }
 

@@ -7,7 +7,9 @@
 pub mod connector;
 pub mod event;
 pub mod kafka;
+pub mod order_wide;
 pub mod private_stack;
+pub mod shop;
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};

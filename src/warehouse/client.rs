@@ -11,6 +11,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio::runtime::Runtime;
 
 use crate::cli::{ClickHouseArgs, Secret, try_again};
+use crate::warehouse::insert::explain;
 
 /// No query may take longer, unless a job says so; an insert has its own limit.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(120);
@@ -92,6 +93,14 @@ impl Warehouse {
         self.wait(what, self.query(sql).fetch_all::<R>())
     }
 
+    /// The one row of a query that always has one.
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    pub fn row<R: RowOwned + RowRead>(&self, what: &str, sql: &str) -> Result<R> {
+        self.wait(what, self.query(sql).fetch_one::<R>())
+    }
+
     /// A query's result as JSONEachRow text.
     ///
     /// # Errors
@@ -109,7 +118,7 @@ impl Warehouse {
         self.runtime
             .block_on(async { tokio::time::timeout(self.query_timeout, answer).await })
             .map_err(|_| try_again(format!("no answer in {} s", self.query_timeout.as_secs())))
-            .and_then(|answer| answer.map_err(anyhow::Error::new))
+            .and_then(|answer| answer.map_err(explain))
             .with_context(|| format!("{what} in ClickHouse at {}", self.address))
     }
 }

@@ -88,7 +88,7 @@ impl Warehouse {
 }
 
 /// The crate says which column does not fit; what to do about it, we say.
-fn explain(error: clickhouse::error::Error) -> anyhow::Error {
+pub(super) fn explain(error: clickhouse::error::Error) -> anyhow::Error {
     let hint = match &error {
         clickhouse::error::Error::SchemaMismatch(_) => {
             "the table does not fit: run `migrate`; a column that was added by hand needs a DEFAULT (ALTER TABLE … MODIFY COLUMN … DEFAULT …)"

@@ -49,10 +49,11 @@ fn nothing_to_do_writes_nothing() {
     let outcome = shop.world.build(&[]).expect_exit(0);
     assert_eq!((counts(&outcome), &outcome.summary["build"]), ([0; 5], &json!(null)));
     // However busy the machine is: in one of many tries.
-    wait_for("an idle build in less than a second", || shop.world.build(&[]).expect_exit(0).count("duration_ms") < 1000);
+    wait_for("an idle build in less than a second", || {
+        shop.world.build(&[]).expect_exit(0).count("duration_ms") < 1000
+    });
     assert_eq!(shop.world.clickhouse(books), before);
-    let runs =
-        "SELECT status, written FROM northwind_ops.runs FINAL WHERE job = 'build-order-wide' ORDER BY started_at";
+    let runs = "SELECT status, written FROM northwind_ops.runs FINAL WHERE job = 'build-order-wide' ORDER BY started_at LIMIT 2";
     assert_eq!(shop.world.clickhouse(runs), "done\t4\ndone\t0\n");
 }
 
@@ -290,6 +291,44 @@ fn a_build_that_was_overtaken_writes_nothing() {
         assert!(overtaken.error().contains("another build has begun"), "{point}: {}", overtaken.error());
         assert_eq!((shop.world.clickhouse(rows), end_state(&shop.world)), (before, expected), "{point}");
     }
+}
+
+/// The books may have been restored from an old copy.
+#[test]
+fn a_number_is_above_every_version_in_the_table_whatever_the_books_say() {
+    let shop = changed("wide_books");
+    shop.world.build(&[]).expect_exit(0);
+    shop.world.clickhouse("TRUNCATE TABLE northwind_ops.builds");
+    shop.order(2, Some("1996-01-01"));
+    let outcome = shop.world.build(&[]).expect_exit(0);
+    assert_eq!((outcome.count("build"), counts(&outcome)), (3, [1, 1, 1, 1, 0]));
+    assert!(shop.world.order_wide().contains("\n2\t1996-01-01\t"));
+}
+
+#[test]
+fn a_build_that_is_asked_to_stop_ends_with_143_and_the_next_one_does_its_work() {
+    let shop = changed("wide_stop");
+    let build = shop.world.build_frozen_at("rows-written", &[]);
+    signal(&build, "TERM");
+    signal(&build, "CONT");
+    let stopped = outcome(build).expect_exit(143);
+    assert_eq!(
+        (stopped.count("windows"), stopped.count("touched"), stopped.error().contains("next build")),
+        (5, 5, true)
+    );
+    assert_eq!(shop.world.number("SELECT count() FROM northwind_ops.consumed"), 13);
+    assert_eq!(shop.world.build(&[]).expect_exit(0).count("windows"), 5);
+    assert_eq!(shown(&shop.world).lines().count(), 3);
+}
+
+#[test]
+fn without_its_table_the_job_names_the_remedy() {
+    let shop = Shop::new("wide_missing");
+    shop.world.clickhouse("DROP TABLE northwind_ops.builds");
+    let refused = shop.world.build(&[]).expect_exit(78);
+    assert!(refused.error().contains("run `migrate` first"), "{}", refused.error());
+    shop.world.run("migrate", &[]).expect_exit(0);
+    shop.world.build(&[]).expect_exit(0);
 }
 
 /// The server goes on with a statement whose client was killed.

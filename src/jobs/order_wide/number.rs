@@ -56,8 +56,7 @@ impl Build {
     /// # Errors
     /// The server is gone or refuses; another build came in between (75).
     pub fn take(run: &mut Run) -> Result<Build> {
-        let last = format!("SELECT max(build) AS n FROM {}.builds WHERE job = {}", run.warehouse.ops, quote(&run.job));
-        let number = one::<Number>(run, "asking for the last build's number", &last)?.n + 1;
+        let number = last_number(run)? + 1;
         let taken = BuildRow {
             job: run.job.clone(),
             build: number,
@@ -68,17 +67,12 @@ impl Build {
         run.totals.build = Some(number);
         run.passes("number-taken")?;
         let others = format!(
-            "SELECT count() AS n FROM {}.builds WHERE job = {} AND build >= {number} AND run_id != {}",
-            run.warehouse.ops,
+            "SELECT count() AS n FROM northwind_ops.builds WHERE job = {} AND build >= {number} AND run_id != {}",
             quote(&run.job),
             quote(&run.id)
         );
-        let build = Build {
-            number,
-            run_id: run.id.clone(),
-            others,
-            query_id: format!("{}/{}/", run.job, run.warehouse.db),
-        };
+        let build =
+            Build { number, run_id: run.id.clone(), others, query_id: format!("{}/{}/", run.job, run.warehouse.db) };
         build.is_newest(run)?;
         build.end_older_builds(run)?;
         Ok(build)
@@ -118,7 +112,7 @@ impl Build {
     /// # Errors
     /// Exit 75: a later build, or one of the same number, is at work.
     pub fn is_newest(&self, run: &Run) -> Result<()> {
-        if one::<Number>(run, "asking for later builds", &self.others)?.n == 0 {
+        if run.warehouse.row::<Number>("asking for later builds", &run.warehouse.named(&self.others))?.n == 0 {
             return Ok(());
         }
         Err(try_again(format!(
@@ -138,7 +132,7 @@ impl Build {
              FROM {}.order_wide WHERE _version IN ({markers}, {rows})",
             run.warehouse.db
         );
-        let written: Written = one(run, "counting the rows written", &sql)?;
+        let written: Written = run.warehouse.row("counting the rows written", &sql)?;
         (run.totals.written, run.totals.deleted) = (written.rows, written.markers);
         Ok(())
     }
@@ -159,8 +153,16 @@ impl Build {
     }
 }
 
-/// The one row of a query.
-pub fn one<R: clickhouse::RowOwned + clickhouse::RowRead>(run: &Run, what: &str, sql: &str) -> Result<R> {
-    let rows: Vec<R> = run.warehouse.rows(what, sql)?;
-    rows.into_iter().next().ok_or_else(|| anyhow::anyhow!("{what}: ClickHouse answered without a row"))
+/// The highest number that was ever taken. Books that were restored from an old copy do not know it; the table itself does.
+fn last_number(run: &Run) -> Result<u64> {
+    let sql = format!(
+        "SELECT max(number) AS n FROM
+         (
+             SELECT max(build) AS number FROM northwind_ops.builds WHERE job = {}
+             UNION ALL
+             SELECT intDiv(max(_version), 2) FROM northwind_dw.order_wide
+         )",
+        quote(&run.job)
+    );
+    Ok(run.warehouse.row::<Number>("asking for the last build's number", &run.warehouse.named(&sql))?.n)
 }

@@ -5,7 +5,6 @@ use clickhouse::Row;
 use serde::Deserialize;
 
 use crate::cli::needs_person;
-use crate::jobs::order_wide::number::one;
 use crate::jobs::order_wide::run::Run;
 use crate::jobs::order_wide::touched;
 use crate::warehouse::OpenWindow;
@@ -57,7 +56,7 @@ pub fn preview(run: &mut Run, windows: &[OpenWindow]) -> Result<()> {
 /// # Errors
 /// The server is gone or refuses.
 pub fn count(run: &Run, sql: &str) -> Result<u64> {
-    Ok(one::<Count>(run, "counting the lines touched", &run.warehouse.named(sql))?.n)
+    Ok(run.warehouse.row::<Count>("counting the lines touched", &run.warehouse.named(sql))?.n)
 }
 
 /// Returns how many live lines there are, unless one of them has a value that does not fit.
@@ -66,7 +65,7 @@ pub fn count(run: &Run, sql: &str) -> Result<u64> {
 /// Exit 78, naming orders; the server is gone or refuses.
 pub fn fits(run: &mut Run, lines: &str) -> Result<u64> {
     let sql = run.warehouse.named(&SURVEY.replace("{lines}", lines));
-    let found: Found = one(run, "looking at the lines to be written", &sql)?;
+    let found: Found = run.warehouse.row("looking at the lines to be written", &sql)?;
     run.totals.without_date = found.without_date;
     if found.misfit_lines == 0 {
         return Ok(found.lines);

@@ -13,6 +13,7 @@ mod lag;
 mod migrate;
 mod order_wide;
 mod order_wide_builds;
+mod order_wide_crash;
 mod poison;
 mod prototype;
 mod races;

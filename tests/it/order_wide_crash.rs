@@ -21,8 +21,16 @@ fn a_build_that_is_killed_anywhere_and_run_again_ends_like_one_that_was_not() {
     assert_eq!(counts(&reference.world.build(&[]).expect_exit(0)), [5, 5, 3, 4, 1]);
     let expected = end_state(&reference.world);
     assert_eq!(shown(&reference.world), "1\t1\tAlfreds & Co.\n1\t2\tAlfreds & Co.\n2\t2\tAlfreds & Co.\n");
-    let incremental =
-        ["opened", "locked", "number-taken", "older-ended", "touched-written", "rows-written", "markers-written", "windows-consumed"];
+    let incremental = [
+        "opened",
+        "locked",
+        "number-taken",
+        "older-ended",
+        "touched-written",
+        "rows-written",
+        "markers-written",
+        "windows-consumed",
+    ];
     let full = ["number-taken", "shadow-filled", "swapped", "old-dropped", "windows-consumed"];
     let kills: Vec<(&str, &[&str])> =
         incremental.map(|at| (at, &[][..])).into_iter().chain(full.map(|at| (at, &["--full"][..]))).collect();
@@ -62,7 +70,9 @@ fn a_second_build_is_told_who_is_at_work() {
 /// A build that lost its lock while it stood still wakes up when another one has done its work: it must not write any more.
 #[test]
 fn a_build_that_was_overtaken_writes_nothing() {
-    for (point, args) in [("older-ended", &[][..]), ("touched-written", &[]), ("rows-written", &[]), ("shadow-filled", &["--full"])] {
+    for (point, args) in
+        [("older-ended", &[][..]), ("touched-written", &[]), ("rows-written", &[]), ("shadow-filled", &["--full"])]
+    {
         let shop = changed("wide_overtaken");
         let sleeper = shop.world.build_frozen_at(point, args);
         shop.world

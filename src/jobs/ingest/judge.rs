@@ -3,13 +3,13 @@
 use anyhow::Result;
 use typed_arena::Arena;
 
-use crate::cdc::{self, Decoder, Event, Record, Version};
+use crate::cdc::{self, Decoder, Event, Record, Version, Violation};
 use crate::cli::{Exit, fault};
 use crate::jobs::ingest::begin::Plan;
 use crate::jobs::ingest::run::Run;
 use crate::stream::Window;
 use crate::tables::Table;
-use crate::validate::{NOT_IN_POSTGRES, Servers, Warning};
+use crate::validate::{Servers, Warning, is_orphan};
 use crate::warehouse::carried_rows;
 
 /// The reject ratio says nothing about fewer records than this.
@@ -44,27 +44,23 @@ impl Run {
         cdc::resolve(events, records, decoder, plan.generation, &carried, arena)
     }
 
-    /// Ends the run before it writes this window, if too many records are bad. Missing rows do not count: they are what
-    /// happens when the source moves on.
+    /// Ends the run before it writes this window, if too many records are bad. Rows that are gone, or point at rows that are gone, do
+    /// not count: they are what happens when the source moves on.
     ///
     /// # Errors
     /// Exit 65.
     pub fn within_reject_ratio<T: Table>(&mut self, records: &[Record<'_>], events: &[Event<'_, T>]) -> Result<()> {
-        let is_bad =
-            |event: &&Event<'_, T>| matches!(event, Event::Bad(violation, _) if violation.rule != NOT_IN_POSTGRES);
+        let bad =
+            || events.iter().zip(records).filter_map(|(event, record)| bad_violation(event).map(|bad| (bad, record)));
         self.totals.judged += records.len() as u64;
-        self.totals.judged_bad += events.iter().filter(is_bad).count() as u64;
+        self.totals.judged_bad += bad().count() as u64;
         let Some(limit) = self.args.max_reject_ratio else { return Ok(()) };
         let ratio = self.totals.judged_bad as f64 / self.totals.judged.max(1) as f64;
         if self.totals.judged < RATIO_FROM || ratio <= limit {
             return Ok(());
         }
-        let example = events.iter().zip(records).find_map(|(event, record)| match event {
-            Event::Bad(violation, _) if violation.rule != NOT_IN_POSTGRES => Some(format!(
-                "partition {}, offset {}: {}: {}",
-                record.partition, record.offset, violation.rule, violation.detail
-            )),
-            _ => None,
+        let example = bad().next().map(|(Violation { rule, detail }, record)| {
+            format!("partition {}, offset {}: {rule}: {detail}", record.partition, record.offset)
         });
         Err(fault(
             Exit::TooManyRejects,
@@ -76,5 +72,12 @@ impl Run {
                 example.unwrap_or_default()
             ),
         ))
+    }
+}
+
+fn bad_violation<'e, T: Table>(event: &'e Event<'_, T>) -> Option<&'e Violation> {
+    match event {
+        Event::Bad(violation, _) if !is_orphan::<T>(violation) => Some(violation),
+        _ => None,
     }
 }

@@ -8,6 +8,7 @@ pub mod connector;
 pub mod event;
 pub mod kafka;
 pub mod private_stack;
+pub mod standby;
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};

@@ -11,6 +11,7 @@ mod faults;
 mod gaps;
 mod lag;
 mod migrate;
+mod parity;
 mod poison;
 mod prototype;
 mod races;

@@ -4,10 +4,12 @@
 //!
 //! Tests run the shipped executable, never its insides, and wait for conditions, never for time to pass.
 
+pub mod compare;
 pub mod connector;
 pub mod event;
 pub mod kafka;
 pub mod private_stack;
+pub mod registry;
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};

@@ -10,6 +10,7 @@ mod doctor;
 mod events;
 mod faults;
 mod gaps;
+mod history;
 mod lag;
 mod migrate;
 mod parity;

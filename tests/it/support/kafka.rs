@@ -112,13 +112,18 @@ impl World {
 
     /// Committed offset and metadata of a partition.
     pub fn committed(&self, partition: i32) -> Option<(i64, String)> {
+        self.committed_of("customers", partition)
+    }
+
+    /// As `committed`, of another table's job.
+    pub fn committed_of(&self, table: &str, partition: i32) -> Option<(i64, String)> {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", kafka_servers())
-            .set("group.id", &self.group)
+            .set("group.id", self.group_of(table))
             .create()
             .expect("a consumer");
         let mut list = rdkafka::TopicPartitionList::new();
-        list.add_partition(&self.topic, partition);
+        list.add_partition(&self.topic_of(table), partition);
         let list = consumer.committed_offsets(list, Duration::from_secs(10)).expect("committed offsets");
         let element = &list.elements()[0];
         match element.offset() {

@@ -1,6 +1,7 @@
 //! Tests on the real servers: one file per situation that a user would notice, one executable for all of them.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+mod all_tables;
 mod comes_and_goes;
 mod command_line;
 mod crash;
@@ -9,8 +10,10 @@ mod doctor;
 mod events;
 mod faults;
 mod gaps;
+mod history;
 mod lag;
 mod migrate;
+mod parity;
 mod poison;
 mod prototype;
 mod races;

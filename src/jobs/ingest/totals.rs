@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::cdc::{Event, Op, Record, Resent, Violation};
 use crate::tables::{SourceRow, Table};
@@ -57,7 +57,8 @@ impl Totals {
                 && change.head.op != Op::Read
                 && let Some(sequence) = change.head.source.sequence
             {
-                self.resent.look(record.partition, sequence, xxh3_64(change.row.key_text().as_bytes()));
+                let change_hash = xxh3_64_with_seed(change.row.key_text().as_bytes(), change.head.op as u64);
+                self.resent.look(record.partition, sequence, change_hash);
             }
         }
     }

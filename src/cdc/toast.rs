@@ -134,13 +134,13 @@ fn from_warehouse<'m>(carried: &Carried, arena: &'m Arena<String>) -> Known<'m> 
     }
 }
 
-/// The values of columns that the warehouse does not have yet stand in `_extra`.
-fn with_extra<'m>(fields: Fields<'m>, arena: &'m Arena<String>) -> Fields<'m> {
+/// Values of columns that the row type does not know stand in `_extra` as Debezium sent them; a warehouse column that was added for
+/// one has it in another form.
+fn with_extra<'m>(mut fields: Fields<'m>, arena: &'m Arena<String>) -> Fields<'m> {
     let extra =
         fields.get("_extra").and_then(|extra| serde_json::from_str::<String>(extra.get()).ok()).unwrap_or_default();
-    let mut all = Fields::parse(arena.alloc(extra)).unwrap_or_default();
-    all.0.extend(fields.0);
-    all
+    fields.0.extend(Fields::parse(arena.alloc(extra)).unwrap_or_default().0);
+    fields
 }
 
 fn state_after<'m>(op: Op, record: &Record<'m>) -> Known<'m> {

@@ -8,6 +8,7 @@ mod link;
 mod list;
 mod migrate;
 mod rules;
+mod sync_schema;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -131,6 +132,7 @@ pub fn all() -> Vec<Job> {
         link::job(),
         list::job(),
         rules::job(),
+        sync_schema::job(),
     ]);
     jobs.sort_by(|a, b| a.name.cmp(&b.name));
     jobs

@@ -1,5 +1,6 @@
-//! PostgreSQL, the source: look-ups and locks. The jobs never write to it.
+//! PostgreSQL, the source: look-ups, catalogue and locks. The jobs never write to it.
 
+mod catalogue;
 mod locks;
 mod lookup;
 mod replica;
@@ -13,6 +14,7 @@ use postgres::{Client, NoTls};
 
 use crate::cli::{Exit, PostgresArgs, Secret, try_again};
 
+pub use catalogue::{SourceColumn, SourceTable, SourceType, catalogue};
 pub use locks::{lock, still_held};
 pub use lookup::{Existence, look_up};
 pub use replica::LookUps;

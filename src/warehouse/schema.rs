@@ -8,18 +8,23 @@ use crate::warehouse::Warehouse;
 const DATABASES: &str = include_str!("../../clickhouse/init/00_databases.sql");
 const OPS: &str = include_str!("../../clickhouse/init/01_ops.sql");
 
-/// Applies every file of `clickhouse/init/`. Every statement in them says IF NOT EXISTS. Returns the number of statements.
+/// Applies every file of `clickhouse/init/`, where every statement says IF NOT EXISTS, and replaces the views for people.
+/// Returns the number of statements.
 ///
 /// # Errors
 /// The server is gone or refuses.
 pub fn migrate(warehouse: &Warehouse) -> Result<usize> {
-    let mut applied = 0;
-    for file in [DATABASES, OPS].into_iter().chain(tables::ddl()) {
+    let tables = tables::all();
+    let mut applied = tables.len();
+    for file in [DATABASES, OPS].into_iter().chain(tables.iter().map(|table| table.ddl)) {
         for statement in statements(file) {
             let sql = statement.replace("northwind_dw", &warehouse.db).replace("northwind_ops", &warehouse.ops);
             warehouse.execute("applying the schema", &sql)?;
             applied += 1;
         }
+    }
+    for table in &tables {
+        warehouse.replace_view(table, &warehouse.columns(table.target)?)?;
     }
     Ok(applied)
 }

@@ -23,6 +23,7 @@ mod recreated_topic;
 mod rejects;
 mod resume;
 mod rules;
+mod schema_drift;
 mod settings;
 mod source;
 mod source_moves;

@@ -8,7 +8,7 @@ use rdkafka::consumer::Consumer as _;
 
 use super::connect::Connector;
 use super::sheet::{Finding, Server, Sheet, broken, fail, ok, unreachable, warn};
-use super::table_facts::TableFacts;
+use crate::tables::TableFacts;
 use super::{Wanted, dial};
 use crate::cli::KafkaArgs;
 use crate::stream::{self, Consumer};

@@ -74,7 +74,8 @@ fn every_message_becomes_what_stands_beside_it() {
         let mut messages = format::read(&file);
         assert!(!messages.is_empty(), "{}: no message", file.display());
         for message in &mut messages {
-            let place = format!("{}: {}, offset {}", file.display(), message.table, message.offset);
+            let name = file.strip_prefix(root()).unwrap().display();
+            let place = format!("{name}: {}, offset {}", message.table, message.offset);
             if message.key.is_none() && message.value.is_none() {
                 wrong.push(format!("{place}: an outcome without a message"));
             }

@@ -4,6 +4,7 @@
 mod all_tables;
 mod comes_and_goes;
 mod command_line;
+mod corpus;
 mod crash;
 mod debezium;
 mod doctor;

@@ -215,16 +215,16 @@ fn keys_types_and_tables_that_do_not_fit_are_named() {
     let world = World::new("person_misfits");
     alter(
         &world,
-        "ALTER TABLE customer_customer_demo DROP CONSTRAINT pk_customer_customer_demo, ADD PRIMARY KEY (customer_id);
-         ALTER TABLE shippers DROP CONSTRAINT pk_shippers; ALTER TABLE us_states ALTER state_abbr TYPE bytea USING 'x';
+        "ALTER TABLE customer_customer_demo DROP CONSTRAINT pk_customer_customer_demo, ADD id serial PRIMARY KEY;
+         ALTER TABLE shippers DROP CONSTRAINT pk_shippers CASCADE; ALTER TABLE us_states ALTER state_abbr TYPE bytea USING 'x';
          ALTER TABLE products ALTER unit_price TYPE numeric(12,6), ALTER product_name DROP NOT NULL;
-         ALTER TABLE region ADD twice integer GENERATED ALWAYS AS (region_id * 2) STORED, ADD born date; DROP TABLE territories",
+         ALTER TABLE region ADD twice integer GENERATED ALWAYS AS (region_id * 2) STORED, ADD born date; DROP TABLE territories CASCADE",
     );
     world.clickhouse("DROP TABLE northwind_dw.dim_employees");
     world.clickhouse("ALTER TABLE northwind_dw.dim_suppliers DROP COLUMN fax");
     let outcome = world.run("sync-schema", &[]).expect_exit(78);
     for (table, list, start) in [
-        ("customer_customer_demo", "problems", "the primary key in PostgreSQL is customer_id, but "),
+        ("customer_customer_demo", "problems", "the primary key in PostgreSQL is id, but "),
         ("shippers", "problems", "the primary key in PostgreSQL is no column, but "),
         ("us_states", "problems", "state_abbr is bytea in PostgreSQL, and Nullable(String) in "),
         ("products", "notes", "product_name may be NULL in PostgreSQL now"),
@@ -243,7 +243,7 @@ fn keys_types_and_tables_that_do_not_fit_are_named() {
     // Dates and days have no common reading: the column has to be made anew.
     alter(&world, "ALTER TABLE region ALTER born TYPE text");
     let problem = &said(&world.run("sync-schema", &[]).expect_exit(78), "region", "problems")[0];
-    let fix = format!("ALTER TABLE {}.dim_region DROP COLUMN `born`", world.dw);
+    let fix = format!("ALTER TABLE {}.dim_regions DROP COLUMN `born`", world.dw);
     assert!(problem.starts_with("born was date in PostgreSQL and is text now") && problem.contains(&fix), "{problem}");
 }
 

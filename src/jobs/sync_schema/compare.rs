@@ -161,7 +161,8 @@ fn modify(name: &str, origin: &Origin) -> Alter {
 fn dropped(sides: &Sides<'_>, plan: &mut Plan) {
     let is_gone = |name: &str| !sides.source.columns.iter().any(|column| column.name == name);
     let known = sides.table.source_columns().filter_map(|name| sides.kept(name));
-    let added = sides.warehouse.iter().filter(|column| Origin::of(column).is_some());
+    let is_known = |column: &Column| sides.table.columns.contains(&column.name.as_str());
+    let added = sides.warehouse.iter().filter(|column| Origin::of(column).is_some() && !is_known(column));
     for column in known.chain(added).filter(|column| is_gone(&column.name)) {
         let name = &column.name;
         if column.is_optional() {

@@ -88,8 +88,7 @@ struct Count {
 impl Sync {
     fn table(&mut self, table: &TableFacts) -> Result<Found> {
         let target = format!("{}.{}", self.warehouse.db, table.target);
-        let mut found =
-            Found { table: table.source, changes: vec![], problems: vec![], notes: vec![], refused: None };
+        let mut found = Found { table: table.source, changes: vec![], problems: vec![], notes: vec![], refused: None };
         let source = source::catalogue(&mut self.source, table.source)?;
         let warehouse = self.warehouse.columns(table.target)?;
         match source {
@@ -115,31 +114,32 @@ impl Sync {
         }
         let mut view = !alters.is_empty();
         for alter in alters {
-            let sql = format!("ALTER TABLE {target} {alter}");
-            self.change(found, &sql, |warehouse| warehouse.execute(&format!("altering {target}"), &sql));
+            let sql = format!("ALTER TABLE {target} {}", alter.sql);
+            self.change(found, alter.what, &sql, |warehouse| warehouse.execute(&format!("altering {target}"), &sql));
         }
         let columns = self.warehouse.columns(table.target)?;
         view |= !self.warehouse.view_is_current(table, &columns)?;
         if view {
-            let replaced = format!("CREATE OR REPLACE VIEW {}.{}", self.warehouse.db, view_of(table));
-            self.change(found, &replaced, |warehouse| warehouse.replace_view(table, &columns));
+            let what = format!("CREATE OR REPLACE VIEW {}", view_of(table));
+            let sql = what.clone();
+            self.change(found, what, &sql, |warehouse| warehouse.replace_view(table, &columns));
         }
         Ok(())
     }
 
     /// Makes a change, or only says what it would be. One that ClickHouse refuses does not hold up the other tables.
-    fn change(&self, found: &mut Found, what: &str, make: impl FnOnce(&Warehouse) -> Result<()>) {
+    fn change(&self, found: &mut Found, what: String, sql: &str, make: impl FnOnce(&Warehouse) -> Result<()>) {
         if self.check {
-            tracing::info!("sync-schema: {}: would be done: {what}", found.table);
+            tracing::info!("sync-schema: {}: would be done: {sql}", found.table);
         } else {
-            tracing::info!("sync-schema: {}: {what}", found.table);
+            tracing::info!("sync-schema: {}: {sql}", found.table);
             if let Err(error) = make(&self.warehouse) {
                 found.refused = Some(Exit::of(&error));
                 found.problems.push(format!("{error:#}"));
                 return;
             }
         }
-        found.changes.push(what.to_owned());
+        found.changes.push(what);
     }
 
     /// Live rows whose event was older than the column, if there are any: nobody knows what they have in it.
@@ -193,7 +193,8 @@ fn report(check: bool, found: &[Found]) -> Report {
     fields.insert("problems".to_owned(), json!(count(|found| &found.problems)));
     fields.insert("notes".to_owned(), json!(count(|found| &found.notes)));
     fields.insert("tables".to_owned(), Value::Array(tables.collect()));
-    let problems = found.iter().flat_map(|found| found.problems.iter().map(|problem| format!("{}: {problem}", found.table)));
+    let problems =
+        found.iter().flat_map(|found| found.problems.iter().map(|problem| format!("{}: {problem}", found.table)));
     let problems = problems.collect::<Vec<_>>().join("; ");
     if !problems.is_empty() {
         fields.insert("error".to_owned(), Value::from(problems));

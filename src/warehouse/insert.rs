@@ -103,9 +103,8 @@ impl Warehouse {
     fn misfit(&self, database: &str, table: &str, written: &[&str]) -> String {
         let columns = self.columns_of(database, table).unwrap_or_default();
         let name = format!("{database}.{table}");
-        let fixes: Vec<String> = without_default(&columns, written)
-            .map(|column| column.refuses_inserts(&name))
-            .collect();
+        let fixes: Vec<String> =
+            without_default(&columns, written).map(|column| column.refuses_inserts(&name)).collect();
         if fixes.is_empty() { format!("{name} does not fit: `doctor` names the column") } else { fixes.join("; ") }
     }
 }

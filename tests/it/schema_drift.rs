@@ -2,12 +2,12 @@
 
 use crate::support::{Outcome, World};
 
-fn alter(world: &World, sql: &str) {
+pub fn alter(world: &World, sql: &str) {
     world.postgres().batch_execute(sql).unwrap();
 }
 
 /// What the job says about a table, in one of its lists.
-fn said(outcome: &Outcome, table: &str, list: &str) -> Vec<String> {
+pub fn said(outcome: &Outcome, table: &str, list: &str) -> Vec<String> {
     let tables = outcome.summary["tables"].as_array().unwrap();
     let Some(found) = tables.iter().find(|found| found["table"] == table) else { return Vec::new() };
     found[list].as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect()
@@ -74,12 +74,16 @@ fn new_columns_of_every_type_show_what_the_source_has() {
     let connector = world.capture(&[]);
     ingest(&world, &connector, "shippers");
     let nullable = VALUES.map(|(name, kind, ..)| format!("ADD COLUMN {name} {kind}"));
-    let filled = VALUES.map(|(name, kind, value, _)| {
-        format!("ADD COLUMN d_{name} {kind} NOT NULL DEFAULT {}", literal(value))
-    });
+    let filled =
+        VALUES.map(|(name, kind, value, _)| format!("ADD COLUMN d_{name} {kind} NOT NULL DEFAULT {}", literal(value)));
     alter(&world, &format!("ALTER TABLE shippers {}", [nullable, filled].concat().join(", ")));
     let set = VALUES.map(|(name, _, value, _)| format!("{name} = {}", literal(value))).join(", ");
-    alter(&world, &format!("UPDATE shippers SET {set} WHERE shipper_id = 1; UPDATE shippers SET phone = '-' WHERE shipper_id = 2"));
+    alter(
+        &world,
+        &format!(
+            "UPDATE shippers SET {set} WHERE shipper_id = 1; UPDATE shippers SET phone = '-' WHERE shipper_id = 2"
+        ),
+    );
     ingest(&world, &connector, "shippers");
     let outcome = world.run("sync-schema", &[]).expect_exit(0);
     assert_eq!((outcome.count("changes"), outcome.count("compared")), (2 * VALUES.len() as i64 + 1, 14));
@@ -95,7 +99,9 @@ fn new_columns_of_every_type_show_what_the_source_has() {
 
     alter(
         &world,
-        &format!("UPDATE shippers SET {set}, d_c_int = 8, d_c_text = 'own' WHERE shipper_id = 4; INSERT INTO shippers VALUES (7, 'new')"),
+        &format!(
+            "UPDATE shippers SET {set}, d_c_int = 8, d_c_text = 'own' WHERE shipper_id = 4; INSERT INTO shippers VALUES (7, 'new')"
+        ),
     );
     ingest(&world, &connector, "shippers");
     assert_eq!(row(&world, 4, ""), expected, "came afterwards");
@@ -106,4 +112,89 @@ fn new_columns_of_every_type_show_what_the_source_has() {
     assert_eq!((again.count("changes"), again.count("notes")), (0, 0), "{again:?}");
     world.clickhouse("OPTIMIZE TABLE northwind_dw.dim_shippers FINAL");
     assert_eq!(row(&world, 3, "d_"), expected, "merged");
+}
+
+/// A value that the warehouse's type cannot hold is NULL, and as it was sent in `_extra`.
+#[test]
+fn a_value_that_does_not_fit_is_neither_clamped_nor_lost() {
+    let mut world = World::new("drift_misfits");
+    let connector = world.capture(&[]);
+    alter(
+        &world,
+        "ALTER TABLE shippers ADD a date, ADD b date NOT NULL DEFAULT 'infinity', ADD c timestamp, ADD d timestamptz, ADD e numeric(10,2);
+         UPDATE shippers SET a = '1815-06-18', c = 'infinity', d = '-infinity', e = 'NaN' WHERE shipper_id = 1",
+    );
+    ingest(&world, &connector, "shippers");
+    world.run("sync-schema", &["--table", "shippers"]).expect_exit(0);
+    let sql = "SELECT a, b, c, d, e FROM northwind_dw.v_shippers WHERE shipper_id IN (1, 2)";
+    assert_eq!(world.clickhouse(sql), "\\N\t\\N\t\\N\t\\N\t\\N\n".repeat(2));
+    let kept = "SELECT JSONExtractInt(_extra, 'a'), JSONExtractString(_extra, 'e') FROM northwind_dw.dim_shippers FINAL WHERE shipper_id = 1";
+    assert_eq!(world.clickhouse(kept), "-56445\tNAN\n");
+}
+
+#[test]
+fn a_dropped_or_renamed_optional_column_is_null_from_then_on() {
+    let mut world = World::new("drift_dropped");
+    alter(&world, "ALTER TABLE shippers ADD gone text NOT NULL DEFAULT 'default'");
+    let connector = world.capture(&[]);
+    ingest(&world, &connector, "shippers");
+    alter(&world, "ALTER TABLE shippers ADD late text NOT NULL DEFAULT 'default'");
+    world.run("sync-schema", &[]).expect_exit(0);
+    alter(
+        &world,
+        "ALTER TABLE shippers DROP gone, DROP late; ALTER TABLE shippers RENAME phone TO telephone;
+         UPDATE shippers SET company_name = 'changed' WHERE shipper_id = 1",
+    );
+    let outcome = world.run("sync-schema", &[]).expect_exit(0);
+    assert_eq!(
+        said(&outcome, "shippers", "changes"),
+        ["ADD COLUMN `telephone` Nullable(String)", "CREATE OR REPLACE VIEW v_shippers"]
+    );
+    let notes = said(&outcome, "shippers", "notes");
+    for (note, column) in notes.iter().zip(["phone", "gone", "late"]) {
+        assert!(note.starts_with(&format!("{column} is no longer in PostgreSQL (dropped or renamed)")), "{note}");
+    }
+    assert_eq!(notes.len(), 3);
+    ingest(&world, &connector, "shippers");
+    let sql = "SELECT company_name, phone, gone, late, telephone FROM northwind_dw.v_shippers WHERE shipper_id < 3 ORDER BY shipper_id";
+    let expected = "changed\t\\N\t\\N\t\\N\t(503) 555-9831\nUnited Package\t(503) 555-3199\tdefault\tdefault\t\\N\n";
+    assert_eq!(world.clickhouse(sql), expected);
+}
+
+#[test]
+fn widened_columns_go_on() {
+    let mut world = World::new("drift_widened");
+    let connector = world.capture(&[]);
+    alter(
+        &world,
+        "ALTER TABLE products ADD size integer, ADD price numeric(10,2) NOT NULL DEFAULT 12.5, ADD ratio real;
+         UPDATE products SET size = 1, price = 1.25 WHERE product_id = 1",
+    );
+    ingest(&world, &connector, "products");
+    world.run("sync-schema", &[]).expect_exit(0);
+    alter(
+        &world,
+        "ALTER TABLE products ALTER units_in_stock TYPE integer, ALTER product_name TYPE text, ALTER unit_price TYPE double precision,
+             ALTER size TYPE numeric(12,3), ALTER price TYPE numeric(14,4), ALTER ratio TYPE double precision;
+         UPDATE products SET units_in_stock = 40000, product_name = repeat('long', 20), size = 2.125, price = 1.2555, ratio = 0.1
+         WHERE product_id = 2",
+    );
+    ingest(&world, &connector, "products");
+    let outcome = world.run("sync-schema", &[]).expect_exit(0);
+    let changes = [
+        "MODIFY COLUMN `size` Nullable(Decimal(12, 3))",
+        "MODIFY COLUMN `price` Nullable(Decimal(14, 4))",
+        "CREATE OR REPLACE VIEW v_products",
+    ];
+    assert_eq!(
+        (said(&outcome, "products", "changes"), outcome.count("notes")),
+        (changes.map(str::to_owned).to_vec(), 0)
+    );
+    alter(&world, "UPDATE products SET size = 3.5, price = 2 WHERE product_id = 3");
+    ingest(&world, &connector, "products");
+    let sql = "SELECT units_in_stock, length(product_name), unit_price, size, price, ratio FROM northwind_dw.v_products
+               WHERE product_id < 5 ORDER BY product_id";
+    let expected = "39\t4\t18\t1\t1.25\t\\N\n40000\t80\t19\t2.125\t1.2555\t0.1\n13\t13\t10\t3.5\t2\t\\N\n53\t28\t22\t\\N\t12.5\t\\N\n";
+    assert_eq!(world.clickhouse(sql), expected);
+    assert_eq!(world.run("sync-schema", &[]).expect_exit(0).count("changes"), 0);
 }

@@ -10,13 +10,22 @@ use crate::warehouse::{Column, Origin, Untouched, has, identifier, without_defau
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// What ALTER TABLE has to do, each by itself.
-    pub alters: Vec<String>,
+    pub alters: Vec<Alter>,
     /// What a person has to do.
     pub problems: Vec<String>,
     /// What a person may want to know.
     pub notes: Vec<String>,
     /// Columns whose value PostgreSQL's catalogue does not know for rows that are older than the column.
     pub unknown_before: Vec<String>,
+}
+
+/// A change of one column.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Alter {
+    /// In short.
+    pub what: String,
+    /// What stands behind ALTER TABLE and the table's name.
+    pub sql: String,
 }
 
 /// The three sides of a table.
@@ -60,7 +69,8 @@ fn collision(name: &str) -> String {
 fn known_column(sides: &Sides<'_>, column: &SourceColumn, plan: &mut Plan) {
     let SourceColumn { name, source_type, .. } = column;
     let Some(kept) = sides.kept(name) else {
-        plan.problems.push(format!("{} has no column {name}, which the job writes: `doctor` names the ALTER", sides.target));
+        plan.problems
+            .push(format!("{} has no column {name}, which the job writes: `doctor` names the ALTER", sides.target));
         return;
     };
     let changed = format!("{name} is {} in PostgreSQL, and {} in {}", source_type.text, kept.column_type, sides.target);
@@ -84,7 +94,8 @@ fn known_column(sides: &Sides<'_>, column: &SourceColumn, plan: &mut Plan) {
 fn unknown_column(sides: &Sides<'_>, column: &SourceColumn, plan: &mut Plan) {
     let SourceColumn { name, source_type, .. } = column;
     if column.generated {
-        plan.notes.push(format!("{name} is a generated column, which PostgreSQL does not publish: no change brings it"));
+        plan.notes
+            .push(format!("{name} is a generated column, which PostgreSQL does not publish: no change brings it"));
         return;
     }
     let kept = sides.kept(name);
@@ -102,9 +113,10 @@ fn unknown_column(sides: &Sides<'_>, column: &SourceColumn, plan: &mut Plan) {
         return;
     };
     let new = Origin { postgres_type: source_type.text.clone(), ..origin.clone() };
-    if origin.landing().widens_to(new.landing()) {
+    let (was, is) = (origin.landing(), new.landing());
+    if was.widens_to(is) {
         plan.alters.push(modify(name, &new));
-    } else if !origin.landing().holds(new.landing()) {
+    } else if !was.holds(is) {
         plan.problems.push(format!(
             "{name} was {} in PostgreSQL and is {} now, in which its old values cannot be read: ALTER TABLE {} DROP COLUMN {}, then \
              sync-schema --table {} (what the events said stays in `_extra`), and let the source send the rows again",
@@ -126,24 +138,31 @@ fn add(sides: &Sides<'_>, column: &SourceColumn, plan: &mut Plan) {
     if column.has_default && origin.untouched.is_none() {
         plan.unknown_before.push(column.name.clone());
     }
-    plan.alters.push(format!("ADD COLUMN IF NOT EXISTS {}", origin.declaration(&column.name)));
+    plan.alters.push(Alter {
+        what: format!("ADD COLUMN {} {}", identifier(&column.name), origin.landing().column_type()),
+        sql: format!("ADD COLUMN IF NOT EXISTS {}", origin.declaration(&column.name)),
+    });
 }
 
 /// The new type, and the values read from `_extra` again: those that came since the change did not fit until now.
-fn modify(name: &str, origin: &Origin) -> String {
-    format!(
-        "MODIFY COLUMN {}, UPDATE {} = {} WHERE {} SETTINGS mutations_sync = 1",
-        origin.declaration(name),
-        identifier(name),
-        origin.expression(name),
-        has(name)
-    )
+fn modify(name: &str, origin: &Origin) -> Alter {
+    let column = identifier(name);
+    Alter {
+        what: format!("MODIFY COLUMN {column} {}", origin.landing().column_type()),
+        sql: format!(
+            "MODIFY COLUMN {}, UPDATE {column} = {} WHERE {} SETTINGS mutations_sync = 1",
+            origin.declaration(name),
+            origin.expression(name),
+            has(name)
+        ),
+    }
 }
 
 fn dropped(sides: &Sides<'_>, plan: &mut Plan) {
     let is_gone = |name: &str| !sides.source.columns.iter().any(|column| column.name == name);
     let known = sides.table.source_columns().filter_map(|name| sides.kept(name));
-    let added = sides.warehouse.iter().filter(|column| Origin::of(column).is_some());
+    let is_known = |column: &Column| sides.table.columns.contains(&column.name.as_str());
+    let added = sides.warehouse.iter().filter(|column| Origin::of(column).is_some() && !is_known(column));
     for column in known.chain(added).filter(|column| is_gone(&column.name)) {
         let name = &column.name;
         if column.is_optional() {

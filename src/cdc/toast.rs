@@ -27,18 +27,18 @@ pub enum Carried {
     Quarantined,
 }
 
-/// Keys whose first event of the window is partial: their values have to come from the warehouse.
-pub fn first_partial_keys<T: Table>(events: &[Event<'_, T>]) -> Vec<String> {
+/// Keys whose first event of the window is partial, and where it stands: their values have to come from the warehouse.
+pub fn first_partial_keys<T: Table>(events: &[Event<'_, T>]) -> Vec<(usize, String)> {
     let mut seen = HashSet::new();
     let mut wanted = Vec::new();
-    for event in events {
+    for (i, event) in events.iter().enumerate() {
         match event {
             Event::Change(change) => {
                 seen.insert(change.row.key_text().into_owned());
             }
             Event::Partial(partial) => {
                 if seen.insert(partial.key.clone()) {
-                    wanted.push(partial.key.clone());
+                    wanted.push((i, partial.key.clone()));
                 }
             }
             Event::Bad(_, Some(key)) => {

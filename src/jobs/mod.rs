@@ -1,12 +1,16 @@
 //! The jobs: one executable, many names. `northwind JOB …`, or a link named after the job.
 
+mod books;
 mod completions;
 mod doctor;
 mod ingest;
 mod lag;
+mod landing;
 mod link;
 mod list;
 mod migrate;
+mod rejected;
+mod replay;
 mod rules;
 
 use std::ffi::OsString;
@@ -130,6 +134,8 @@ pub fn all() -> Vec<Job> {
         completions::job(),
         link::job(),
         list::job(),
+        rejected::job(),
+        replay::job(),
         rules::job(),
     ]);
     jobs.sort_by(|a, b| a.name.cmp(&b.name));

@@ -4,6 +4,8 @@ mod client;
 mod insert;
 mod ledger;
 mod newest;
+mod prune;
+mod quarantine;
 mod rejected;
 mod schema;
 mod truncates;
@@ -14,11 +16,12 @@ use crate::cli::Exit;
 
 pub use client::{Warehouse, quote};
 pub use insert::InFlight;
-pub use ledger::{LedgerRow, Mode, RunRow, WindowRow};
+pub use ledger::{LedgerRow, Mode, RunRow, Settled, WindowRow};
 pub use newest::{carried_rows, newest_columns, newest_versions};
+pub use quarantine::{Kept, Listed, RuleCount, Selection, Shelf};
 pub use rejected::{Bytes, Quarantined, RejectedRow, WarningRow};
 pub use schema::migrate;
-pub use truncates::{MarkAt, TruncateRow};
+pub use truncates::{MarkAt, NewestTruncate, TruncateRow};
 
 /// A server that is down, busy or full comes back; a missing table, wrong password or other schema needs a person.
 pub fn exit_of(error: &Error) -> Exit {

@@ -18,6 +18,8 @@ use typed_arena::Arena;
 /// The name of the rule that a record breaks when its missing values are nowhere to be found.
 pub const TOAST_UNAVAILABLE: &str = "toast-unavailable";
 
+const REJECTED: &str = "an earlier event of this key was rejected";
+
 /// What the warehouse has for a key before this window.
 #[derive(Debug, Clone)]
 pub enum Carried {
@@ -85,10 +87,7 @@ pub fn resolve<'m, T: Table>(
                 known.insert(change.row.key_text().into_owned(), state);
             }
             Event::Bad(_, Some(key)) if wanted.contains(key.as_str()) => {
-                known.insert(
-                    key.clone(),
-                    Known::Nothing("an earlier event of this key in the window could not be decoded"),
-                );
+                known.insert(key.clone(), Known::Nothing(REJECTED));
             }
             Event::Truncate(_) => {
                 for state in known.values_mut() {
@@ -110,10 +109,7 @@ pub fn resolve<'m, T: Table>(
                     Err(why) => {
                         let columns = partial.unavailable().collect::<Vec<_>>().join(", ");
                         let detail = format!("the unchanged value of {columns} was not sent and {why}");
-                        known.insert(
-                            partial.key.clone(),
-                            Known::Nothing("an earlier event of this key in the window was rejected"),
-                        );
+                        known.insert(partial.key.clone(), Known::Nothing(REJECTED));
                         Event::Bad(Violation::new(TOAST_UNAVAILABLE, detail), Some(partial.key.clone()))
                     }
                 };

@@ -47,7 +47,8 @@ pub fn describe_resources(started: DateTime<Utc>, put: &mut impl FnMut(&str, Val
     put("peak_mib", json!(peak_mib));
 }
 
-/// CPU time of this process, user and system, in milliseconds; peak memory in MiB.
+/// CPU time of this process, user and system, in milliseconds; peak memory in MiB. (Not `ru_maxrss`: that begins with the memory of
+/// the process that started this one.)
 fn resources() -> (i64, i64) {
     // SAFETY: rusage is plain data, and getrusage fills it.
     let usage = unsafe {
@@ -56,5 +57,8 @@ fn resources() -> (i64, i64) {
         usage
     };
     let ms = |time: libc::timeval| time.tv_sec * 1000 + time.tv_usec / 1000;
-    (ms(usage.ru_utime) + ms(usage.ru_stime), usage.ru_maxrss / 1024)
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak_kib =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+    (ms(usage.ru_utime) + ms(usage.ru_stime), peak_kib.unwrap_or(0) / 1024)
 }

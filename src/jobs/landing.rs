@@ -66,7 +66,11 @@ pub fn oldest_lsn<T: Table>(events: &[Event<'_, T>]) -> Option<u64> {
 
 impl Place<'_> {
     /// The warnings, as they are stored.
-    pub fn warning_rows<'r, T: Table>(&'r self, records: &[Record<'_>], warnings: &'r [Warning]) -> Vec<WarningRow<'r>> {
+    pub fn warning_rows<'r, T: Table>(
+        &'r self,
+        records: &[Record<'_>],
+        warnings: &'r [Warning],
+    ) -> Vec<WarningRow<'r>> {
         let now_ms = Utc::now().timestamp_millis();
         let row = |warning: &'r Warning| WarningRow {
             table: T::SOURCE,

@@ -188,7 +188,9 @@ fn show(args: &RejectedArgs, warehouse: &Warehouse, at: At) -> Result<Map<String
     let selection = Selection { at: Some((at.partition, at.offset)), ..args.selection(statuses) };
     let found = warehouse.kept_of(&selection, args.limit)?;
     if found.is_empty() {
-        return Err(usage(format!("--show {place}: the quarantine has no such record; `rejected --status all` lists them")));
+        return Err(usage(format!(
+            "--show {place}: the quarantine has no such record; `rejected --status all` lists them"
+        )));
     }
     for kept in &found {
         println!("{}", show::whole(kept));

@@ -68,12 +68,7 @@ fn work(replay: &mut Replay, stop: &Stop) -> Result<Exit> {
     Ok(if stop.asked() { Exit::Stopped } else { Exit::Done })
 }
 
-fn replay_table<T: Table>(
-    replay: &mut Replay,
-    shelves: &[Shelf],
-    progress: &mut Progress,
-    stop: &Stop,
-) -> Result<()> {
+fn replay_table<T: Table>(replay: &mut Replay, shelves: &[Shelf], progress: &mut Progress, stop: &Stop) -> Result<()> {
     for shelf in shelves {
         let mut rest = Span { start: shelf.start, end: shelf.end };
         while !rest.is_empty() && replay.goes_on() && !stop.asked() {

@@ -143,11 +143,8 @@ impl Warehouse {
     /// # Errors
     /// The server is gone, or `migrate` has not run.
     pub fn settled(&self, topic: &str) -> Result<Vec<Settled>> {
-        let rows = format!(
-            "FROM {}.windows WHERE topic = {} AND mode IN ('origin', 'plan', 'reset')",
-            self.ops,
-            quote(topic)
-        );
+        let rows =
+            format!("FROM {}.windows WHERE topic = {} AND mode IN ('origin', 'plan', 'reset')", self.ops, quote(topic));
         let sql = format!(
             "SELECT topic_id, partition, max(group_end) AS end
              FROM (SELECT topic_id, partition, argMax(end_offset, seq) AS group_end {rows} GROUP BY group_id, topic_id, partition)

@@ -8,6 +8,7 @@ mod prune;
 mod quarantine;
 mod rejected;
 mod schema;
+mod selection;
 mod truncates;
 
 use clickhouse::error::Error;
@@ -18,9 +19,10 @@ pub use client::{Warehouse, quote};
 pub use insert::InFlight;
 pub use ledger::{LedgerRow, Mode, RunRow, Settled, WindowRow};
 pub use newest::{carried_rows, newest_columns, newest_versions};
-pub use quarantine::{Kept, Listed, RuleCount, Selection, Shelf};
+pub use quarantine::{Kept, Listed, RuleCount, Shelf};
 pub use rejected::{Bytes, Quarantined, RejectedRow, WarningRow};
 pub use schema::migrate;
+pub use selection::Selection;
 pub use truncates::{MarkAt, NewestTruncate, TruncateRow};
 
 /// A server that is down, busy or full comes back; a missing table, wrong password or other schema needs a person.

@@ -6,8 +6,7 @@ use anyhow::Result;
 use clickhouse::Row;
 use serde::Deserialize;
 
-use crate::warehouse::quarantine::Selection;
-use crate::warehouse::{Warehouse, quote};
+use crate::warehouse::{Selection, Warehouse, quote};
 
 /// Records per statement: far below `max_query_size`.
 const CHUNK: usize = 5_000;

@@ -86,7 +86,11 @@ fn one_record_is_shown_whole() {
         assert!(text.lines().any(|l| l == line), "{line}\n{text}");
     }
     let text = shown(&["--topic", &world.topic, "--show", "0:1"]);
-    for line in ["value             3 bytes that are no UTF-8: ff0041", "key               k\\u{7}", "LSN               not readable"] {
+    for line in [
+        "value             3 bytes that are no UTF-8: ff0041",
+        "key               k\\u{7}",
+        "LSN               not readable",
+    ] {
         assert!(text.lines().any(|l| l == line), "{line}\n{text}");
     }
     assert!(text.contains("a \\u001b[31mtest") && !text.contains('\u{1b}'), "{text}");
@@ -124,7 +128,10 @@ fn only_closed_records_that_are_old_enough_are_removed() {
     assert_eq!(world.attempts(), before);
     assert_eq!(rejected(&world, &["--prune", "0s", "--status", "resolved"]).expect_exit(0).count("pruned"), 1);
     let open = "1\tdecode\t3\topen\n3\tnot-in-postgres\t3\topen\n";
-    assert_eq!(world.attempts(), format!("1\tdecode\t3\topen\n2\tnot-in-postgres\t3\tsuperseded\n3\tnot-in-postgres\t3\topen\n"));
+    assert_eq!(
+        world.attempts(),
+        format!("1\tdecode\t3\topen\n2\tnot-in-postgres\t3\tsuperseded\n3\tnot-in-postgres\t3\topen\n")
+    );
     assert_eq!(rejected(&world, &["--prune", "0s"]).expect_exit(0).count("pruned"), 1);
     assert_eq!(world.attempts(), open);
     assert_eq!(world.number("SELECT countIf(offset IN (0, 2)) FROM northwind_ops.rejected"), 0, "for good");

@@ -18,7 +18,7 @@ fn with_quarantine(test: &str) -> World {
     world.produce(&[
         new(0, "NEW01", "first", 10),
         partial("NEW01", "second", 20),
-        new(0, "NEVER", "stays", 30),
+        new(0, "NEVER", "stays", 80),
         new(0, "NEW02", "superseded", 40),
         raw(0, None, b"poison"),
         new(1, "NEW03", "before the truncate", 45),
@@ -69,7 +69,9 @@ fn a_replay_that_is_killed_anywhere_and_run_again_ends_like_one_that_was_not() {
     assert_eq!((done.count("written"), done.count("superseded"), done.count("still_rejected")), (4, 1, 2), "{done:?}");
     assert_eq!(reference.customers(), "NEW01\tsecond\nNEW04\tafter the truncate\n");
     let expected = end_state(&reference);
-    for point in ["locked", "read", "validated", "rows-inserted", "truncates-stored", "truncates-applied", "ledger-written"] {
+    for point in
+        ["locked", "read", "validated", "rows-inserted", "truncates-stored", "truncates-applied", "ledger-written"]
+    {
         for batch in [1, 2] {
             if point == "locked" && batch == 2 {
                 continue;
@@ -137,9 +139,13 @@ fn postgres_gone_is_try_again_and_nothing_is_closed() {
 #[test]
 fn one_replay_per_table_at_a_time() {
     let world = with_quarantine("replay_two");
-    let child = frozen_at(&world, "validated");
+    let mut child = start(&world, &["--table", "customers", "--stop-at", "validated"]);
+    wait_until_frozen(&mut child, "validated");
     let failed = world.replay(&["--table", "orders,customers"]).expect_exit(75);
-    assert!(failed.error().contains("replay-rejected of customers: another run is at work: replay-rejected run "), "{failed:?}");
+    assert!(
+        failed.error().contains("replay-rejected of customers: another run is at work: replay-rejected run "),
+        "{failed:?}"
+    );
     assert_eq!(world.replay(&["--table", "orders"]).expect_exit(0).count("replayed"), 0);
     signal(&child, "CONT");
     outcome(child).expect_exit(0);
@@ -175,9 +181,8 @@ fn much_is_replayed_in_batches_with_little_memory() {
     let world = World::with_topic("replay_much", 1);
     let id = |i: i32| format!("N{i:05}");
     let filler = "x".repeat(400);
-    let messages: Vec<Message> = (0..25_000)
-        .map(|i| customer("c", &id(i), "much", i as u64).set("address", json!(filler)).message())
-        .collect();
+    let messages: Vec<Message> =
+        (0..25_000).map(|i| customer("c", &id(i), "much", i as u64).set("address", json!(filler)).message()).collect();
     world.produce(&messages);
     assert_eq!(world.ingest(&[]).expect_exit(0).count("rejected"), 25_000);
     let first = world.replay(&[]).expect_exit(0);

@@ -8,7 +8,8 @@ use crate::warehouse::Kept;
 
 /// Where it stands, what it is, why it was refused.
 pub fn whole(kept: &Kept) -> String {
-    let lsn = kept.lsn.map_or("not readable".to_owned(), |lsn| format!("{lsn} ({:X}/{:X})", lsn >> 32, lsn & 0xFFFF_FFFF));
+    let lsn =
+        kept.lsn.map_or("not readable".to_owned(), |lsn| format!("{lsn} ({:X}/{:X})", lsn >> 32, lsn & 0xFFFF_FFFF));
     let lines = [
         ("table", kept.table.clone()),
         ("topic", format!("{} (id {})", kept.topic, kept.topic_id)),

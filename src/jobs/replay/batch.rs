@@ -90,11 +90,11 @@ impl<'k, T: Table> Batch<'k, T> {
         decoder: &Decoder<'k, T>,
         arena: &'k Arena<String>,
     ) -> Result<()> {
-        let first = cdc::first_partial_keys(&self.events);
-        let below = first.into_iter().map(|(i, key)| (key, self.kept[i].version)).collect::<Vec<_>>();
         if !self.events.iter().any(|event| matches!(event, Event::Partial(_))) {
             return Ok(());
         }
+        let first = cdc::first_partial_keys(&self.events);
+        let below: Vec<(String, u64)> = first.into_iter().map(|(i, key)| (key, self.kept[i].version)).collect();
         let carried = carried_rows::<T>(warehouse, &self.shelf.topic, &self.shelf.topic_id, &below)?;
         let bystanders = self.bystanders(warehouse)?;
         let own: HashSet<i64> = self.records.iter().map(|record| record.offset).collect();

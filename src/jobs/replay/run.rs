@@ -113,12 +113,12 @@ impl Replay {
         let mut shelves = self.warehouse.shelves(&selection)?;
         for shelf in &mut shelves {
             let settled = self.warehouse.settled(&shelf.topic)?;
-            let of_shelf = |s: &&_| is_of(shelf, s);
-            if let Some(settled) = settled.iter().find(of_shelf).filter(|settled| settled.end < shelf.end) {
+            let settled = settled.iter().find(|s| (&s.topic_id, s.partition) == (&shelf.topic_id, shelf.partition));
+            if let Some(settled) = settled.filter(|settled| settled.end < shelf.end) {
                 let all = shelf.records;
                 shelf.end = settled.end;
                 shelf.records = self.warehouse.count_on(&selection, shelf)?;
-                self.totals.ahead += all - shelf.records.min(all);
+                self.totals.ahead += all.saturating_sub(shelf.records);
             }
             self.totals.remaining += shelf.records;
         }
@@ -214,8 +214,4 @@ impl Replay {
             stop_at.pass(point);
         }
     }
-}
-
-fn is_of(shelf: &Shelf, settled: &crate::warehouse::Settled) -> bool {
-    settled.topic_id == shelf.topic_id && settled.partition == shelf.partition
 }

@@ -51,43 +51,58 @@ impl Replay {
     ///
     /// # Errors
     /// The accounts do not close; a server is gone or refuses. Nothing is closed then.
-    pub fn write<'k, T: Table>(&mut self, batch: &Batch<'k, T>) -> Result<()> {
+    pub fn write<T: Table>(&mut self, batch: &Batch<'_, T>) -> Result<()> {
         let counts = self.count(batch)?;
-        if self.args.dry_run {
-            self.totals.add(&counts);
-            return Ok(());
+        if !self.args.dry_run {
+            let token = self.token(batch);
+            self.land(batch, &token)?;
+            self.enter(batch, &counts, &token)?;
+            self.close_records(batch, &token)?;
         }
+        self.totals.add(&counts);
+        Ok(())
+    }
+
+    /// The rows; then store, then mark, as the ingest jobs do.
+    fn land<T: Table>(&mut self, batch: &Batch<'_, T>, token: &str) -> Result<()> {
         let shelf = batch.shelf;
-        let run = self.id.clone();
         let place = Place {
             topic: &shelf.topic,
             topic_id: &shelf.topic_id,
             generation: shelf.generation,
             partition: shelf.partition,
             start: batch.span.start,
-            run: &run,
+            run: &self.id,
         };
-        let token = self.token(batch);
-        self.insert(batch, &place, &token)?;
+        self.insert(batch, &place, token)?;
         self.passes("rows-inserted");
         let truncates = place.truncate_rows(&batch.records, &batch.events);
-        self.warehouse.store_truncates(&truncates, &token)?;
+        self.warehouse.store_truncates(&truncates, token)?;
         self.passes("truncates-stored");
         let landed = batch.landed.iter().map(|kept| kept.lsn.unwrap_or(0)).min();
         let oldest = landing::oldest_lsn(&batch.events).into_iter().chain(landed).min();
         self.totals.truncated_rows += place.mark_truncated::<T>(&self.warehouse, oldest, !truncates.is_empty())?;
         self.passes("truncates-applied");
+        Ok(())
+    }
+
+    /// The ledger row, if something landed.
+    fn enter<T: Table>(&mut self, batch: &Batch<'_, T>, counts: &Counts, token: &str) -> Result<()> {
         if counts.resolved() > 0 {
             source::still_held(&mut self.source)?;
-            self.warehouse.write_windows(&[self.window_row(batch, &counts, &token)])?;
+            self.warehouse.write_windows(&[self.window_row(batch, counts, token)])?;
         }
         self.passes("ledger-written");
+        Ok(())
+    }
+
+    /// The point of no return: one insert for all records of the batch.
+    fn close_records<T: Table>(&mut self, batch: &Batch<'_, T>, token: &str) -> Result<()> {
         source::still_held(&mut self.source)?;
-        let closing = self.closing_rows(batch);
+        let rows = self.closing_rows(batch);
         let token = format!("{token}/quarantine");
-        self.warehouse.insert::<RejectedRow<'static>>(&self.warehouse.ops, "rejected", &token, closing.iter())?;
+        self.warehouse.insert::<RejectedRow<'static>>(&self.warehouse.ops, "rejected", &token, rows.iter())?;
         self.passes("closed");
-        self.totals.add(&counts);
         Ok(())
     }
 

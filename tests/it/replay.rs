@@ -65,6 +65,21 @@ fn what_the_key_has_left_behind_is_superseded() {
     assert!(!world.ledger().contains("replay"), "nothing was written");
 }
 
+/// The very same rows again, because somebody has deleted them: no deduplication token stands in the way.
+#[test]
+fn a_repair_is_never_swallowed() {
+    let world = World::with_topic("replay_repair", 1);
+    world.produce(&[new("NEW01", "early", 10)]);
+    world.ingest(&[]).expect_exit(0);
+    insert(&world, &["NEW01"]);
+    for _ in 0..2 {
+        assert_eq!(world.replay(&[]).expect_exit(0).count("written"), 1);
+        assert_eq!(world.customers(), "NEW01\tearly\n");
+        world.clickhouse("ALTER TABLE northwind_dw.dim_customers DELETE WHERE 1 SETTINGS mutations_sync = 1");
+        world.clickhouse("INSERT INTO northwind_ops.rejected SELECT * REPLACE ('open' AS status, attempt + 1 AS attempt) FROM northwind_ops.rejected FINAL");
+    }
+}
+
 #[test]
 fn an_order_waits_for_its_customer() {
     let world = World::new("replay_order");

@@ -33,14 +33,15 @@ fn with_quarantine(test: &str) -> World {
     world
 }
 
-/// What must be the same: rows, newest versions, quarantine, truncates; and that the ledger tells of every place that landed.
+/// What must be the same: rows, newest versions, quarantine, truncates, and that the ledger tells of every place that landed. After a
+/// kill, an earlier record of a key may be found superseded by a later one that landed with it: closed is closed.
 fn end_state(world: &World) -> String {
     [
         "SELECT * EXCEPT (_updated_at) FROM northwind_dw.dim_customers FINAL ORDER BY customer_id",
         "SELECT customer_id, max(_version) FROM northwind_dw.dim_customers GROUP BY 1 ORDER BY 1",
-        "SELECT partition, offset, payload, rule, attempt, status FROM northwind_ops.rejected FINAL ORDER BY 1, 2",
+        "SELECT partition, offset, payload, rule, attempt, status = 'open' FROM northwind_ops.rejected FINAL ORDER BY 1, 2",
         "SELECT partition, offset, lsn FROM northwind_ops.truncates FINAL ORDER BY 1, 2",
-        "SELECT DISTINCT partition, start_offset, end_offset, written, rejected FROM northwind_ops.windows WHERE mode = 'replay' ORDER BY 1, 2",
+        "SELECT DISTINCT partition, start_offset, end_offset FROM northwind_ops.windows WHERE mode = 'replay' ORDER BY 1, 2",
     ]
     .map(|sql| world.clickhouse(sql))
     .join("\n")
@@ -162,7 +163,8 @@ fn a_lost_lock_ends_the_replay_before_it_closes_anything() {
     signal(&child, "CONT");
     outcome(child).expect_exit(75);
     assert_eq!(world.number("SELECT count() FROM northwind_ops.rejected FINAL WHERE status != 'open'"), 0);
-    assert_eq!(world.replay(&[]).expect_exit(0).count("already_there"), 2);
+    let again = world.replay(&[]).expect_exit(0);
+    assert_eq!((again.count("already_there"), again.count("superseded"), again.count("written")), (1, 2, 2));
 }
 
 #[test]

@@ -107,6 +107,7 @@ fn one_record_is_shown_whole() {
 #[test]
 fn only_closed_records_that_are_old_enough_are_removed() {
     let (world, _) = with_rejects("rejected_prune");
+    world.clickhouse("ALTER TABLE northwind_ops.rejected MODIFY SETTING max_bytes_to_merge_at_max_space_in_pool = 1, max_bytes_to_merge_at_min_space_in_pool = 1");
     insert(&world, &["NEW01"]);
     world.produce(&[customer("c", "NEW03", "third", 30).message()]);
     world.ingest(&[]).expect_exit(0);
@@ -121,11 +122,8 @@ fn only_closed_records_that_are_old_enough_are_removed() {
     assert_eq!(rejected(&world, &["--prune", "90d"]).expect_exit(0).count("pruned"), 0);
     rejected(&world, &["--prune", "90d", "--status", "open"]).expect_exit(2);
     assert_eq!(world.attempts(), before);
-    // The open rows of earlier attempts go with the record that hides them.
-    world.clickhouse("SYSTEM STOP MERGES northwind_ops.rejected");
-    world.clickhouse("INSERT INTO northwind_ops.rejected SELECT * REPLACE (1 AS attempt, 'open' AS status) FROM northwind_ops.rejected FINAL WHERE offset = 0");
-    world.clickhouse("SYSTEM START MERGES northwind_ops.rejected");
-    assert_eq!(world.attempts(), before);
+    // The open rows of earlier attempts, which no merge has removed yet, go with the record that hides them.
+    assert!(world.number("SELECT count() FROM northwind_ops.rejected WHERE offset IN (0, 2) AND status = 'open'") > 0);
     assert_eq!(rejected(&world, &["--prune", "0s", "--status", "resolved"]).expect_exit(0).count("pruned"), 1);
     let open = "1\tdecode\t3\topen\n3\tnot-in-postgres\t3\topen\n";
     assert_eq!(

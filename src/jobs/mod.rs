@@ -1,12 +1,16 @@
 //! The jobs: one executable, many names. `northwind JOB …`, or a link named after the job.
 
+mod books;
 mod completions;
 mod doctor;
 mod ingest;
 mod lag;
+mod landing;
 mod link;
 mod list;
 mod migrate;
+mod rejected;
+mod replay;
 mod rules;
 mod sync_schema;
 
@@ -131,6 +135,8 @@ pub fn all() -> Vec<Job> {
         completions::job(),
         link::job(),
         list::job(),
+        rejected::job(),
+        replay::job(),
         rules::job(),
         sync_schema::job(),
     ]);

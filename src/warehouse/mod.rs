@@ -7,8 +7,11 @@ mod insert;
 mod landing;
 mod ledger;
 mod newest;
+mod prune;
+mod quarantine;
 mod rejected;
 mod schema;
+mod selection;
 mod truncates;
 mod views;
 
@@ -21,12 +24,14 @@ pub use columns::{Column, without_default};
 pub use extra_column::{Origin, Untouched, has};
 pub use insert::InFlight;
 pub use landing::Landing;
-pub use ledger::{LedgerRow, Mode, RunRow, WindowRow};
+pub use ledger::{LedgerRow, Mode, RunRow, Settled, WindowRow};
 pub use newest::{carried_rows, newest_columns, newest_versions};
+pub use quarantine::{Kept, Listed, RuleCount, Shelf};
 pub use rejected::{Bytes, Quarantined, RejectedRow, WarningRow};
 pub use schema::migrate;
-pub use truncates::{MarkAt, TruncateRow};
 pub use views::view_of;
+pub use selection::Selection;
+pub use truncates::{MarkAt, NewestTruncate, TruncateRow};
 
 /// A server that is down, busy or full comes back; a missing table, wrong password or other schema needs a person.
 pub fn exit_of(error: &Error) -> Exit {

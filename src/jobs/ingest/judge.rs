@@ -22,7 +22,7 @@ impl Run {
     /// A server is gone, refuses or is late.
     pub fn judge<T: Table>(&mut self, events: &mut [Event<'_, T>]) -> Result<Vec<Warning>> {
         let servers = Servers { source: &mut self.source, look_ups: &mut self.look_ups, warehouse: &self.warehouse };
-        self.validator.judge::<T>(servers, events)
+        self.validator.judge::<T>(servers, events, None)
     }
 
     /// Completes changes whose unchanged TOAST values were not sent. The insert in flight is acknowledged by now.
@@ -38,9 +38,10 @@ impl Run {
         decoder: &Decoder<'m, T>,
         arena: &'m Arena<String>,
     ) -> Result<Vec<String>> {
-        let keys = cdc::first_partial_keys(events);
         let below = Version::of(plan.generation, window.span.start)?.get();
-        let carried = carried_rows::<T>(&self.warehouse, &self.topic, &plan.topic_id, &keys, below)?;
+        let keys: Vec<(String, u64)> =
+            cdc::first_partial_keys(events).into_iter().map(|(_, key)| (key, below)).collect();
+        let carried = carried_rows::<T>(&self.warehouse, &self.topic, &plan.topic_id, &keys)?;
         cdc::resolve(events, records, decoder, plan.generation, &carried, arena)
     }
 

@@ -1,5 +1,5 @@
 -- northwind_ops: what the pipeline knows about itself.
--- `windows`, `consumed`, `truncates` and `rejected` are the memory of the pipeline: they have no TTL.
+-- `windows`, `consumed`, `builds`, `truncates` and `rejected` are the memory of the pipeline: they have no TTL.
 -- `runs` and `warnings` are history for people and expire.
 
 -- One row when a run starts (status 'running') and one when it ends, for every outcome.
@@ -67,6 +67,30 @@ CREATE TABLE IF NOT EXISTS northwind_ops.consumed
 )
 ENGINE = ReplacingMergeTree(consumed_at)
 ORDER BY (consumer, token)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- The numbers of the builds of derived tables. A build takes the next one before it writes anything else; the highest number
+-- is the only one that may still write.
+CREATE TABLE IF NOT EXISTS northwind_ops.builds
+(
+    job      LowCardinality(String),
+    build    UInt64,
+    run_id   String,
+    taken_at DateTime64(3, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY (job, build)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- The order lines that the latest build of order_wide had to do again. A build begins by emptying this table.
+CREATE TABLE IF NOT EXISTS northwind_ops.touched_lines
+(
+    build      UInt64,
+    order_id   Int64,
+    product_id Int64
+)
+ENGINE = MergeTree
+ORDER BY (build, order_id, product_id)
 SETTINGS non_replicated_deduplication_window = 10000;
 
 -- The quarantine: every record that was refused, with its bytes, where it stands and why.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::jobs::{Job, Kind};
+use crate::jobs::Job;
 
 /// The job.
 pub fn job() -> Job {
@@ -11,10 +11,9 @@ pub fn job() -> Job {
         "Print the list of jobs as JSON",
         |command| command,
         |_| {
-            let kind = |kind| if kind == Kind::Ingest { "ingest" } else { "tool" };
             let jobs: Vec<_> = super::all()
                 .iter()
-                .map(|job| json!({"name": job.name, "kind": kind(job.kind), "about": job.about}))
+                .map(|job| json!({"name": job.name, "kind": job.kind.name(), "about": job.about}))
                 .collect();
             println!("{}", serde_json::to_string_pretty(&jobs)?);
             Ok(())

@@ -9,6 +9,7 @@ mod landing;
 mod link;
 mod list;
 mod migrate;
+mod order_wide;
 mod rejected;
 mod replay;
 mod rules;
@@ -41,8 +42,21 @@ pub struct Job {
 pub enum Kind {
     /// Reads a topic into a table.
     Ingest,
+    /// Makes a derived table; runs after the ingest jobs.
+    Build,
     /// Run by a person or once per deployment.
     Tool,
+}
+
+impl Kind {
+    /// As the list of jobs says it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Ingest => "ingest",
+            Kind::Build => "build",
+            Kind::Tool => "tool",
+        }
+    }
 }
 
 /// The flags of a job.
@@ -130,6 +144,7 @@ pub fn all() -> Vec<Job> {
     let mut jobs = ingest_jobs();
     jobs.extend([
         migrate::job(),
+        order_wide::job(),
         doctor::job(),
         lag::job(),
         completions::job(),

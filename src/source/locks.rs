@@ -1,4 +1,4 @@
-//! One run per partition, one replay per table: session-level advisory locks on the primary.
+//! One run per partition, one replay per table, one build per warehouse: session-level advisory locks on the primary.
 //!
 //! An Airflow retry starts while the killed worker's container lives on; cron runs beside a DAG; a sharded run beside
 //! an unsharded one. The lock ends with its session, so a dead run holds nothing.
@@ -9,8 +9,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::cli::{needs_person, try_again};
 
-fn lock_class(group: &str, topic: &str) -> i32 {
-    xxh3_64(format!("{group}\0{topic}").as_bytes()) as i32
+fn lock_class(who: &str, what: &str) -> i32 {
+    xxh3_64(format!("{who}\0{what}").as_bytes()) as i32
 }
 
 /// Locks every partition, or none.
@@ -34,6 +34,14 @@ pub fn lock_tables(client: &mut Client, work: &str, books: &str, tables: &[&str]
         format!("{work} of {}", join(busy.map(|table| (*table).to_owned())))
     };
     take(client, lock_class(work, books), &numbers, name)
+}
+
+/// Locks a job that reads no topic but works on a whole database of the warehouse.
+///
+/// # Errors
+/// As [`lock`].
+pub fn lock_job(client: &mut Client, job: &str, database: &str) -> Result<()> {
+    take(client, lock_class(job, database), &[0], |_| format!("{job} of {database}"))
 }
 
 fn take(client: &mut Client, class: i32, numbers: &[i32], name: impl Fn(&[i32]) -> String) -> Result<()> {

@@ -11,8 +11,9 @@ use hyper_util::rt::TokioExecutor;
 use tokio::runtime::Runtime;
 
 use crate::cli::{ClickHouseArgs, Secret, try_again};
+use crate::warehouse::insert::explain;
 
-/// No query of the pipeline may take longer; an insert has its own limit.
+/// No query may take longer, unless a job says so; an insert has its own limit.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// ClickHouse.
@@ -20,6 +21,7 @@ pub struct Warehouse {
     pub(super) runtime: Runtime,
     pub(super) client: Client,
     pub(super) address: String,
+    query_timeout: Duration,
     /// Database of the warehouse tables.
     pub db: String,
     /// Database of the pipeline's books.
@@ -47,7 +49,24 @@ impl Warehouse {
             // An acknowledged insert is a written part, not a promise.
             .with_setting("async_insert", "0")
             .with_setting("wait_end_of_query", "1");
-        Ok(Warehouse { runtime, client, address, db: args.clickhouse_db.clone(), ops: args.clickhouse_ops_db.clone() })
+        Ok(Warehouse {
+            runtime,
+            client,
+            address,
+            query_timeout: QUERY_TIMEOUT,
+            db: args.clickhouse_db.clone(),
+            ops: args.clickhouse_ops_db.clone(),
+        })
+    }
+
+    /// For jobs whose work is done by the server: how long a statement may take.
+    pub fn with_query_timeout(self, query_timeout: Duration) -> Warehouse {
+        Warehouse { query_timeout, ..self }
+    }
+
+    /// A statement of a `.sql` file, in which `northwind_dw` and `northwind_ops` stand for this warehouse's databases.
+    pub fn named(&self, sql: &str) -> String {
+        sql.replace("northwind_dw", &self.db).replace("northwind_ops", &self.ops)
     }
 
     /// A statement without a result.
@@ -55,7 +74,15 @@ impl Warehouse {
     /// # Errors
     /// The server is gone or refuses.
     pub fn execute(&self, what: &str, sql: &str) -> Result<()> {
-        self.wait(what, self.client.query_raw(sql).execute())
+        self.wait(what, self.query(sql).execute())
+    }
+
+    /// A statement under an id by which it can be found and ended, also when nobody waits for it any more.
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    pub fn execute_as(&self, id: &str, what: &str, sql: &str) -> Result<()> {
+        self.wait(what, self.query(sql).with_setting("query_id", id).execute())
     }
 
     /// All rows of a query.
@@ -64,6 +91,14 @@ impl Warehouse {
     /// The server is gone or refuses.
     pub fn rows<R: RowOwned + RowRead>(&self, what: &str, sql: &str) -> Result<Vec<R>> {
         self.wait(what, self.query(sql).fetch_all::<R>())
+    }
+
+    /// The one row of a query that always has one.
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    pub fn row<R: RowOwned + RowRead>(&self, what: &str, sql: &str) -> Result<R> {
+        self.wait(what, self.query(sql).fetch_one::<R>())
     }
 
     /// A query's result as JSONEachRow text.
@@ -81,9 +116,9 @@ impl Warehouse {
 
     pub(super) fn wait<T>(&self, what: &str, answer: impl Future<Output = clickhouse::error::Result<T>>) -> Result<T> {
         self.runtime
-            .block_on(async { tokio::time::timeout(QUERY_TIMEOUT, answer).await })
-            .map_err(|_| try_again(format!("no answer in {} s", QUERY_TIMEOUT.as_secs())))
-            .and_then(|answer| answer.map_err(anyhow::Error::new))
+            .block_on(async { tokio::time::timeout(self.query_timeout, answer).await })
+            .map_err(|_| try_again(format!("no answer in {} s", self.query_timeout.as_secs())))
+            .and_then(|answer| answer.map_err(explain))
             .with_context(|| format!("{what} in ClickHouse at {}", self.address))
     }
 }

@@ -57,7 +57,7 @@ impl Warehouse {
             Ok::<_, clickhouse::error::Error>(insert)
         });
         let insert = insert
-            .map_err(|error| self.explain::<R>(error, database, table))
+            .map_err(|error| self.explain_insert::<R>(error, database, table))
             .with_context(|| format!("{what} in ClickHouse at {}", self.address))?;
         Ok(InFlight { what, ack: self.runtime.spawn(insert.end()) })
     }
@@ -89,15 +89,14 @@ impl Warehouse {
     }
 
     /// The crate says that something does not fit; which column it is, and what to do about it, we say.
-    fn explain<R: Row>(&self, error: clickhouse::error::Error, database: &str, table: &str) -> anyhow::Error {
-        let hint = match &error {
-            clickhouse::error::Error::SchemaMismatch(_) => self.misfit(database, table, R::COLUMN_NAMES),
-            clickhouse::error::Error::BadResponse(text) if text.contains("Code: 60.") || text.contains("Code: 81.") => {
-                "run `migrate` first".to_owned()
+    fn explain_insert<R: Row>(&self, error: clickhouse::error::Error, database: &str, table: &str) -> anyhow::Error {
+        match &error {
+            clickhouse::error::Error::SchemaMismatch(_) => {
+                let hint = self.misfit(database, table, R::COLUMN_NAMES);
+                anyhow::Error::new(error).context(hint)
             }
-            _ => return anyhow::Error::new(error),
-        };
-        anyhow::Error::new(error).context(hint)
+            _ => explain(error),
+        }
     }
 
     fn misfit(&self, database: &str, table: &str, written: &[&str]) -> String {
@@ -107,4 +106,11 @@ impl Warehouse {
             without_default(&columns, written).map(|column| column.refuses_inserts(&name)).collect();
         if fixes.is_empty() { format!("{name} does not fit: `doctor` names the column") } else { fixes.join("; ") }
     }
+}
+
+/// An error of ClickHouse, with what to do about a table or database that is not there.
+pub(super) fn explain(error: clickhouse::error::Error) -> anyhow::Error {
+    let is_missing = matches!(&error, clickhouse::error::Error::BadResponse(text) if text.contains("Code: 60.") || text.contains("Code: 81."));
+    let error = anyhow::Error::new(error);
+    if is_missing { error.context("run `migrate` first") } else { error }
 }

@@ -2,6 +2,7 @@
 
 mod client;
 mod columns;
+mod consumed;
 mod extra_column;
 mod insert;
 mod landing;
@@ -21,6 +22,7 @@ use crate::cli::Exit;
 
 pub use client::{Warehouse, identifier, quote};
 pub use columns::{Column, without_default};
+pub use consumed::OpenWindow;
 pub use extra_column::{Origin, Untouched, has};
 pub use insert::InFlight;
 pub use landing::Landing;
@@ -29,9 +31,9 @@ pub use newest::{carried_rows, newest_columns, newest_versions};
 pub use quarantine::{Kept, Listed, RuleCount, Shelf};
 pub use rejected::{Bytes, Quarantined, RejectedRow, WarningRow};
 pub use schema::migrate;
-pub use views::view_of;
 pub use selection::Selection;
 pub use truncates::{MarkAt, NewestTruncate, TruncateRow};
+pub use views::view_of;
 
 /// A server that is down, busy or full comes back; a missing table, wrong password or other schema needs a person.
 pub fn exit_of(error: &Error) -> Exit {

@@ -7,6 +7,8 @@ use crate::warehouse::Warehouse;
 
 const DATABASES: &str = include_str!("../../clickhouse/init/00_databases.sql");
 const OPS: &str = include_str!("../../clickhouse/init/01_ops.sql");
+const ORDER_WIDE: &str = include_str!("../../clickhouse/init/30_order_wide.sql");
+const SALES_VIEWS: &str = include_str!("../../clickhouse/init/91_sales_views.sql");
 
 /// Applies every file of `clickhouse/init/`, where every statement says IF NOT EXISTS, and replaces the views for people.
 /// Returns the number of statements.
@@ -16,10 +18,10 @@ const OPS: &str = include_str!("../../clickhouse/init/01_ops.sql");
 pub fn migrate(warehouse: &Warehouse) -> Result<usize> {
     let tables = tables::all();
     let mut applied = tables.len();
-    for file in [DATABASES, OPS].into_iter().chain(tables.iter().map(|table| table.ddl)) {
+    let own = tables.iter().map(|table| table.ddl);
+    for file in [DATABASES, OPS].into_iter().chain(own).chain([ORDER_WIDE, SALES_VIEWS]) {
         for statement in statements(file) {
-            let sql = statement.replace("northwind_dw", &warehouse.db).replace("northwind_ops", &warehouse.ops);
-            warehouse.execute("applying the schema", &sql)?;
+            warehouse.execute("applying the schema", &warehouse.named(statement))?;
             applied += 1;
         }
     }

@@ -14,6 +14,8 @@ mod gaps;
 mod history;
 mod lag;
 mod migrate;
+mod order_wide;
+mod order_wide_builds;
 mod parity;
 mod poison;
 mod prototype;

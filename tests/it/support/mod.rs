@@ -8,10 +8,12 @@ pub mod compare;
 pub mod connector;
 pub mod event;
 pub mod kafka;
+pub mod order_wide;
 pub mod private_stack;
 pub mod process;
 pub mod random;
 pub mod registry;
+pub mod shop;
 pub mod standby;
 
 use std::path::PathBuf;

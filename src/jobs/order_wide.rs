@@ -1,0 +1,67 @@
+//! `build-order-wide`: `order_wide`, one row per order line with all its names, kept up to date from the ledger.
+//!
+//! lock → which windows has no build taken up? → take a number → which lines do they touch? → does every value fit? → write rows →
+//! write delete markers → still the newest build? → note the windows down as consumed.
+//!
+//! The list of windows is fixed at the beginning, while the rows are made from what the tables hold at that moment. That may be
+//! newer; then it belongs to a window which is not in the list, and the next build touches its lines again. Nothing is marked as
+//! consumed before everything is written, so a killed build is done again by the next one, under a higher number.
+
+mod args;
+mod number;
+mod rebuild;
+mod run;
+mod survey;
+mod touched;
+mod update;
+
+use anyhow::Result;
+
+use crate::cli::{Exit, Report, Stop};
+use crate::jobs::{Job, Kind};
+use crate::warehouse::OpenWindow;
+use args::OrderWideArgs;
+use number::Build;
+use run::Run;
+
+/// The job.
+pub fn job() -> Job {
+    let examples = "  build-order-wide\n  build-order-wide --dry-run\n  build-order-wide --full";
+    super::job("build-order-wide", "Bring order_wide up to date with its source tables", examples, Kind::Build, run)
+}
+
+fn run(job: &str, args: OrderWideArgs, stop: &Stop) -> Result<Report> {
+    let mut run = Run::open(job, args, stop)?;
+    let result = work(&mut run);
+    Ok(run.close(result))
+}
+
+fn work(run: &mut Run) -> Result<Exit> {
+    run.passes("opened")?;
+    run.lock()?;
+    let windows = run.warehouse.open_windows(&run.job, &touched::sources())?;
+    run.totals.windows = windows.len() as u64;
+    if windows.is_empty() && !run.args.full {
+        tracing::info!("{}: nothing to do, every window is taken up already", run.job);
+        return Ok(Exit::Done);
+    }
+    if run.args.dry_run {
+        survey::preview(run, &windows)?;
+    } else {
+        build(run, &windows)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn build(run: &mut Run, windows: &[OpenWindow]) -> Result<()> {
+    let build = Build::take(run)?;
+    if run.args.full {
+        rebuild::all_lines(run, &build)?;
+    } else {
+        update::touched_lines(run, &build, windows)?;
+    }
+    build.count_what_was_written(run)?;
+    build.is_newest(run)?;
+    run.warehouse.consume(&run.job, &run.id, windows)?;
+    run.passes("windows-consumed")
+}

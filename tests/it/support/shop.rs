@@ -1,0 +1,85 @@
+//! A very small shop, written straight into the warehouse tables as the ingest jobs do it: the row, then its window's ledger row.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use serde_json::{Value, json};
+
+use super::World;
+
+/// A world with three orders; every further row gets the next offset.
+pub struct Shop {
+    pub world: World,
+    offset: AtomicI64,
+}
+
+impl Shop {
+    pub fn new(test: &str) -> Shop {
+        let shop = Shop { world: World::new(test), offset: AtomicI64::new(0) };
+        shop.put("categories", json!({"category_id": 1, "category_name": "Tea"}));
+        shop.put("suppliers", json!({"supplier_id": 1, "company_name": "Exotic Liquids"}));
+        shop.put("products", json!({"product_id": 1, "product_name": "Chai", "category_id": 1, "supplier_id": 1}));
+        shop.put("products", json!({"product_id": 2, "product_name": "Chang", "category_id": 1}));
+        shop.put("customers", json!({"customer_id": "ALFKI", "company_name": "Alfreds", "country": "Germany"}));
+        shop.put(
+            "employees",
+            json!({"employee_id": 1, "first_name": "Nancy", "last_name": "Davolio", "photo_path": "p/1"}),
+        );
+        shop.order(1, Some("1997-03-05"));
+        shop.order(2, Some("1997-04-10"));
+        shop.order(3, Some("1997-05-15"));
+        for (order, product) in [(1, 1), (1, 2), (2, 1), (3, 1)] {
+            shop.line(order, product, 3);
+        }
+        shop
+    }
+
+    /// Writes a row of a source table. Returns its offset.
+    pub fn put(&self, source: &str, row: Value) -> i64 {
+        self.write(source, row, 0)
+    }
+
+    /// Writes that the row of this key is gone.
+    pub fn gone(&self, source: &str, key: Value) -> i64 {
+        self.write(source, key, 1)
+    }
+
+    pub fn order(&self, order: i64, date: Option<&str>) -> i64 {
+        let row = json!({"order_id": order, "order_date": date, "customer_id": "ALFKI", "employee_id": 1, "ship_country": "France"});
+        self.put("orders", row)
+    }
+
+    pub fn line(&self, order: i64, product: i64, quantity: i64) -> i64 {
+        let row = json!({"order_id": order, "product_id": product, "unit_price": "10.50", "quantity": quantity, "discount": "0.1"});
+        self.put("order_details", row)
+    }
+
+    fn write(&self, source: &str, mut row: Value, deleted: u8) -> i64 {
+        let offset = self.offset.fetch_add(1, Ordering::SeqCst);
+        for (column, value) in [
+            ("_version", json!((1_u64 << 52) | ((offset as u64) << 8))),
+            ("_deleted", json!(deleted)),
+            ("_offset", json!(offset)),
+            ("_source_ts_ms", json!(1_000_000 + offset)),
+        ] {
+            row[column] = value;
+        }
+        self.world.clickhouse(&format!("INSERT INTO northwind_dw.{} FORMAT JSONEachRow {row}", target(source)));
+        self.close_window(source, "plan", offset, offset + 1);
+        offset
+    }
+
+    /// The ledger row of a window.
+    pub fn close_window(&self, source: &str, mode: &str, start: i64, end: i64) {
+        let window = json!({
+            "topic": format!("shop.public.{source}"), "generation": 1, "mode": mode, "start_offset": start, "end_offset": end,
+            "token": format!("{source}/{mode}/{start}..{end}"), "job": if mode == "replay" { "replay-rejected" } else { "" },
+        });
+        self.world.clickhouse(&format!("INSERT INTO northwind_ops.windows FORMAT JSONEachRow {window}"));
+    }
+}
+
+/// The warehouse table of a source table.
+fn target(source: &str) -> String {
+    let prefix = if source.starts_with("order") { "fact" } else { "dim" };
+    format!("{prefix}_{source}")
+}

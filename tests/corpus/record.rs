@@ -8,10 +8,10 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "format.rs"]
-#[allow(dead_code)]
+#[allow(dead_code)] // It writes, the test reads.
 mod format;
 #[path = "../it/support/mod.rs"]
-#[allow(dead_code, unused_imports)]
+#[allow(dead_code, unused_imports)] // The tests' support: the recorder needs some of it.
 mod support;
 
 use support::kafka::Received;

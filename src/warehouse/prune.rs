@@ -11,6 +11,9 @@ use crate::warehouse::{Selection, Warehouse, quote};
 /// Records per statement: far below `max_query_size`.
 const CHUNK: usize = 5_000;
 
+/// Topic, topic id and number.
+type Partition<'r> = (&'r str, &'r str, i32);
+
 #[derive(Row, Deserialize)]
 struct Closed {
     topic: String,
@@ -36,7 +39,7 @@ impl Warehouse {
             closed.sql()
         );
         let found: Vec<Closed> = self.rows("looking for closed quarantine records", &sql)?;
-        let mut by_place: BTreeMap<(&str, &str, i32), Vec<(i64, u32)>> = BTreeMap::new();
+        let mut by_place: BTreeMap<Partition<'_>, Vec<(i64, u32)>> = BTreeMap::new();
         for row in &found {
             by_place.entry((&row.topic, &row.topic_id, row.partition)).or_default().push((row.offset, row.attempt));
         }

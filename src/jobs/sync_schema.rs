@@ -65,13 +65,12 @@ fn run(_: &str, args: SyncSchemaArgs, stop: &Stop) -> Result<Report> {
 }
 
 /// What was found, and done, about a table.
+#[derive(Default)]
 struct Found {
     table: &'static str,
     changes: Vec<String>,
-    problems: Vec<String>,
+    problems: Vec<(Exit, String)>,
     notes: Vec<String>,
-    /// A change that ClickHouse refused.
-    refused: Option<Exit>,
 }
 
 struct Sync {
@@ -88,12 +87,12 @@ struct Count {
 impl Sync {
     fn table(&mut self, table: &TableFacts) -> Result<Found> {
         let target = format!("{}.{}", self.warehouse.db, table.target);
-        let mut found = Found { table: table.source, changes: vec![], problems: vec![], notes: vec![], refused: None };
+        let mut found = Found { table: table.source, ..Found::default() };
         let source = source::catalogue(&mut self.source, table.source)?;
         let warehouse = self.warehouse.columns(table.target)?;
         match source {
-            _ if warehouse.is_empty() => found.problems.push(format!("there is no table {target}: run `migrate`")),
-            None => found.problems.push(format!("there is no table public.{} in PostgreSQL", table.source)),
+            _ if warehouse.is_empty() => found.for_a_person(format!("there is no table {target}: run `migrate`")),
+            None => found.for_a_person(format!("there is no table public.{} in PostgreSQL", table.source)),
             Some(source) => {
                 let plan = compare(&Sides { table, source: &source, warehouse: &warehouse, target: &target });
                 self.carry_out(table, &target, plan, &mut found)?;
@@ -107,7 +106,7 @@ impl Sync {
 
     fn carry_out(&mut self, table: &TableFacts, target: &str, plan: Plan, found: &mut Found) -> Result<()> {
         let Plan { alters, problems, notes, unknown_before } = plan;
-        found.problems = problems;
+        problems.into_iter().for_each(|problem| found.for_a_person(problem));
         found.notes = notes;
         for column in unknown_before {
             found.notes.extend(self.unknown_rows(table, target, &column)?);
@@ -134,8 +133,7 @@ impl Sync {
         } else {
             tracing::info!("sync-schema: {}: {sql}", found.table);
             if let Err(error) = make(&self.warehouse) {
-                found.refused = Some(Exit::of(&error));
-                found.problems.push(format!("{error:#}"));
+                found.problems.push((Exit::of(&error), format!("{error:#}")));
                 return;
             }
         }
@@ -166,38 +164,39 @@ fn resend(table: &TableFacts, column: &str, rows: u64) -> String {
 }
 
 impl Found {
-    fn exit(&self, check: bool) -> Exit {
-        match self.refused {
-            Some(exit) => exit,
-            None if !self.problems.is_empty() => Exit::NeedsPerson,
-            None if check && !self.changes.is_empty() => Exit::CheckFailed,
-            None => Exit::Done,
-        }
+    fn for_a_person(&mut self, problem: String) {
+        self.problems.push((Exit::NeedsPerson, problem));
+    }
+
+    fn is_told(&self) -> bool {
+        !(self.changes.is_empty() && self.problems.is_empty() && self.notes.is_empty())
+    }
+
+    fn json(&self) -> Value {
+        let problems: Vec<&str> = self.problems.iter().map(|(_, problem)| problem.as_str()).collect();
+        json!({"table": self.table, "changes": self.changes, "problems": problems, "notes": self.notes})
     }
 }
 
 fn report(check: bool, found: &[Found]) -> Report {
+    let total = |count: fn(&Found) -> usize| found.iter().map(count).sum::<usize>();
+    let changes = total(|found| found.changes.len());
+    let problems = || found.iter().flat_map(|found| found.problems.iter().map(|problem| (found.table, problem)));
     // What a retry does not mend outweighs what it does.
-    const RANKS: [Exit; 4] = [Exit::Bug, Exit::NeedsPerson, Exit::TryAgain, Exit::CheckFailed];
-    let exits: Vec<Exit> = found.iter().map(|found| found.exit(check)).collect();
-    let exit = RANKS.into_iter().find(|exit| exits.contains(exit)).unwrap_or(Exit::Done);
-    let count = |of: fn(&Found) -> &Vec<String>| found.iter().map(|found| of(found).len()).sum::<usize>();
-    let is_told = |found: &&Found| !(found.changes.is_empty() && found.problems.is_empty() && found.notes.is_empty());
-    let tables = found.iter().filter(is_told).map(|found| {
-        json!({"table": found.table, "changes": found.changes, "problems": found.problems, "notes": found.notes})
-    });
+    let exit = [Exit::Bug, Exit::NeedsPerson, Exit::TryAgain]
+        .into_iter()
+        .find(|exit| problems().any(|(_, problem)| problem.0 == *exit))
+        .unwrap_or(if check && changes > 0 { Exit::CheckFailed } else { Exit::Done });
     let mut fields = Map::new();
     fields.insert("check".to_owned(), json!(check));
     fields.insert("compared".to_owned(), json!(found.len()));
-    fields.insert("changes".to_owned(), json!(count(|found| &found.changes)));
-    fields.insert("problems".to_owned(), json!(count(|found| &found.problems)));
-    fields.insert("notes".to_owned(), json!(count(|found| &found.notes)));
-    fields.insert("tables".to_owned(), Value::Array(tables.collect()));
-    let problems =
-        found.iter().flat_map(|found| found.problems.iter().map(|problem| format!("{}: {problem}", found.table)));
-    let problems = problems.collect::<Vec<_>>().join("; ");
-    if !problems.is_empty() {
-        fields.insert("error".to_owned(), Value::from(problems));
+    fields.insert("changes".to_owned(), json!(changes));
+    fields.insert("problems".to_owned(), json!(problems().count()));
+    fields.insert("notes".to_owned(), json!(total(|found| found.notes.len())));
+    fields.insert("tables".to_owned(), found.iter().filter(|found| found.is_told()).map(Found::json).collect());
+    let error = problems().map(|(table, (_, problem))| format!("{table}: {problem}")).collect::<Vec<_>>().join("; ");
+    if !error.is_empty() {
+        fields.insert("error".to_owned(), Value::from(error));
     }
     Report { exit, fields }
 }

@@ -96,8 +96,8 @@ impl Landing {
             Landing::Decimal { precision, scale } => {
                 let bits = match precision {
                     ..=9 => 32,
-                    ..=18 => 64,
-                    ..=38 => 128,
+                    10..=18 => 64,
+                    19..=38 => 128,
                     _ => 256,
                 };
                 // ClickHouse would cut surplus digits off and say nothing.

@@ -47,7 +47,7 @@ impl<'w> Runs<'w> {
         };
         self.repetitions += usize::from(args.is_some());
         let args = args.get_or_insert_with(|| vec!["--max-records".to_owned(), self.up_to(80)]);
-        args.extend(["--window-records".to_owned(), self.up_to(10)]);
+        args.extend(self.windows(3));
         if self.random.once_in(2) {
             self.killed(table, args);
         } else {
@@ -57,7 +57,7 @@ impl<'w> Runs<'w> {
 
     /// Runs a table's job until it finds nothing more.
     pub fn drain(&mut self, table: &str) {
-        let args = ["--window-records".to_owned(), self.up_to(40)];
+        let args = self.windows(30);
         while self.finished(table, &args) > 0 {}
     }
 
@@ -80,6 +80,11 @@ impl<'w> Runs<'w> {
 
     fn committed(&self, table: &str, partition: i32) -> i64 {
         self.world.committed_of(table, partition).map_or(0, |(offset, _)| offset)
+    }
+
+    /// Windows of so many records, or of up to ten more.
+    fn windows(&mut self, least: usize) -> [String; 2] {
+        ["--window-records".to_owned(), (least + self.random.below(11)).to_string()]
     }
 
     fn up_to(&mut self, most: usize) -> String {

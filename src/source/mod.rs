@@ -51,7 +51,9 @@ pub fn connect_to(args: &PostgresArgs, host: &str, port: u16, name: &str) -> Res
         .tcp_user_timeout(Duration::from_secs(30))
         .options("-c lock_timeout=5s -c statement_timeout=30s -c TimeZone=UTC -c default_transaction_read_only=on");
     let (answer, answered) = mpsc::channel();
-    std::thread::spawn(move || answer.send(config.connect(NoTls)));
+    std::thread::spawn(move || {
+        let _ = answer.send(config.connect(NoTls));
+    });
     answered
         .recv_timeout(HANDSHAKE_TIMEOUT)
         .map_err(|_| {

@@ -16,6 +16,7 @@ mod lag;
 mod migrate;
 mod order_wide;
 mod order_wide_builds;
+mod order_wide_crash;
 mod parity;
 mod poison;
 mod prototype;

@@ -1,27 +1,12 @@
-//! Builds of `order_wide`: what they touch, what they refuse, killed anywhere, two at once, the full one.
+//! Builds of `order_wide`: what they touch, what they write, what they refuse, and the full one.
 
 use serde_json::json;
 
-use crate::support::shop::Shop;
-use crate::support::{Outcome, World, clickhouse_url, outcome, signal, wait_for};
+use crate::support::shop::{Shop, built, changed, counts, shown};
+use crate::support::wait_for;
 
-/// order, product and customer of the rows shown.
-fn shown(world: &World) -> String {
-    world.order_wide();
-    world.clickhouse(
-        "SELECT order_id, product_id, customer_name FROM northwind_dw.order_wide FINAL ORDER BY ALL FORMAT TSVRaw",
-    )
-}
-
-fn counts(outcome: &Outcome) -> [i64; 5] {
-    ["windows", "touched", "written", "deleted", "without_date"].map(|field| outcome.count(field))
-}
-
-fn built(test: &str) -> Shop {
-    let shop = Shop::new(test);
-    assert_eq!(counts(&shop.world.build(&[]).expect_exit(0)), [13, 4, 4, 0, 0]);
-    shop
-}
+/// Puts a value into the warehouse that order_wide cannot hold.
+type Misfit = Box<dyn Fn(&Shop) -> i64>;
 
 #[test]
 fn a_row_has_the_names_the_amount_and_the_newest_time_of_its_parts() {
@@ -143,7 +128,7 @@ fn a_value_that_does_not_fit_is_refused_by_name_and_nothing_counts() {
         move |shop: &Shop| shop.put("orders", row.clone())
     };
     let fine_line = line("1.25", 2, "0.25");
-    let table: Vec<(Box<dyn Fn(&Shop) -> i64>, &str)> = vec![
+    let table: [(Misfit, &str); 9] = [
         (Box::new(line("1.2345", 1, "0")), "unit_price 1.2345 has more than two decimals"),
         (Box::new(line("100000000", 1, "0")), "unit_price 100000000 has more than eight digits before the point"),
         (Box::new(line("1", 32_768, "0")), "quantity 32768 is beyond Int16"),
@@ -198,156 +183,6 @@ fn ranges_replays_and_marks_of_a_truncate_touch_their_lines() {
     );
     assert_eq!(counts(&shop.world.build(&[]).expect_exit(0)), [1, 2, 0, 2, 0]);
     assert_eq!(shown(&shop.world), "2\t1\tAlfreds\n3\t1\tAlfreds\n");
-}
-
-/// Order 1 moves to another month, order 2 loses its line, order 3 its date; the customer is renamed; a line is added.
-fn changed(test: &str) -> Shop {
-    let shop = built(test);
-    shop.order(1, Some("1996-12-24"));
-    shop.gone("order_details", json!({"order_id": 2, "product_id": 1}));
-    shop.order(3, None);
-    shop.put("customers", json!({"customer_id": "ALFKI", "company_name": "Alfreds & Co."}));
-    shop.line(2, 2, 7);
-    shop
-}
-
-/// What must be the same however often a build was killed.
-fn end_state(world: &World) -> String {
-    let consumed = world.clickhouse("SELECT consumer, token FROM northwind_ops.consumed FINAL ORDER BY ALL");
-    let tables =
-        world.clickhouse("SELECT name FROM system.tables WHERE database = 'northwind_dw' AND name LIKE 'order_wide%'");
-    let twice = "SELECT build FROM northwind_ops.builds GROUP BY build HAVING count() > 1";
-    assert_eq!(world.clickhouse(twice), "", "a build's number was used twice");
-    format!("{}{consumed}{tables}", world.order_wide())
-}
-
-#[test]
-fn a_build_that_is_killed_anywhere_and_run_again_ends_like_one_that_was_not() {
-    let reference = changed("wide_kill");
-    assert_eq!(counts(&reference.world.build(&[]).expect_exit(0)), [5, 5, 3, 4, 1]);
-    let expected = end_state(&reference.world);
-    assert_eq!(shown(&reference.world), "1\t1\tAlfreds & Co.\n1\t2\tAlfreds & Co.\n2\t2\tAlfreds & Co.\n");
-    let incremental =
-        ["opened", "locked", "number-taken", "touched-written", "rows-written", "markers-written", "windows-consumed"];
-    let full = ["number-taken", "shadow-filled", "swapped", "old-dropped", "windows-consumed"];
-    let kills: Vec<(&str, &[&str])> =
-        incremental.map(|at| (at, &[][..])).into_iter().chain(full.map(|at| (at, &["--full"][..]))).collect();
-    std::thread::scope(|scope| {
-        for kills in kills.chunks(3) {
-            let expected = &expected;
-            scope.spawn(move || {
-                for (point, args) in kills {
-                    let shop = changed("wide_kill");
-                    shop.world.kill_build_at(point, args);
-                    // Until the rerun a line that has moved is shown once, and one that has not changed is not lost.
-                    shop.world.clickhouse("OPTIMIZE TABLE northwind_dw.order_wide FINAL");
-                    let twice = "SELECT order_id FROM northwind_dw.order_wide FINAL GROUP BY order_id, product_id HAVING count() > 1";
-                    assert_eq!(shop.world.clickhouse(twice), "", "{point} {args:?}");
-                    let first = "SELECT count() FROM northwind_dw.order_wide FINAL WHERE order_id = 1";
-                    assert_eq!(shop.world.number(first), 2, "{point} {args:?}");
-                    shop.world.build(args).expect_exit(0);
-                    assert_eq!(&end_state(&shop.world), expected, "{point} {args:?}");
-                }
-            });
-        }
-    });
-}
-
-#[test]
-fn a_second_build_is_told_who_is_at_work() {
-    let shop = changed("wide_two");
-    let first = shop.world.build_frozen_at("touched-written", &[]);
-    let second = shop.world.build(&[]).expect_exit(75);
-    for part in ["another run is at work", "build-order-wide run ", "(pid ", "nothing was done"] {
-        assert!(second.error().contains(part), "{part}: {}", second.error());
-    }
-    signal(&first, "CONT");
-    assert_eq!(counts(&outcome(first).expect_exit(0)), [5, 5, 3, 4, 1]);
-}
-
-/// A build that lost its lock while it stood still wakes up when another one has done its work: it must not write any more.
-#[test]
-fn a_build_that_was_overtaken_writes_nothing() {
-    for (point, args) in [("touched-written", &[][..]), ("rows-written", &[]), ("shadow-filled", &["--full"])] {
-        let shop = changed("wide_overtaken");
-        let sleeper = shop.world.build_frozen_at(point, args);
-        shop.world
-            .postgres()
-            .execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                 WHERE datname = current_database() AND application_name LIKE 'build-order-wide run%'",
-                &[],
-            )
-            .unwrap();
-        shop.world.wait_until_no_build_has_a_session();
-        // The line is there when the sleeper begins and gone when it wakes: written now, it would stay for ever.
-        shop.gone("order_details", json!({"order_id": 2, "product_id": 2}));
-        shop.world.build(&[]).expect_exit(0);
-        let expected = end_state(&shop.world);
-        let rows = "SELECT count(), max(_version) FROM northwind_dw.order_wide";
-        let before = shop.world.clickhouse(rows);
-        signal(&sleeper, "CONT");
-        let overtaken = outcome(sleeper).expect_exit(75);
-        assert!(overtaken.error().contains("another build has begun"), "{point}: {}", overtaken.error());
-        assert_eq!((shop.world.clickhouse(rows), end_state(&shop.world)), (before, expected), "{point}");
-    }
-}
-
-/// The books may have been restored from an old copy.
-#[test]
-fn a_number_is_above_every_version_in_the_table_whatever_the_books_say() {
-    let shop = changed("wide_books");
-    shop.world.build(&[]).expect_exit(0);
-    shop.world.clickhouse("TRUNCATE TABLE northwind_ops.builds");
-    shop.order(2, Some("1996-01-01"));
-    let outcome = shop.world.build(&[]).expect_exit(0);
-    assert_eq!((outcome.count("build"), counts(&outcome)), (3, [1, 1, 1, 1, 0]));
-    assert!(shop.world.order_wide().contains("\n2\t1996-01-01\t"));
-}
-
-#[test]
-fn a_build_that_is_asked_to_stop_ends_with_143_and_the_next_one_does_its_work() {
-    let shop = changed("wide_stop");
-    let build = shop.world.build_frozen_at("rows-written", &[]);
-    signal(&build, "TERM");
-    signal(&build, "CONT");
-    let stopped = outcome(build).expect_exit(143);
-    assert_eq!(
-        (stopped.count("windows"), stopped.count("touched"), stopped.error().contains("next build")),
-        (5, 5, true)
-    );
-    assert_eq!(shop.world.number("SELECT count() FROM northwind_ops.consumed"), 13);
-    assert_eq!(shop.world.build(&[]).expect_exit(0).count("windows"), 5);
-    assert_eq!(shown(&shop.world).lines().count(), 3);
-}
-
-#[test]
-fn without_its_table_the_job_names_the_remedy() {
-    let shop = Shop::new("wide_missing");
-    shop.world.clickhouse("DROP TABLE northwind_ops.builds");
-    let refused = shop.world.build(&[]).expect_exit(78);
-    assert!(refused.error().contains("run `migrate` first"), "{}", refused.error());
-    shop.world.run("migrate", &[]).expect_exit(0);
-    shop.world.build(&[]).expect_exit(0);
-}
-
-/// The server goes on with a statement whose client was killed.
-#[test]
-fn a_statement_that_a_killed_build_has_left_is_ended_first() {
-    let shop = changed("wide_left");
-    let id = format!("build-order-wide/{}/killed/writing rows", shop.world.dw);
-    let running = format!("SELECT count() FROM system.processes WHERE query_id = '{id}'");
-    std::thread::scope(|scope| {
-        let left = scope.spawn(|| {
-            let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-            let forever = "SELECT sum(sleepEachRow(1)) FROM numbers(120) SETTINGS max_block_size = 1";
-            let request = agent.post(clickhouse_url()).query("query_id", &id);
-            request.send(forever).unwrap().body_mut().read_to_string().unwrap()
-        });
-        wait_for("the statement to run", || shop.world.number(&running) == 1);
-        shop.world.build(&[]).expect_exit(0);
-        assert!(left.join().unwrap().contains("QUERY_WAS_CANCELLED"));
-    });
 }
 
 #[test]

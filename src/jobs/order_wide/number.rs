@@ -75,6 +75,7 @@ impl Build {
             Build { number, run_id: run.id.clone(), others, query_id: format!("{}/{}/", run.job, run.warehouse.db) };
         build.is_newest(run)?;
         build.end_older_builds(run)?;
+        run.passes("older-ended")?;
         Ok(build)
     }
 

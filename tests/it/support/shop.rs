@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde_json::{Value, json};
 
-use super::World;
+use super::{Outcome, World};
 
 /// A world with three orders; every further row gets the next offset.
 pub struct Shop {
@@ -82,4 +82,33 @@ impl Shop {
 fn target(source: &str) -> String {
     let prefix = if source.starts_with("order") { "fact" } else { "dim" };
     format!("{prefix}_{source}")
+}
+
+/// order, product and customer of the rows shown.
+pub fn shown(world: &World) -> String {
+    world.order_wide();
+    world.clickhouse(
+        "SELECT order_id, product_id, customer_name FROM northwind_dw.order_wide FINAL ORDER BY ALL FORMAT TSVRaw",
+    )
+}
+
+pub fn counts(outcome: &Outcome) -> [i64; 5] {
+    ["windows", "touched", "written", "deleted", "without_date"].map(|field| outcome.count(field))
+}
+
+pub fn built(test: &str) -> Shop {
+    let shop = Shop::new(test);
+    assert_eq!(counts(&shop.world.build(&[]).expect_exit(0)), [13, 4, 4, 0, 0]);
+    shop
+}
+
+/// Order 1 moves to another month, order 2 loses its line, order 3 its date; the customer is renamed; a line is added.
+pub fn changed(test: &str) -> Shop {
+    let shop = built(test);
+    shop.order(1, Some("1996-12-24"));
+    shop.gone("order_details", json!({"order_id": 2, "product_id": 1}));
+    shop.order(3, None);
+    shop.put("customers", json!({"customer_id": "ALFKI", "company_name": "Alfreds & Co."}));
+    shop.line(2, 2, 7);
+    shop
 }

@@ -33,10 +33,8 @@ build: ## build the jobs: bin/northwind, and a link for each of them
 	cargo build --release --locked
 	target/release/northwind link bin
 
-demo: up build ## customers from PostgreSQL to ClickHouse, in one go
-	$(ENVIRONMENT) && bin/migrate && bin/ingest-customers
-	$(ENVIRONMENT) && curl -sS "http://$$CLICKHOUSE_HOST:$$CLICKHOUSE_PORT/" --data-binary \
-		'SELECT customer_id, company_name, city, country, op, src_ts FROM northwind_dw.dim_customers FINAL ORDER BY customer_id LIMIT 5 FORMAT PrettyCompact'
+demo: up build ## all tables from PostgreSQL to ClickHouse, and the proof that nothing is missing
+	@local-stack/demo
 
 test: up build lint ## every check and test, on the running servers
 	$(ENVIRONMENT) && tests/run

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "../tests/it/support/mod.rs"]
+#[allow(dead_code, unused_imports)] // The tests' support: a benchmark needs some of it.
 mod support;
 
 use std::time::Instant;

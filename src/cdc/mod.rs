@@ -9,6 +9,7 @@ mod resent;
 mod toast;
 mod version;
 
+pub use after::DECODE;
 pub use decode::{Change, Decoder, Event, Partial};
 pub use envelope::{Fields, Head, Op, Sequence};
 pub use resent::Resent;

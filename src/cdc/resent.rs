@@ -14,20 +14,21 @@ pub struct Resent {
 
 impl Resent {
     /// Looks at one event that did not come from a snapshot. A primary-key change is a delete and a create with one
-    /// position, and COPY writes many rows at one; so the same position counts only for the same key.
-    pub fn look(&mut self, partition: i32, sequence: Sequence, key_hash: u64) {
+    /// position, perhaps of keys that differ in trailing blanks only, and COPY writes many rows at one; so the same position
+    /// counts only for the same op and key.
+    pub fn look(&mut self, partition: i32, sequence: Sequence, change_hash: u64) {
         match self.newest.get_mut(&partition) {
             Some((newest, _)) if sequence < *newest => self.count += 1,
-            Some((newest, keys)) if sequence == *newest && keys.contains(&key_hash) => self.count += 1,
-            Some((newest, keys)) => {
+            Some((newest, changes)) if sequence == *newest && changes.contains(&change_hash) => self.count += 1,
+            Some((newest, changes)) => {
                 if sequence > *newest {
                     *newest = sequence;
-                    keys.clear();
+                    changes.clear();
                 }
-                keys.push(key_hash);
+                changes.push(change_hash);
             }
             None => {
-                self.newest.insert(partition, (sequence, vec![key_hash]));
+                self.newest.insert(partition, (sequence, vec![change_hash]));
             }
         }
     }
@@ -45,8 +46,8 @@ mod tests {
     #[test]
     fn a_tail_sent_again_is_counted_and_a_key_change_is_not() {
         let mut resent = Resent::default();
-        for (commit, lsn, key) in [(10, 20, 1), (10, 20, 2), (10, 30, 1), (10, 20, 1), (10, 30, 1), (30, 40, 1)] {
-            resent.look(0, Sequence(commit, lsn), key);
+        for (commit, lsn, change) in [(10, 20, 1), (10, 20, 2), (10, 30, 1), (10, 20, 1), (10, 30, 1), (30, 40, 1)] {
+            resent.look(0, Sequence(commit, lsn), change);
         }
         assert_eq!(resent.count(), 2);
     }
@@ -54,8 +55,8 @@ mod tests {
     #[test]
     fn a_tail_that_ends_with_a_key_change_is_counted() {
         let mut resent = Resent::default();
-        for key in [1, 2, 1, 2] {
-            resent.look(0, Sequence(10, 20), key);
+        for change in [1, 2, 1, 2] {
+            resent.look(0, Sequence(10, 20), change);
         }
         assert_eq!(resent.count(), 2);
     }

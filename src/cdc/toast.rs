@@ -18,6 +18,8 @@ use typed_arena::Arena;
 /// The name of the rule that a record breaks when its missing values are nowhere to be found.
 pub const TOAST_UNAVAILABLE: &str = "toast-unavailable";
 
+const REJECTED: &str = "an earlier event of this key was rejected";
+
 /// What the warehouse has for a key before this window.
 #[derive(Debug, Clone)]
 pub enum Carried {
@@ -27,18 +29,18 @@ pub enum Carried {
     Quarantined,
 }
 
-/// Keys whose first event of the window is partial: their values have to come from the warehouse.
-pub fn first_partial_keys<T: Table>(events: &[Event<'_, T>]) -> Vec<String> {
+/// Keys whose first event of the window is partial, and where it stands: their values have to come from the warehouse.
+pub fn first_partial_keys<T: Table>(events: &[Event<'_, T>]) -> Vec<(usize, String)> {
     let mut seen = HashSet::new();
     let mut wanted = Vec::new();
-    for event in events {
+    for (i, event) in events.iter().enumerate() {
         match event {
             Event::Change(change) => {
                 seen.insert(change.row.key_text().into_owned());
             }
             Event::Partial(partial) => {
                 if seen.insert(partial.key.clone()) {
-                    wanted.push(partial.key.clone());
+                    wanted.push((i, partial.key.clone()));
                 }
             }
             Event::Bad(_, Some(key)) => {
@@ -85,10 +87,7 @@ pub fn resolve<'m, T: Table>(
                 known.insert(change.row.key_text().into_owned(), state);
             }
             Event::Bad(_, Some(key)) if wanted.contains(key.as_str()) => {
-                known.insert(
-                    key.clone(),
-                    Known::Nothing("an earlier event of this key in the window could not be decoded"),
-                );
+                known.insert(key.clone(), Known::Nothing(REJECTED));
             }
             Event::Truncate(_) => {
                 for state in known.values_mut() {
@@ -110,10 +109,7 @@ pub fn resolve<'m, T: Table>(
                     Err(why) => {
                         let columns = partial.unavailable().collect::<Vec<_>>().join(", ");
                         let detail = format!("the unchanged value of {columns} was not sent and {why}");
-                        known.insert(
-                            partial.key.clone(),
-                            Known::Nothing("an earlier event of this key in the window was rejected"),
-                        );
+                        known.insert(partial.key.clone(), Known::Nothing(REJECTED));
                         Event::Bad(Violation::new(TOAST_UNAVAILABLE, detail), Some(partial.key.clone()))
                     }
                 };
@@ -134,13 +130,13 @@ fn from_warehouse<'m>(carried: &Carried, arena: &'m Arena<String>) -> Known<'m> 
     }
 }
 
-/// The values of columns that the warehouse does not have yet stand in `_extra`.
-fn with_extra<'m>(fields: Fields<'m>, arena: &'m Arena<String>) -> Fields<'m> {
+/// Values of columns that the row type does not know stand in `_extra` as Debezium sent them; a warehouse column that was added for
+/// one has it in another form.
+fn with_extra<'m>(mut fields: Fields<'m>, arena: &'m Arena<String>) -> Fields<'m> {
     let extra =
         fields.get("_extra").and_then(|extra| serde_json::from_str::<String>(extra.get()).ok()).unwrap_or_default();
-    let mut all = Fields::parse(arena.alloc(extra)).unwrap_or_default();
-    all.0.extend(fields.0);
-    all
+    fields.0.extend(Fields::parse(arena.alloc(extra)).unwrap_or_default().0);
+    fields
 }
 
 fn state_after<'m>(op: Op, record: &Record<'m>) -> Known<'m> {

@@ -39,6 +39,21 @@ impl Version {
         Version(u64::from(generation) << (OFFSET_BITS + STEP_BITS))
     }
 
+    /// The highest version of a generation.
+    pub fn ceiling(generation: Generation) -> Version {
+        Version(Version::floor(generation).0 | ((1 << (OFFSET_BITS + STEP_BITS)) - 1))
+    }
+
+    /// The generation of a version as it is stored.
+    pub fn generation_of(version: u64) -> Generation {
+        (version >> (OFFSET_BITS + STEP_BITS)) as Generation
+    }
+
+    /// Are these two versions of the same event, as it was written, marked by a truncate, or repaired?
+    pub fn same_event(a: u64, b: u64) -> bool {
+        a >> STEP_BITS == b >> STEP_BITS
+    }
+
     /// As it is stored.
     pub fn get(self) -> u64 {
         self.0
@@ -55,6 +70,15 @@ mod tests {
         assert!(v(1, 0) < v(1, 1));
         assert!(v(1, 0) + 1 < v(1, 1), "a repair of an event stays below the next event");
         assert!(v(1, MAX_OFFSET) < v(2, 0), "a recreated topic wins over everything before it");
+        assert!(v(1, MAX_OFFSET) + 1 < Version::ceiling(1).get() && Version::ceiling(1) < Version::floor(2));
+    }
+
+    #[test]
+    fn a_mark_or_a_repair_is_the_same_event() {
+        let version = Version::of(3, 7).unwrap().get();
+        assert_eq!(Version::generation_of(version + 1), 3);
+        assert!(Version::same_event(version, version + 2));
+        assert!(!Version::same_event(version, Version::of(3, 8).unwrap().get()));
     }
 
     #[test]

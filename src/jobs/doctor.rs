@@ -7,7 +7,6 @@ mod kafka;
 mod postgres;
 mod settings;
 mod sheet;
-mod table_facts;
 mod warehouse_tables;
 
 use std::collections::HashMap;
@@ -19,10 +18,10 @@ use anyhow::Result;
 use chrono::Utc;
 use clap::Args;
 
-use crate::cli::{ClickHouseArgs, Exit, KafkaArgs, OutputArgs, PostgresArgs, Report, Stop, usage};
+use crate::cli::{ClickHouseArgs, Exit, KafkaArgs, OutputArgs, PostgresArgs, Report, Stop};
 use crate::jobs::{Job, JobArgs, Kind};
+use crate::tables::{self, TableFacts};
 use sheet::{Finding, Server, Sheet, ok, warn};
-use table_facts::TableFacts;
 
 /// Flags of `doctor`.
 #[derive(Debug, Clone, Args)]
@@ -106,13 +105,7 @@ fn run(_: &str, args: DoctorArgs, stop: &Stop) -> Result<Report> {
 }
 
 fn wanted(mut args: DoctorArgs) -> Result<Wanted> {
-    let all = table_facts::all();
-    let names: Vec<&str> = all.iter().map(|table| table.source).collect();
-    if let Some(unknown) = args.table.iter().find(|name| !names.contains(&name.as_str())) {
-        return Err(usage(format!("--table {unknown}: there is no such table; there are {}", names.join(", "))));
-    }
-    let is_wanted = |table: &TableFacts| args.table.is_empty() || args.table.iter().any(|name| name == table.source);
-    let tables = all.into_iter().filter(is_wanted).collect();
+    let tables = tables::chosen(&args.table)?;
     args.connect_url.truncate(args.connect_url.trim_end_matches('/').len());
     Ok(Wanted { args, tables })
 }

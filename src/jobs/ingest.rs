@@ -23,6 +23,7 @@ use typed_arena::Arena;
 
 use crate::cdc::{Decoder, Event};
 use crate::cli::{Exit, Progress, Report, Stop};
+use crate::jobs::books;
 use crate::stream::{Reader, Span};
 use crate::tables::Table;
 
@@ -88,7 +89,7 @@ fn drain<T: Table>(run: &mut Run, plan: &Plan, stop: &Stop) -> Result<Vec<Planne
             stop.remember(run.last_words());
             let arena = Arena::new();
             let records = window.records();
-            let decoder = Decoder::<T>::new(plan.generation, run.now_seconds(), &arena);
+            let decoder = Decoder::<T>::new(plan.generation, books::now_seconds(), &arena);
             let mut events = records.iter().map(|record| decoder.decode(record)).collect::<Result<Vec<_>>>()?;
             run.totals.look_for_resent(&records, &events);
             let mut carried = Vec::new();

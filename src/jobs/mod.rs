@@ -1,14 +1,19 @@
 //! The jobs: one executable, many names. `northwind JOB …`, or a link named after the job.
 
+mod books;
 mod completions;
 mod doctor;
 mod ingest;
 mod lag;
+mod landing;
 mod link;
 mod list;
 mod migrate;
 mod order_wide;
+mod rejected;
+mod replay;
 mod rules;
+mod sync_schema;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -145,7 +150,10 @@ pub fn all() -> Vec<Job> {
         completions::job(),
         link::job(),
         list::job(),
+        rejected::job(),
+        replay::job(),
         rules::job(),
+        sync_schema::job(),
     ]);
     jobs.sort_by(|a, b| a.name.cmp(&b.name));
     jobs

@@ -1,5 +1,6 @@
-//! PostgreSQL, the source: look-ups and locks. The jobs never write to it.
+//! PostgreSQL, the source: look-ups, catalogue and locks. The jobs never write to it.
 
+mod catalogue;
 mod locks;
 mod lookup;
 mod replica;
@@ -13,7 +14,8 @@ use postgres::{Client, NoTls};
 
 use crate::cli::{Exit, PostgresArgs, Secret, try_again};
 
-pub use locks::{lock, lock_job, still_held};
+pub use catalogue::{SourceColumn, SourceTable, SourceType, catalogue};
+pub use locks::{lock, lock_job, lock_tables, still_held};
 pub use lookup::{Existence, look_up};
 pub use replica::LookUps;
 
@@ -49,7 +51,9 @@ pub fn connect_to(args: &PostgresArgs, host: &str, port: u16, name: &str) -> Res
         .tcp_user_timeout(Duration::from_secs(30))
         .options("-c lock_timeout=5s -c statement_timeout=30s -c TimeZone=UTC -c default_transaction_read_only=on");
     let (answer, answered) = mpsc::channel();
-    std::thread::spawn(move || answer.send(config.connect(NoTls)));
+    std::thread::spawn(move || {
+        let _ = answer.send(config.connect(NoTls));
+    });
     answered
         .recv_timeout(HANDSHAKE_TIMEOUT)
         .map_err(|_| {

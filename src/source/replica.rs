@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use postgres::Client;
 
-use crate::cli::try_again;
+use crate::cli::{PostgresArgs, ReplicaArgs, try_again};
+use crate::source::connect_to;
 
 /// The session that answers look-ups.
 pub struct LookUps {
@@ -15,9 +16,14 @@ pub struct LookUps {
 }
 
 impl LookUps {
-    /// Look-ups by `replica`, or by the primary itself.
-    pub fn new(replica: Option<Client>, patience: Duration) -> LookUps {
-        LookUps { replica, patience }
+    /// Look-ups by the replica that flags name, or else by the primary itself.
+    ///
+    /// # Errors
+    /// The replica is not there, or refuses.
+    pub fn connect(args: &PostgresArgs, replica: &ReplicaArgs, name: &str) -> Result<LookUps> {
+        let connect = |host: &String| connect_to(args, host, replica.lookup_port, name);
+        let client = replica.lookup_host.as_ref().map(connect).transpose()?;
+        Ok(LookUps { replica: client, patience: replica.lookup_wait })
     }
 
     /// The session to ask about everything that the primary has committed by now.

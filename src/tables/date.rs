@@ -10,10 +10,12 @@ use serde::{Serialize, Serializer};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Date(pub i32);
 
-const FIRST: i32 = -25_567;
-const LAST: i32 = 120_529;
-
 impl Date {
+    /// 1900-01-01.
+    pub const FIRST: i32 = -25_567;
+    /// 2299-12-31.
+    pub const LAST: i32 = 120_529;
+
     /// The calendar date.
     pub fn calendar(self) -> Option<NaiveDate> {
         NaiveDate::from_epoch_days(self.0)
@@ -21,7 +23,7 @@ impl Date {
 
     fn parse(text: &str) -> Option<Date> {
         let date: NaiveDate = text.trim_end_matches('Z').parse().ok()?;
-        Some(Date(date.to_epoch_days())).filter(|date| (FIRST..=LAST).contains(&date.0))
+        Some(Date(date.to_epoch_days())).filter(|date| (Date::FIRST..=Date::LAST).contains(&date.0))
     }
 }
 
@@ -45,7 +47,7 @@ impl Visitor<'_> for DateVisitor {
 
     fn visit_i64<E: de::Error>(self, days: i64) -> Result<Date, E> {
         match i32::try_from(days) {
-            Ok(days) if (FIRST..=LAST).contains(&days) => Ok(Date(days)),
+            Ok(days) if (Date::FIRST..=Date::LAST).contains(&days) => Ok(Date(days)),
             _ => Err(E::invalid_value(Unexpected::Signed(days), &self)),
         }
     }

@@ -9,6 +9,7 @@ mod customers;
 mod date;
 mod employee_territories;
 mod employees;
+mod facts;
 mod number;
 mod order_details;
 mod orders;
@@ -30,6 +31,7 @@ pub use customers::Customers;
 pub use date::Date;
 pub use employee_territories::EmployeeTerritories;
 pub use employees::Employees;
+pub use facts::{TableFacts, all, chosen};
 pub use number::{Decimal, Int};
 pub use order_details::OrderDetails;
 pub use orders::Orders;
@@ -37,7 +39,7 @@ pub use picture::Picture;
 pub use products::Products;
 pub use region::Regions;
 pub(crate) use row::row;
-pub use row::{KEY_SEPARATOR, KeyColumn, KeyOf, RowKey, RowOf, SourceRow, System, Table, join_key};
+pub use row::{KEY_SEPARATOR, KeyColumn, KeyOf, RowKey, RowOf, SYSTEM_COLUMNS, SourceRow, System, Table, join_key};
 pub use shippers::Shippers;
 pub use suppliers::Suppliers;
 pub use territories::Territories;
@@ -65,13 +67,3 @@ macro_rules! for_each_table {
         }
     };
 }
-
-macro_rules! all_ddl {
-    ($($Table:ident,)*) => {
-        /// The DDL of every warehouse table.
-        pub fn ddl() -> Vec<&'static str> {
-            vec![$(<$Table as Table>::DDL),*]
-        }
-    };
-}
-crate::for_each_table!(all_ddl);

@@ -69,6 +69,21 @@ pub trait RowKey {
     fn text(&self) -> Cow<'_, str>;
 }
 
+/// The names of the system columns.
+pub const SYSTEM_COLUMNS: [&str; 11] = [
+    "op",
+    "src_ts",
+    "_version",
+    "_deleted",
+    "_updated_at",
+    "_source_ts_ms",
+    "_lsn",
+    "_tx_id",
+    "_partition",
+    "_offset",
+    "_extra",
+];
+
 /// The system columns (design: `docs/DESIGN.md`, "Columns that every row has").
 #[derive(Debug, Clone, Default)]
 pub struct System<'a> {

@@ -57,6 +57,9 @@ pub fn rows_of<'e, 'm, T: Table>(events: &'e [Event<'m, T>]) -> impl Iterator<It
     })
 }
 
+/// Keys to look for: the table, its primary key, their texts.
+type Wanted<'e> = (&'static str, &'static [KeyColumn], HashSet<Cow<'e, str>>);
+
 impl Validator {
     /// Asks the servers about a window's rows.
     ///
@@ -64,7 +67,7 @@ impl Validator {
     /// A server is gone, refuses or is late.
     pub(super) fn look_up<T: Table>(&mut self, servers: &mut Servers<'_>, events: &[Event<'_, T>]) -> Result<Known> {
         let mut known = Known::default();
-        let mut wanted: Vec<(&'static str, &'static [KeyColumn], HashSet<Cow<'_, str>>)> =
+        let mut wanted: Vec<Wanted<'_>> =
             vec![(T::SOURCE, T::KEY, rows_of::<T>(events).map(SourceRow::key_text).collect())];
         for reference in T::REFERENCES {
             let keys = rows_of::<T>(events).filter_map(|row| (reference.key_of)(row));

@@ -13,11 +13,18 @@ use std::collections::HashMap;
 
 use anyhow::Result;
 
+use crate::cdc::Violation;
 use crate::source::Existence;
+use crate::tables::Table;
 use settings::Settings;
 
 /// The name of the rule that every table has: the row itself exists in the source.
 pub const NOT_IN_POSTGRES: &str = "not-in-postgres";
+
+/// Is this what a look-up said: the row, or one that it points at, is not there?
+pub fn is_orphan<T: Table>(violation: &Violation) -> bool {
+    violation.rule == NOT_IN_POSTGRES || T::REFERENCES.iter().any(|reference| reference.rule == violation.rule)
+}
 
 /// Judges the windows of a run.
 pub struct Validator {

@@ -28,16 +28,22 @@ struct Doubts {
     held: HashMap<String, u64>,
     /// Keys for which a later event of this window counts: a delete, or a row that is accepted.
     settled_later: HashSet<String>,
-    /// LSN of the newest truncate later in this window.
+    /// LSN of the newest truncate later in this window, or known from before.
     truncated_later: Option<u64>,
 }
 
 impl Validator {
-    /// Turns every change that must not be written into a rejection; returns the warnings about those that are.
+    /// Turns every change that must not be written into a rejection; returns the warnings about those that are. Rows below
+    /// the LSN `truncated` are gone, whatever comes in the window itself.
     ///
     /// # Errors
     /// A server is gone, refuses or is late.
-    pub fn judge<T: Table>(&mut self, mut servers: Servers<'_>, events: &mut [Event<'_, T>]) -> Result<Vec<Warning>> {
+    pub fn judge<T: Table>(
+        &mut self,
+        mut servers: Servers<'_>,
+        events: &mut [Event<'_, T>],
+        truncated: Option<u64>,
+    ) -> Result<Vec<Warning>> {
         let known = self.look_up::<T>(&mut servers, events)?;
         let doubtful: HashSet<String> = rows_of::<T>(events)
             .filter(|row| self.orphan::<T>(&known, row).is_some())
@@ -45,7 +51,7 @@ impl Validator {
             .collect();
         let doubtful_keys: Vec<&str> = doubtful.iter().map(String::as_str).collect();
         let held = newest_versions::<T>(servers.warehouse, &doubtful_keys)?;
-        let mut doubts = Doubts { held, settled_later: HashSet::new(), truncated_later: None };
+        let mut doubts = Doubts { held, settled_later: HashSet::new(), truncated_later: truncated };
         let mut warnings = Vec::new();
         for (index, event) in events.iter_mut().enumerate().rev() {
             match event {

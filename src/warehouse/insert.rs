@@ -7,7 +7,7 @@ use clickhouse::insert::Insert;
 use clickhouse::{Row, RowWrite};
 use tokio::task::JoinHandle;
 
-use crate::warehouse::Warehouse;
+use crate::warehouse::{Warehouse, without_default};
 
 const SEND_TIMEOUT: Duration = Duration::from_secs(60);
 const ACK_TIMEOUT: Duration = Duration::from_secs(180);
@@ -56,7 +56,9 @@ impl Warehouse {
             }
             Ok::<_, clickhouse::error::Error>(insert)
         });
-        let insert = insert.map_err(explain).with_context(|| format!("{what} in ClickHouse at {}", self.address))?;
+        let insert = insert
+            .map_err(|error| self.explain_insert::<R>(error, database, table))
+            .with_context(|| format!("{what} in ClickHouse at {}", self.address))?;
         Ok(InFlight { what, ack: self.runtime.spawn(insert.end()) })
     }
 
@@ -85,18 +87,30 @@ impl Warehouse {
             .with_setting("insert_deduplicate", "1")
             .with_timeouts(Some(SEND_TIMEOUT), Some(ACK_TIMEOUT)))
     }
+
+    /// The crate says that something does not fit; which column it is, and what to do about it, we say.
+    fn explain_insert<R: Row>(&self, error: clickhouse::error::Error, database: &str, table: &str) -> anyhow::Error {
+        match &error {
+            clickhouse::error::Error::SchemaMismatch(_) => {
+                let hint = self.misfit(database, table, R::COLUMN_NAMES);
+                anyhow::Error::new(error).context(hint)
+            }
+            _ => explain(error),
+        }
+    }
+
+    fn misfit(&self, database: &str, table: &str, written: &[&str]) -> String {
+        let columns = self.columns_of(database, table).unwrap_or_default();
+        let name = format!("{database}.{table}");
+        let fixes: Vec<String> =
+            without_default(&columns, written).map(|column| column.refuses_inserts(&name)).collect();
+        if fixes.is_empty() { format!("{name} does not fit: `doctor` names the column") } else { fixes.join("; ") }
+    }
 }
 
-/// The crate says which column does not fit; what to do about it, we say.
+/// An error of ClickHouse, with what to do about a table or database that is not there.
 pub(super) fn explain(error: clickhouse::error::Error) -> anyhow::Error {
-    let hint = match &error {
-        clickhouse::error::Error::SchemaMismatch(_) => {
-            "the table does not fit: run `migrate`; a column that was added by hand needs a DEFAULT (ALTER TABLE … MODIFY COLUMN … DEFAULT …)"
-        }
-        clickhouse::error::Error::BadResponse(text) if text.contains("Code: 60.") || text.contains("Code: 81.") => {
-            "run `migrate` first"
-        }
-        _ => return anyhow::Error::new(error),
-    };
-    anyhow::Error::new(error).context(hint)
+    let is_missing = matches!(&error, clickhouse::error::Error::BadResponse(text) if text.contains("Code: 60.") || text.contains("Code: 81."));
+    let error = anyhow::Error::new(error);
+    if is_missing { error.context("run `migrate` first") } else { error }
 }

@@ -20,6 +20,8 @@ pub enum Mode {
     Reset,
     /// A window of an explicit range.
     Range,
+    /// A batch out of the quarantine.
+    Replay,
 }
 
 impl Mode {
@@ -30,6 +32,7 @@ impl Mode {
             Mode::Plan => "plan",
             Mode::Reset => "reset",
             Mode::Range => "range",
+            Mode::Replay => "replay",
         }
     }
 }
@@ -99,6 +102,15 @@ pub struct WindowRow {
     pub closed_at: i64,
 }
 
+/// Below this offset of a partition, every window counts.
+#[derive(Debug, Clone, Row, Deserialize)]
+#[allow(missing_docs)]
+pub struct Settled {
+    pub topic_id: String,
+    pub partition: i32,
+    pub end: i64,
+}
+
 /// The ledger's end of one partition under one topic id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerRow {
@@ -141,6 +153,22 @@ impl Warehouse {
         };
         let token = windows.iter().map(key).collect::<Vec<_>>().join(",");
         self.insert::<WindowRow>(&self.ops, "windows", &token, windows.iter())
+    }
+
+    /// Below which offsets every window counts, per partition of a topic's newest id; what lies above is still the ingest job's.
+    ///
+    /// # Errors
+    /// The server is gone, or `migrate` has not run.
+    pub fn settled(&self, topic: &str) -> Result<Vec<Settled>> {
+        let rows =
+            format!("FROM {}.windows WHERE topic = {} AND mode IN ('origin', 'plan', 'reset')", self.ops, quote(topic));
+        let sql = format!(
+            "SELECT topic_id, partition, max(group_end) AS end
+             FROM (SELECT topic_id, partition, argMax(end_offset, seq) AS group_end {rows} GROUP BY group_id, topic_id, partition)
+             WHERE topic_id = (SELECT argMax(topic_id, (generation, closed_at)) {rows})
+             GROUP BY topic_id, partition"
+        );
+        self.rows("reading the ledger", &sql)
     }
 
     /// The ledger's ends of a group's topic: per partition and topic id the row of modes origin, plan and reset with

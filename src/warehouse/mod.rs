@@ -1,26 +1,39 @@
 //! ClickHouse, the warehouse: rows, quarantine, ledger, schema.
 
 mod client;
+mod columns;
 mod consumed;
+mod extra_column;
 mod insert;
+mod landing;
 mod ledger;
 mod newest;
+mod prune;
+mod quarantine;
 mod rejected;
 mod schema;
+mod selection;
 mod truncates;
+mod views;
 
 use clickhouse::error::Error;
 
 use crate::cli::Exit;
 
-pub use client::{Warehouse, quote};
+pub use client::{Warehouse, identifier, quote};
+pub use columns::{Column, without_default};
 pub use consumed::OpenWindow;
+pub use extra_column::{Origin, Untouched, has};
 pub use insert::InFlight;
-pub use ledger::{LedgerRow, Mode, RunRow, WindowRow};
+pub use landing::Landing;
+pub use ledger::{LedgerRow, Mode, RunRow, Settled, WindowRow};
 pub use newest::{carried_rows, newest_columns, newest_versions};
+pub use quarantine::{Kept, Listed, RuleCount, Shelf};
 pub use rejected::{Bytes, Quarantined, RejectedRow, WarningRow};
 pub use schema::migrate;
-pub use truncates::{MarkAt, TruncateRow};
+pub use selection::Selection;
+pub use truncates::{MarkAt, NewestTruncate, TruncateRow};
+pub use views::view_of;
 
 /// A server that is down, busy or full comes back; a missing table, wrong password or other schema needs a person.
 pub fn exit_of(error: &Error) -> Exit {
@@ -29,8 +42,8 @@ pub fn exit_of(error: &Error) -> Exit {
         Error::SchemaMismatch(_) | Error::NotEnoughData | Error::InvalidColumnsHeader(_) => Exit::NeedsPerson,
         Error::BadResponse(text) => match error_code(text) {
             // UNKNOWN_IDENTIFIER, NO_SUCH_COLUMN_IN_TABLE, TYPE_MISMATCH, UNKNOWN_TABLE, UNKNOWN_DATABASE, READONLY,
-            // REQUIRED_PASSWORD, WRONG_PASSWORD, ACCESS_DENIED, AUTHENTICATION_FAILED, UNKNOWN_USER
-            Some(16 | 47 | 53 | 60 | 81 | 164 | 192 | 193 | 194 | 497 | 516) => Exit::NeedsPerson,
+            // ILLEGAL_COLUMN, REQUIRED_PASSWORD, WRONG_PASSWORD, ACCESS_DENIED, AUTHENTICATION_FAILED, UNKNOWN_USER
+            Some(16 | 44 | 47 | 53 | 60 | 81 | 164 | 192 | 193 | 194 | 497 | 516) => Exit::NeedsPerson,
             // SYNTAX_ERROR, ILLEGAL_TYPE_OF_ARGUMENT, CANNOT_READ_ALL_DATA, ILLEGAL_AGGREGATION: our SQL or our bytes
             Some(33 | 43 | 62 | 184) => Exit::Bug,
             _ => Exit::TryAgain,

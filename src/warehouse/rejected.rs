@@ -121,7 +121,7 @@ impl Warehouse {
     }
 }
 
-fn in_span(topic: &str, topic_id: &str, partition: i32, span: Span) -> String {
+pub(super) fn in_span(topic: &str, topic_id: &str, partition: i32, span: Span) -> String {
     format!(
         "topic = {} AND topic_id = {} AND partition = {partition} AND `offset` >= {} AND `offset` < {}",
         quote(topic),

@@ -10,18 +10,23 @@ const OPS: &str = include_str!("../../clickhouse/init/01_ops.sql");
 const ORDER_WIDE: &str = include_str!("../../clickhouse/init/30_order_wide.sql");
 const SALES_VIEWS: &str = include_str!("../../clickhouse/init/91_sales_views.sql");
 
-/// Applies every file of `clickhouse/init/`, in their order. Every statement in them says IF NOT EXISTS or OR REPLACE. Returns
-/// the number of statements.
+/// Applies every file of `clickhouse/init/`, where every statement says IF NOT EXISTS, and replaces the views for people.
+/// Returns the number of statements.
 ///
 /// # Errors
 /// The server is gone or refuses.
 pub fn migrate(warehouse: &Warehouse) -> Result<usize> {
-    let mut applied = 0;
-    for file in [DATABASES, OPS].into_iter().chain(tables::ddl()).chain([ORDER_WIDE, SALES_VIEWS]) {
+    let tables = tables::all();
+    let mut applied = tables.len();
+    let own = tables.iter().map(|table| table.ddl);
+    for file in [DATABASES, OPS].into_iter().chain(own).chain([ORDER_WIDE, SALES_VIEWS]) {
         for statement in statements(file) {
             warehouse.execute("applying the schema", &warehouse.named(statement))?;
             applied += 1;
         }
+    }
+    for table in &tables {
+        warehouse.replace_view(table, &warehouse.columns(table.target)?)?;
     }
     Ok(applied)
 }

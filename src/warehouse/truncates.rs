@@ -38,9 +38,20 @@ pub struct MarkAt {
     pub now_ms: i64,
 }
 
-#[derive(Row, Deserialize)]
-struct Newest {
+/// What a table's truncates remove together.
+#[derive(Debug, Clone, Copy, Row, Deserialize)]
+pub struct NewestTruncate {
+    /// LSN of the newest one under the same topic id.
     lsn: Option<u64>,
+    /// The newest generation that has one: everything of earlier generations is gone.
+    generation: Option<Generation>,
+}
+
+impl NewestTruncate {
+    /// Rows of this generation with a lower LSN are gone.
+    pub fn removes_below(self, generation: Generation) -> u64 {
+        if self.generation.is_some_and(|newest| generation < newest) { u64::MAX } else { self.lsn.unwrap_or(0) }
+    }
 }
 
 #[derive(Row, Deserialize)]
@@ -60,30 +71,45 @@ impl Warehouse {
         self.insert::<TruncateRow>(&self.ops, "truncates", &format!("{token}/truncates"), truncates.iter())
     }
 
-    /// The LSN of the newest truncate of a table, under this topic id.
+    /// The truncates of a table that rows of this topic id and generation may stand before: those of the same topic id, and all
+    /// of later generations.
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn newest_truncate<T: Table>(&self, topic: &str, topic_id: &str) -> Result<Option<u64>> {
+    pub fn newest_truncate<T: Table>(
+        &self,
+        topic: &str,
+        topic_id: &str,
+        generation: Generation,
+    ) -> Result<Option<NewestTruncate>> {
         let sql = format!(
-            "SELECT maxOrNull(lsn) AS lsn FROM {}.truncates WHERE `table` = {} AND topic = {} AND topic_id = {}",
-            self.ops,
-            quote(T::SOURCE),
-            quote(topic),
-            quote(topic_id)
+            "SELECT maxOrNullIf(truncates.lsn, topic_id = {topic_id}) AS lsn, maxOrNull(truncates.generation) AS generation
+             FROM {ops}.truncates
+             WHERE `table` = {table} AND topic = {topic} AND (topic_id = {topic_id} OR truncates.generation > {generation})",
+            ops = self.ops,
+            table = quote(T::SOURCE),
+            topic = quote(topic),
+            topic_id = quote(topic_id)
         );
-        let rows: Vec<Newest> = self.rows("looking at truncates", &sql)?;
-        Ok(rows.first().and_then(|row| row.lsn))
+        let rows: Vec<NewestTruncate> = self.rows("looking at truncates", &sql)?;
+        Ok(rows.first().copied().filter(|newest| newest.generation.is_some()))
     }
 
-    /// Marks every live row below `lsn`, or from an earlier generation, as deleted: version + 1, op `t`.
-    /// Returns how many.
+    /// Marks every live row that the truncates remove as deleted: version + 1, op `t`. LSNs are compared up to the marking
+    /// window's generation: a restored source starts lower. Returns how many.
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn mark_truncated<T: Table>(&self, lsn: u64, at: MarkAt) -> Result<u64> {
+    pub fn mark_truncated<T: Table>(&self, newest: NewestTruncate, at: MarkAt) -> Result<u64> {
         let table = format!("{}.{}", self.db, T::TARGET);
-        let below = format!("_lsn < {lsn} OR _lsn IS NULL OR _version < {}", Version::floor(at.generation).get());
+        let earlier = Version::floor(newest.generation.unwrap_or(0)).get();
+        let below = match newest.lsn {
+            Some(lsn) => format!(
+                "_version < {earlier} OR (_version <= {} AND (_lsn < {lsn} OR _lsn IS NULL))",
+                Version::ceiling(at.generation).get()
+            ),
+            None => format!("_version < {earlier}"),
+        };
         let count: Vec<Count> =
             self.rows("counting truncated rows", &format!("SELECT count() AS live FROM {table} FINAL WHERE {below}"))?;
         let live = count.first().map_or(0, |row| row.live);
@@ -100,7 +126,10 @@ impl Warehouse {
                  FROM {table} FINAL
                  WHERE {below}
                  SETTINGS insert_deduplicate = 0",
-                at.now_ms, at.partition, at.offset
+                at.now_ms,
+                at.partition,
+                at.offset,
+                lsn = newest.lsn.map_or("NULL".to_owned(), |lsn| lsn.to_string()),
             ),
         )?;
         Ok(live)

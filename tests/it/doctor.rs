@@ -126,7 +126,7 @@ fn a_table_that_does_not_fit_is_named_and_its_fix_works() {
     mends(
         "ALTER TABLE northwind_dw.dim_customers ADD COLUMN note LowCardinality(String)",
         "clickhouse columns",
-        "MODIFY COLUMN note",
+        "MODIFY COLUMN `note`",
     );
     world.clickhouse("DROP TABLE northwind_dw.dim_customers SYNC");
     let fix = expect_failure(doctor(&world), 78, "clickhouse tables");

@@ -5,6 +5,9 @@ use serde_json::json;
 use crate::support::shop::{Shop, built, changed, counts, shown};
 use crate::support::wait_for;
 
+/// Puts a value into the warehouse that order_wide cannot hold.
+type Misfit = Box<dyn Fn(&Shop) -> i64>;
+
 #[test]
 fn a_row_has_the_names_the_amount_and_the_newest_time_of_its_parts() {
     let shop = built("wide_row");
@@ -125,7 +128,7 @@ fn a_value_that_does_not_fit_is_refused_by_name_and_nothing_counts() {
         move |shop: &Shop| shop.put("orders", row.clone())
     };
     let fine_line = line("1.25", 2, "0.25");
-    let table: Vec<(Box<dyn Fn(&Shop) -> i64>, &str)> = vec![
+    let table: [(Misfit, &str); 9] = [
         (Box::new(line("1.2345", 1, "0")), "unit_price 1.2345 has more than two decimals"),
         (Box::new(line("100000000", 1, "0")), "unit_price 100000000 has more than eight digits before the point"),
         (Box::new(line("1", 32_768, "0")), "quantity 32768 is beyond Int16"),

@@ -7,23 +7,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message as _;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
+use crate::support::random::Random;
 use crate::support::{World, kafka_servers};
-
-/// xorshift64*: the same workload in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % n
-    }
-
-    fn of<'a, T: ?Sized>(&mut self, choices: &[&'a T]) -> &'a T {
-        choices[self.below(choices.len())]
-    }
-}
 
 /// Changes `customers` at random. Customers with orders are updated; its own ones are also deleted and renamed.
 struct Workload {
@@ -110,7 +95,7 @@ impl Workload {
 fn a_random_workload_read_in_many_small_runs_ends_equal_to_the_source() {
     let mut world = World::new("workload");
     let connector = world.capture(&[]);
-    let mut workload = Workload { client: world.postgres(), random: Random(0x5EED), own: Vec::new(), named: 0 };
+    let mut workload = Workload { client: world.postgres(), random: Random::new(0x5EED), own: Vec::new(), named: 0 };
     for step in 0..300 {
         workload.step();
         // Meanwhile, at whatever stands in the topic by now.

@@ -8,10 +8,10 @@ use clickhouse::Row;
 use serde::Deserialize;
 
 use super::sheet::{Finding, Server, Sheet, broken, fail, ok, unreachable};
-use super::table_facts::TableFacts;
 use super::warehouse_tables::{columns, deduplication, engine, existing, find, tables};
 use super::{Wanted, clip, clock_offset};
 use crate::cli::{ClickHouseArgs, Exit};
+use crate::tables::TableFacts;
 use crate::warehouse::{Warehouse, quote};
 
 const TIMEOUT: Duration = Duration::from_secs(3);

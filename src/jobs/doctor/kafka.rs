@@ -8,10 +8,10 @@ use rdkafka::consumer::Consumer as _;
 
 use super::connect::Connector;
 use super::sheet::{Finding, Server, Sheet, broken, fail, ok, unreachable, warn};
-use super::table_facts::TableFacts;
 use super::{Wanted, dial};
 use crate::cli::KafkaArgs;
 use crate::stream::{self, Consumer};
+use crate::tables::TableFacts;
 
 /// For one request; the jobs' own patience is too long for somebody who waits for a diagnosis.
 const TIMEOUT: Duration = Duration::from_secs(3);

@@ -1,14 +1,12 @@
 //! The warehouse's tables: do they fit what the jobs write?
 
-use std::collections::HashMap;
-
 use anyhow::Result;
 use clickhouse::Row;
 use serde::Deserialize;
 
 use super::sheet::{Finding, fail, ok};
-use super::table_facts::TableFacts;
-use crate::warehouse::{Warehouse, quote};
+use crate::tables::TableFacts;
+use crate::warehouse::{Warehouse, quote, without_default};
 
 const OPS: &str = include_str!("../../../clickhouse/init/01_ops.sql");
 
@@ -18,15 +16,6 @@ pub struct Existing {
     database: String,
     name: String,
     engine_full: String,
-}
-
-/// A column of `system.columns`.
-#[derive(Debug, Row, Deserialize)]
-struct Column {
-    table: String,
-    name: String,
-    column_type: String,
-    default_kind: String,
 }
 
 /// The tables of both databases.
@@ -67,17 +56,9 @@ pub fn tables(warehouse: &Warehouse, wanted: &[TableFacts], existing: &[Existing
 
 /// The jobs insert their columns by name: those have to be there, and nothing else without a default.
 pub fn columns(warehouse: &Warehouse, wanted: &[&TableFacts]) -> Result<Finding> {
-    let sql = format!(
-        "SELECT table, name, type AS column_type, toString(default_kind) AS default_kind FROM system.columns WHERE database = {}",
-        quote(&warehouse.db)
-    );
-    let mut by_table: HashMap<String, Vec<Column>> = HashMap::new();
-    for column in warehouse.rows::<Column>("looking at the columns", &sql)? {
-        by_table.entry(column.table.clone()).or_default().push(column);
-    }
     for table in wanted {
         let name = format!("{}.{}", warehouse.db, table.target);
-        let existing = by_table.remove(table.target).unwrap_or_default();
+        let existing = warehouse.columns(table.target)?;
         let missing: Vec<&str> =
             table.columns.iter().copied().filter(|c| !existing.iter().any(|e| e.name == *c)).collect();
         if !missing.is_empty() {
@@ -88,17 +69,13 @@ pub fn columns(warehouse: &Warehouse, wanted: &[&TableFacts]) -> Result<Finding>
                 format!("ALTER TABLE {name} {add}"),
             ));
         }
-        if let Some(extra) =
-            existing.iter().find(|e| e.default_kind.is_empty() && !table.columns.contains(&e.name.as_str()))
-        {
-            let Column { name: column, column_type, .. } = extra;
+        if let Some(column) = without_default(&existing, table.columns).next() {
             return Ok(fail(
                 format!(
-                    "{name} has a column {column} that the job does not know and that has no DEFAULT: every insert is refused"
+                    "{name} has a column {} that the job does not know and that has no DEFAULT: every insert is refused",
+                    column.name
                 ),
-                format!(
-                    "ALTER TABLE {name} MODIFY COLUMN {column} {column_type} DEFAULT defaultValueOfTypeName('{column_type}')"
-                ),
+                column.give_default(&name),
             ));
         }
     }

@@ -61,14 +61,15 @@ impl Run {
                 Event::Truncate(_) => counts.truncates += 1,
                 Event::Bad(violation, key) => {
                     *counts.rejected.entry(violation.rule).or_default() += 1;
-                    self.totals.log_rejected(&self.topic, record, key.as_deref().unwrap_or_default(), violation);
+                    let key = key.as_deref().unwrap_or_default();
+                    self.totals.logged.rejected(&self.topic, record, key, violation);
                 }
                 Event::Change(_) | Event::Partial(_) => {}
             }
         }
         for warning in &judged.warnings {
             *counts.warned.entry(warning.violation.rule).or_default() += 1;
-            self.totals.log_warned(&self.topic, &judged.records[warning.index], warning);
+            self.totals.logged.warned(&self.topic, &judged.records[warning.index], warning);
         }
         counts
     }

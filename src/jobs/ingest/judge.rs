@@ -3,13 +3,13 @@
 use anyhow::Result;
 use typed_arena::Arena;
 
-use crate::cdc::{self, Decoder, Event, Record, Version};
+use crate::cdc::{self, Decoder, Event, Record, Version, Violation};
 use crate::cli::{Exit, fault};
 use crate::jobs::ingest::begin::Plan;
 use crate::jobs::ingest::run::Run;
 use crate::stream::Window;
 use crate::tables::Table;
-use crate::validate::{NOT_IN_POSTGRES, Servers, Warning};
+use crate::validate::{Servers, Warning, is_orphan};
 use crate::warehouse::carried_rows;
 
 /// The reject ratio says nothing about fewer records than this.
@@ -22,7 +22,7 @@ impl Run {
     /// A server is gone, refuses or is late.
     pub fn judge<T: Table>(&mut self, events: &mut [Event<'_, T>]) -> Result<Vec<Warning>> {
         let servers = Servers { source: &mut self.source, look_ups: &mut self.look_ups, warehouse: &self.warehouse };
-        self.validator.judge::<T>(servers, events)
+        self.validator.judge::<T>(servers, events, None)
     }
 
     /// Completes changes whose unchanged TOAST values were not sent. The insert in flight is acknowledged by now.
@@ -38,33 +38,30 @@ impl Run {
         decoder: &Decoder<'m, T>,
         arena: &'m Arena<String>,
     ) -> Result<Vec<String>> {
-        let keys = cdc::first_partial_keys(events);
         let below = Version::of(plan.generation, window.span.start)?.get();
-        let carried = carried_rows::<T>(&self.warehouse, &self.topic, &plan.topic_id, &keys, below)?;
+        let keys: Vec<(String, u64)> =
+            cdc::first_partial_keys(events).into_iter().map(|(_, key)| (key, below)).collect();
+        let carried = carried_rows::<T>(&self.warehouse, &self.topic, &plan.topic_id, &keys)?;
         cdc::resolve(events, records, decoder, plan.generation, &carried, arena)
     }
 
-    /// Ends the run before it writes this window, if too many records are bad. Missing rows do not count: they are what
-    /// happens when the source moves on.
+    /// Ends the run before it writes this window, if too many records are bad. Rows that are gone, or point at rows that are gone, do
+    /// not count: they are what happens when the source moves on.
     ///
     /// # Errors
     /// Exit 65.
     pub fn within_reject_ratio<T: Table>(&mut self, records: &[Record<'_>], events: &[Event<'_, T>]) -> Result<()> {
-        let is_bad =
-            |event: &&Event<'_, T>| matches!(event, Event::Bad(violation, _) if violation.rule != NOT_IN_POSTGRES);
+        let bad =
+            || events.iter().zip(records).filter_map(|(event, record)| bad_violation(event).map(|bad| (bad, record)));
         self.totals.judged += records.len() as u64;
-        self.totals.judged_bad += events.iter().filter(is_bad).count() as u64;
+        self.totals.judged_bad += bad().count() as u64;
         let Some(limit) = self.args.max_reject_ratio else { return Ok(()) };
         let ratio = self.totals.judged_bad as f64 / self.totals.judged.max(1) as f64;
         if self.totals.judged < RATIO_FROM || ratio <= limit {
             return Ok(());
         }
-        let example = events.iter().zip(records).find_map(|(event, record)| match event {
-            Event::Bad(violation, _) if violation.rule != NOT_IN_POSTGRES => Some(format!(
-                "partition {}, offset {}: {}: {}",
-                record.partition, record.offset, violation.rule, violation.detail
-            )),
-            _ => None,
+        let example = bad().next().map(|(Violation { rule, detail }, record)| {
+            format!("partition {}, offset {}: {rule}: {detail}", record.partition, record.offset)
         });
         Err(fault(
             Exit::TooManyRejects,
@@ -76,5 +73,12 @@ impl Run {
                 example.unwrap_or_default()
             ),
         ))
+    }
+}
+
+fn bad_violation<'e, T: Table>(event: &'e Event<'_, T>) -> Option<&'e Violation> {
+    match event {
+        Event::Bad(violation, _) if !is_orphan::<T>(violation) => Some(violation),
+        _ => None,
     }
 }

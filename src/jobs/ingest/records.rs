@@ -1,19 +1,18 @@
-//! A window's rows for the books: quarantine, warnings, truncates, ledger.
+//! A window's rows for the books: quarantine and ledger.
 
 use std::collections::HashMap;
 
 use anyhow::Result;
 use chrono::Utc;
 
-use crate::cdc::{Event, Record, Version};
+use crate::cdc::{Event, Version};
 use crate::jobs::ingest::begin::{Plan, Planned};
 use crate::jobs::ingest::counts::Counts;
 use crate::jobs::ingest::run::Run;
 use crate::jobs::ingest::write::Judged;
 use crate::stream::Window;
 use crate::tables::Table;
-use crate::validate::Warning;
-use crate::warehouse::{Bytes, Mode, Quarantined, RejectedRow, TruncateRow, WarningRow, WindowRow};
+use crate::warehouse::{Bytes, Mode, Quarantined, RejectedRow, WindowRow};
 
 impl Run {
     /// The records that are rejected, as quarantine rows.
@@ -55,48 +54,6 @@ impl Run {
             });
         }
         Ok(rows)
-    }
-
-    /// The warnings, as they are stored.
-    pub fn warning_rows<'r, T: Table>(&'r self, plan: &'r Plan, judged: &'r Judged<'_, '_, T>) -> Vec<WarningRow<'r>> {
-        let now_ms = Utc::now().timestamp_millis();
-        let row = |warning: &'r Warning| WarningRow {
-            table: T::SOURCE,
-            topic: &self.topic,
-            topic_id: &plan.topic_id,
-            partition: judged.records[warning.index].partition,
-            offset: judged.records[warning.index].offset,
-            row_key: &warning.key,
-            rule: warning.violation.rule,
-            detail: &warning.violation.detail,
-            run_id: &self.id,
-            warned_at: now_ms,
-        };
-        judged.warnings.iter().map(row).collect()
-    }
-
-    /// The truncates, as they are stored.
-    pub fn truncate_rows<T: Table>(
-        &self,
-        plan: &Plan,
-        records: &[Record<'_>],
-        events: &[Event<'_, T>],
-    ) -> Vec<TruncateRow> {
-        let row = |(record, event): (&Record<'_>, &Event<'_, T>)| match event {
-            Event::Truncate(lsn) => Some(TruncateRow {
-                table: T::SOURCE.to_owned(),
-                topic: self.topic.clone(),
-                topic_id: plan.topic_id.clone(),
-                generation: plan.generation,
-                partition: record.partition,
-                offset: record.offset,
-                lsn: *lsn,
-                run_id: self.id.clone(),
-                stored_at: Utc::now().timestamp_millis(),
-            }),
-            _ => None,
-        };
-        records.iter().zip(events).filter_map(row).collect()
     }
 
     /// The ledger row.

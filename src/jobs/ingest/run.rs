@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::cli::{Exit, Report};
+use crate::jobs::books;
 use crate::jobs::ingest::args::IngestArgs;
 use crate::jobs::ingest::begin::{Plan, Planned};
 use crate::jobs::ingest::totals::Totals;
@@ -51,17 +52,13 @@ impl Run {
         let consumer = Arc::new(stream::connect(&args.kafka, &group)?);
         let warehouse = Warehouse::new(&args.clickhouse)?;
         let name = format!("{job} run {id}");
-        let replica = match &args.replica.lookup_host {
-            Some(host) => Some(source::connect_to(&args.postgres, host, args.replica.lookup_port, &name)?),
-            None => None,
-        };
         let run = Run {
             job: job.to_owned(),
             topic,
             group,
             consumer,
             source: source::connect(&args.postgres, &name)?,
-            look_ups: LookUps::new(replica, args.replica.lookup_wait),
+            look_ups: LookUps::connect(&args.postgres, &args.replica, &name)?,
             validator: Validator::new(&args.rules)?,
             warehouse,
             locked: false,
@@ -73,8 +70,7 @@ impl Run {
             args,
         };
         if !run.args.dry_run {
-            let row = run.row("running", Exit::Done, "");
-            run.warehouse.write_run(&row)?;
+            run.warehouse.write_run(&run.row(None, ""))?;
         }
         run.passes("opened");
         Ok(run)
@@ -94,15 +90,8 @@ impl Run {
         }
         let mut report = self.report(exit, error);
         if !self.args.dry_run {
-            let row = self.row(exit.status(), exit, &report.line(&self.job));
-            if let Err(error) = self.warehouse.write_run(&row) {
-                let note = format!("{error:#}");
-                tracing::warn!("the run's final row could not be written: {note}");
-                report.fields.entry("error").or_insert(Value::from(note));
-                if report.exit == Exit::Done {
-                    report.exit = Exit::of(&error);
-                }
-            }
+            let row = self.row(Some(exit), &report.line(&self.job));
+            books::close(&self.warehouse, &row, &mut report);
         }
         if self.locked {
             // Not left to the end of the session: the next run may start before PostgreSQL has noticed it.
@@ -125,10 +114,7 @@ impl Run {
         if let Some(next) = &self.next {
             put("next", json!(next));
         }
-        put("duration_ms", json!((Utc::now() - self.started).num_milliseconds()));
-        let (cpu_ms, peak_mib) = resources();
-        put("cpu_ms", json!(cpu_ms));
-        put("peak_mib", json!(peak_mib));
+        books::describe_resources(self.started, &mut put);
         if let Some(error) = error {
             put("error", json!(error));
         }
@@ -144,19 +130,16 @@ impl Run {
         .line(&self.job)
     }
 
-    fn row(&self, status: &str, exit: Exit, summary: &str) -> RunRow {
+    fn row(&self, exit: Option<Exit>, summary: &str) -> RunRow {
         RunRow {
             topic: self.topic.clone(),
             group_id: self.group.clone(),
-            status: status.to_owned(),
-            exit_code: exit.code() as i16,
             written: self.totals.written,
             rejected: self.totals.rejected(),
             tombstones: self.totals.tombstones,
             truncates: self.totals.truncates,
             gaps: self.totals.gaps,
-            summary: summary.to_owned(),
-            ..RunRow::of(&self.id, &self.job, self.started)
+            ..books::row(&self.id, &self.job, self.started, exit, summary)
         }
     }
 
@@ -170,11 +153,6 @@ impl Run {
     /// The exit code of a run that found nothing.
     pub fn nothing_to_do(&self) -> Exit {
         if self.args.skip_empty { Exit::NothingToDo } else { Exit::Done }
-    }
-
-    /// `_updated_at` of this moment.
-    pub fn now_seconds(&self) -> u32 {
-        u32::try_from(Utc::now().timestamp()).unwrap_or(u32::MAX)
     }
 
     /// Puts into the summary what this run leaves. An explicit range, of which no books are kept, says how to go on.
@@ -200,16 +178,4 @@ impl Run {
             unfinished.iter().map(|rest| (rest.partition, Committed { offset: rest.span.start, plan: None })).collect();
         stream::commit(&self.consumer, &self.topic, &offsets)
     }
-}
-
-/// CPU time of this process, user and system, in milliseconds; peak memory in MiB.
-fn resources() -> (i64, i64) {
-    // SAFETY: rusage is plain data, and getrusage fills it.
-    let usage = unsafe {
-        let mut usage: libc::rusage = std::mem::zeroed();
-        libc::getrusage(libc::RUSAGE_SELF, &mut usage);
-        usage
-    };
-    let ms = |time: libc::timeval| time.tv_sec * 1000 + time.tv_usec / 1000;
-    (ms(usage.ru_utime) + ms(usage.ru_stime), usage.ru_maxrss / 1024)
 }

@@ -10,10 +10,11 @@ use crate::cli::{Exit, Progress, fault};
 use crate::jobs::ingest::counts::Counts;
 use crate::jobs::ingest::run::Run;
 use crate::jobs::ingest::totals::Totals;
+use crate::jobs::landing::Place;
 use crate::source;
 use crate::stream::{Committed, Span, commit};
 use crate::tables::Table;
-use crate::warehouse::{InFlight, MarkAt, TruncateRow, WindowRow, newest_versions};
+use crate::warehouse::{InFlight, TruncateRow, WindowRow, newest_versions};
 
 /// A window whose rows are sent and which does not count yet.
 pub struct Pending {
@@ -80,18 +81,16 @@ impl Run {
     fn apply_truncates<T: Table>(&mut self, pending: &Pending) -> Result<()> {
         self.warehouse.store_truncates(&pending.truncates, &pending.token)?;
         self.passes("truncates-stored");
-        let Some(newest) = self.warehouse.newest_truncate::<T>(&self.topic, &pending.topic_id)? else { return Ok(()) };
-        let concerns_rows = pending.oldest_lsn.is_some_and(|oldest| oldest < newest);
-        if !concerns_rows && pending.truncates.is_empty() {
-            return Ok(());
-        }
-        let at = MarkAt {
-            partition: pending.partition,
-            offset: pending.span.start,
+        let place = Place {
+            topic: &self.topic,
+            topic_id: &pending.topic_id,
             generation: pending.generation,
-            now_ms: Utc::now().timestamp_millis(),
+            partition: pending.partition,
+            start: pending.span.start,
+            run: &self.id,
         };
-        self.totals.truncated_rows += self.warehouse.mark_truncated::<T>(newest, at)?;
+        let stored = !pending.truncates.is_empty();
+        self.totals.truncated_rows += place.mark_truncated::<T>(&self.warehouse, pending.oldest_lsn, stored)?;
         Ok(())
     }
 

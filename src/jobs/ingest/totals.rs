@@ -3,14 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::cdc::{Event, Op, Record, Resent, Violation};
+use crate::cdc::{Event, Op, Record, Resent};
+use crate::jobs::landing::Logged;
 use crate::tables::{SourceRow, Table};
-use crate::validate::Warning;
-
-/// Rejections that are logged one by one; the rest is only counted.
-const LOGGED: u64 = 10;
 
 /// Counters of a run. Every term is counted by the code that did it.
 #[derive(Debug, Default)]
@@ -39,9 +36,9 @@ pub struct Totals {
     pub judged: u64,
     /// Of these the ones rejected for another reason than a missing row.
     pub judged_bad: u64,
+    /// What is logged of them.
+    pub logged: Logged,
     resent: Resent,
-    logged: u64,
-    logged_warnings: u64,
 }
 
 impl Totals {
@@ -57,32 +54,9 @@ impl Totals {
                 && change.head.op != Op::Read
                 && let Some(sequence) = change.head.source.sequence
             {
-                self.resent.look(record.partition, sequence, xxh3_64(change.row.key_text().as_bytes()));
+                let change_hash = xxh3_64_with_seed(change.row.key_text().as_bytes(), change.head.op as u64);
+                self.resent.look(record.partition, sequence, change_hash);
             }
-        }
-    }
-
-    /// Logs a rejection, unless there were many already.
-    pub fn log_rejected(&mut self, topic: &str, record: &Record<'_>, key: &str, violation: &Violation) {
-        self.logged += 1;
-        let Violation { rule, detail } = violation;
-        if self.logged <= LOGGED {
-            tracing::warn!("{}: {detail}: SKIP write, quarantined as {rule}", place(topic, record, key));
-        } else if self.logged == LOGGED + 1 {
-            tracing::warn!(
-                "more records are rejected; they are counted in the summary and kept in northwind_ops.rejected"
-            );
-        }
-    }
-
-    /// Logs a warning, unless there were many already.
-    pub fn log_warned(&mut self, topic: &str, record: &Record<'_>, warning: &Warning) {
-        self.logged_warnings += 1;
-        let Violation { rule, detail } = &warning.violation;
-        if self.logged_warnings <= LOGGED {
-            tracing::warn!("{}: {detail}: written all the same, warned as {rule}", place(topic, record, &warning.key));
-        } else if self.logged_warnings == LOGGED + 1 {
-            tracing::warn!("more warnings; they are counted in the summary and kept in northwind_ops.warnings");
         }
     }
 
@@ -101,8 +75,4 @@ impl Totals {
         put("windows", json!(self.windows));
         put("remaining", json!(self.remaining));
     }
-}
-
-fn place(topic: &str, record: &Record<'_>, key: &str) -> String {
-    format!("{topic}, partition {}, offset {}, key {key:?}", record.partition, record.offset)
 }

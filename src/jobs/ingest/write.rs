@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use xxhash_rust::xxh3::Xxh3;
 
 use crate::cdc::{Event, Record};
 use crate::jobs::ingest::begin::{Plan, Planned};
 use crate::jobs::ingest::run::Run;
 use crate::jobs::ingest::settle::Pending;
+use crate::jobs::landing::{self, Place};
 use crate::stream::{Committed, Window};
 use crate::tables::{RowOf, SourceRow, Table};
 use crate::validate::Warning;
@@ -52,6 +52,14 @@ impl Run {
             return Ok(None);
         }
 
+        let place = Place {
+            topic: &self.topic,
+            topic_id: &plan.topic_id,
+            generation: plan.generation,
+            partition: window.partition,
+            start: window.span.start,
+            run: &self.id,
+        };
         let earlier = self.warehouse.quarantined(&self.topic, &plan.topic_id, window.partition, window.span)?;
         let rejected = self.rejected_rows::<T>(plan, window, judged, &earlier)?;
         if !rejected.is_empty() {
@@ -65,7 +73,8 @@ impl Run {
         self.passes("rejected-inserted");
         if !judged.warnings.is_empty() {
             // A token of this run: what is warned of may differ when the window is done again, and the newest word counts.
-            let (warnings, token) = (self.warning_rows::<T>(plan, judged), format!("{token}/warnings/{}", self.id));
+            let token = format!("{token}/warnings/{}", self.id);
+            let warnings = place.warning_rows::<T>(records, &judged.warnings);
             self.warehouse.insert::<WarningRow<'static>>(&self.warehouse.ops, "warnings", &token, warnings.iter())?;
         }
         let in_flight = match rows.is_empty() {
@@ -87,8 +96,8 @@ impl Run {
             generation: plan.generation,
             topic_id: plan.topic_id.clone(),
             in_flight,
-            truncates: self.truncate_rows::<T>(plan, records, events),
-            oldest_lsn: oldest_lsn::<T>(events),
+            truncates: place.truncate_rows::<T>(records, events),
+            oldest_lsn: landing::oldest_lsn::<T>(events),
             resolved,
             verify,
             rejected_offsets: rejected.iter().map(|row| row.offset).collect(),
@@ -102,8 +111,7 @@ impl Run {
         }))
     }
 
-    /// Same token ⇔ same rows, by construction: it covers every record's bytes and verdict, the row's layout, and what was
-    /// carried forward; and who planned it. A weaker token loses rows: ClickHouse answers 200 and drops a *different* answer
+    /// Same token ⇔ same rows, by construction; and it says who planned it. A weaker token loses rows: ClickHouse answers 200 and drops a *different* answer
     /// to the same span, or rows that were deleted since.
     fn token<T: Table>(
         &self,
@@ -112,46 +120,13 @@ impl Run {
         window: &Window<'_>,
         judged: &Judged<'_, '_, T>,
     ) -> String {
-        let mut hash = Xxh3::new();
-        for column in <T::Row as clickhouse::Row>::COLUMN_NAMES {
-            hash.update(column.as_bytes());
-            hash.update(b",");
-        }
-        for (record, event) in judged.records.iter().zip(judged.events) {
-            hash.update(&record.offset.to_le_bytes());
-            hash.update(
-                match event {
-                    Event::Change(_) | Event::Partial(_) => "written",
-                    Event::Bad(violation, _) => violation.rule,
-                    Event::Tombstone => "tombstone",
-                    Event::Truncate(_) => "truncate",
-                }
-                .as_bytes(),
-            );
-            for bytes in [record.key, record.value] {
-                let bytes = bytes.unwrap_or_default();
-                hash.update(&(bytes.len() as u64).to_le_bytes());
-                hash.update(bytes);
-            }
-        }
-        for value in &judged.carried {
-            hash.update(value.as_bytes());
-        }
         // The run that made the plan, however often the plan is continued: a repetition is recognized. But a range that is
         // read again, explicitly or after a reset, repairs: it must write though the same rows were written, and deleted, before.
         let planned_by = planned.mark.as_ref().map_or(&self.id, |mark| &mark.run);
         let place = format!("{}/{}/{}/{}", plan.topic_id, plan.generation, window.partition, window.span);
-        format!("{}/{place}/{:032x}/{planned_by}", self.job, hash.digest128())
+        let hash = landing::fingerprint(judged.records, judged.events, &judged.carried);
+        format!("{}/{place}/{hash:032x}/{planned_by}", self.job)
     }
-}
-
-/// The lowest LSN among the rows; 0 if one has none. `None` without rows.
-fn oldest_lsn<T: Table>(events: &[Event<'_, T>]) -> Option<u64> {
-    let lsn = |event: &Event<'_, T>| match event {
-        Event::Change(change) => Some(change.head.source.lsn.unwrap_or(0)),
-        _ => None,
-    };
-    events.iter().filter_map(lsn).min()
 }
 
 fn newest_by_key<T: Table>(rows: &[&RowOf<'_, T>]) -> BTreeMap<String, u64> {

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use crate::cli::{Exit, Report, Stop, fault};
+use crate::jobs::books;
 use crate::jobs::order_wide::args::OrderWideArgs;
 use crate::source;
 use crate::warehouse::{RunRow, Warehouse};
@@ -61,7 +62,7 @@ impl Run {
             args,
         };
         if !run.args.dry_run {
-            run.warehouse.write_run(&RunRow { status: "running".to_owned(), ..run.row() })?;
+            run.warehouse.write_run(&books::row(&run.id, &run.job, run.started, None, ""))?;
         }
         Ok(run)
     }
@@ -100,31 +101,14 @@ impl Run {
         };
         let mut report = self.report(exit, error);
         if !self.args.dry_run {
-            let ended = RunRow {
-                status: exit.status().to_owned(),
-                exit_code: exit.code() as i16,
-                written: self.totals.written,
-                summary: report.line(&self.job),
-                ..self.row()
-            };
-            if let Err(error) = self.warehouse.write_run(&ended) {
-                let note = format!("{error:#}");
-                tracing::warn!("the run's final row could not be written: {note}");
-                report.fields.entry("error").or_insert(Value::from(note));
-                if report.exit == Exit::Done {
-                    report.exit = Exit::of(&error);
-                }
-            }
+            let row = books::row(&self.id, &self.job, self.started, Some(exit), &report.line(&self.job));
+            books::close(&self.warehouse, &RunRow { written: self.totals.written, ..row }, &mut report);
         }
         if let Some(session) = &mut self.lock {
             // Not left to the end of the session: the next run may start before PostgreSQL has noticed it.
             let _ = session.simple_query("SELECT pg_advisory_unlock_all()");
         }
         report
-    }
-
-    fn row(&self) -> RunRow {
-        RunRow::of(&self.id, &self.job, self.started)
     }
 
     fn report(&self, exit: Exit, error: Option<String>) -> Report {

@@ -1,6 +1,5 @@
 //! A test's own Debezium connector: the project's configuration, on the test's database, with its own slot and prefix.
 
-use postgres::SimpleQueryMessage;
 use serde_json::{Value, json};
 
 use super::{World, connect_postgres, env, root, wait_for};
@@ -131,41 +130,6 @@ impl World {
             );
             client.query_one(&sql, &[]).expect("the slot").get::<_, bool>(0)
         });
-    }
-}
-
-const COLUMNS: &str =
-    "customer_id, company_name, contact_name, contact_title, address, city, region, postal_code, country, phone, fax";
-
-type Rows = Vec<Vec<Option<String>>>;
-
-impl World {
-    /// Every column of every customer is the same in PostgreSQL and in ClickHouse; returns how many there are.
-    #[track_caller]
-    pub fn assert_same_customers(&self) -> usize {
-        let (source, warehouse) = (self.customers_in_postgres(), self.customers_in_clickhouse());
-        for (source, warehouse) in source.iter().zip(&warehouse) {
-            assert_eq!(source, warehouse);
-        }
-        assert_eq!(source.len(), warehouse.len());
-        source.len()
-    }
-
-    fn customers_in_postgres(&self) -> Rows {
-        let sql = format!("SELECT {COLUMNS} FROM customers ORDER BY customer_id COLLATE \"C\"");
-        let messages = self.postgres().simple_query(&sql).expect("the customers");
-        let rows = messages.iter().filter_map(|message| match message {
-            SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect()),
-            _ => None,
-        });
-        rows.collect()
-    }
-
-    fn customers_in_clickhouse(&self) -> Rows {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM northwind_dw.dim_customers FINAL ORDER BY customer_id FORMAT JSONCompactEachRow"
-        );
-        self.clickhouse(&sql).lines().map(|line| serde_json::from_str(line).expect("a row")).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Message, World};
+use super::{Message, Outcome, World};
 
 /// A customer's change event.
 #[derive(Debug, Clone)]
@@ -68,6 +68,14 @@ impl Event {
     }
 }
 
+/// A change of a row of any table.
+pub fn row(op: &'static str, table: &str, key: &Value, after: &Value, lsn: u64) -> Message {
+    let mut value = customer(op, "", "", lsn).value();
+    value["source"]["table"] = json!(table);
+    value["after"] = after.clone();
+    Message::new(0, &key.to_string(), &value.to_string())
+}
+
 /// A TRUNCATE event: no key.
 pub fn truncate(partition: i32, lsn: u64) -> Message {
     let mut event = customer("t", "", "", lsn).value();
@@ -109,6 +117,16 @@ impl World {
     /// The quarantine: offset, row key, rule, status.
     pub fn quarantine(&self) -> String {
         self.clickhouse("SELECT offset, row_key, rule, status FROM northwind_ops.rejected FINAL ORDER BY partition, offset FORMAT TSVRaw")
+    }
+
+    /// The quarantine's state: offset, rule, attempts, status.
+    pub fn attempts(&self) -> String {
+        self.clickhouse("SELECT offset, rule, attempt, status FROM northwind_ops.rejected FINAL ORDER BY topic_id, partition, offset")
+    }
+
+    /// `replay-rejected`.
+    pub fn replay(&self, args: &[&str]) -> Outcome {
+        self.run("replay-rejected", args)
     }
 
     /// What the quarantine says about one record.

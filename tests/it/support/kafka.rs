@@ -7,7 +7,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::message::{BorrowedMessage, Header, Headers, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::{PATIENCE, World, kafka_servers, wait_for};
@@ -24,6 +24,32 @@ pub struct Message {
 impl Message {
     pub fn new(partition: i32, key: &str, value: &str) -> Message {
         Message { partition, key: Some(key.to_owned()), value: Some(value.as_bytes().to_vec()), headers: Vec::new() }
+    }
+}
+
+/// A record as it stands in the topic.
+#[allow(dead_code)] // The recorder of tests/corpus takes all of it, tests its value.
+#[derive(Debug, Clone)]
+pub struct Received {
+    pub offset: i64,
+    pub timestamp: i64,
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+    pub headers: Vec<(String, String)>,
+}
+
+impl Received {
+    fn of(record: &BorrowedMessage<'_>) -> Received {
+        let text = |header: Header<'_, &[u8]>| {
+            (header.key.to_owned(), String::from_utf8_lossy(header.value.unwrap_or_default()).into_owned())
+        };
+        Received {
+            offset: record.offset(),
+            timestamp: record.timestamp().to_millis().unwrap_or(-1),
+            key: record.key().map(<[u8]>::to_vec),
+            value: record.payload().map(<[u8]>::to_vec),
+            headers: record.headers().map(|headers| headers.iter().map(text).collect()).unwrap_or_default(),
+        }
     }
 }
 
@@ -87,19 +113,44 @@ impl World {
 
     /// Committed offset and metadata of a partition.
     pub fn committed(&self, partition: i32) -> Option<(i64, String)> {
+        self.committed_of("customers", partition)
+    }
+
+    /// As `committed`, of another table's job.
+    pub fn committed_of(&self, table: &str, partition: i32) -> Option<(i64, String)> {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", kafka_servers())
-            .set("group.id", &self.group)
+            .set("group.id", self.group_of(table))
             .create()
             .expect("a consumer");
         let mut list = rdkafka::TopicPartitionList::new();
-        list.add_partition(&self.topic, partition);
+        list.add_partition(&self.topic_of(table), partition);
         let list = consumer.committed_offsets(list, Duration::from_secs(10)).expect("committed offsets");
         let element = &list.elements()[0];
         match element.offset() {
             rdkafka::Offset::Offset(offset) => Some((offset, element.metadata().to_owned())),
             _ => None,
         }
+    }
+
+    /// Every record of a table's topic, as far as its partition 0 goes now.
+    pub fn records_of(&self, table: &str) -> Vec<Received> {
+        let topic = self.topic_of(table);
+        let (start, end) = watermarks(&topic, 0);
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", kafka_servers())
+            .set("group.id", "unused")
+            .create()
+            .expect("a consumer");
+        let mut list = rdkafka::TopicPartitionList::new();
+        list.add_partition_offset(&topic, 0, rdkafka::Offset::Offset(start)).expect("an offset");
+        consumer.assign(&list).expect("assigning the topic");
+        let mut records = Vec::new();
+        while records.last().map_or(start, |last: &Received| last.offset + 1) < end {
+            let record = consumer.poll(PATIENCE).expect("a record in time").expect("a record");
+            records.push(Received::of(&record));
+        }
+        records
     }
 
     pub fn delete_group(&self) {
@@ -130,7 +181,11 @@ fn wait_for_topic(topic: &str, partitions: Option<i32>) {
 }
 
 fn log_end(topic: &str, partition: i32) -> i64 {
-    admin_client().inner().fetch_watermarks(topic, partition, Duration::from_secs(10)).expect("watermarks").1
+    watermarks(topic, partition).1
+}
+
+fn watermarks(topic: &str, partition: i32) -> (i64, i64) {
+    admin_client().inner().fetch_watermarks(topic, partition, Duration::from_secs(10)).expect("watermarks")
 }
 
 pub fn producer(settings: &[(&str, &str)]) -> BaseProducer {

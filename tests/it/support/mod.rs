@@ -4,21 +4,26 @@
 //!
 //! Tests run the shipped executable, never its insides, and wait for conditions, never for time to pass.
 
+pub mod compare;
 pub mod connector;
 pub mod event;
 pub mod kafka;
 pub mod order_wide;
 pub mod private_stack;
+pub mod process;
+pub mod random;
+pub mod registry;
 pub mod shop;
+pub mod standby;
 
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 pub use kafka::{Message, block_on, producer, send};
 use postgres::NoTls;
-use serde_json::Value;
+pub use process::{Outcome, freezes, outcome, signal, wait_until_frozen};
 
 /// Longest wait for a condition.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -46,34 +51,6 @@ pub fn clickhouse_url() -> String {
 
 pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// What a job printed and how it ended.
-#[derive(Debug, Clone)]
-pub struct Outcome {
-    pub exit: i32,
-    /// The last line of stdout; `Null` if it is no JSON.
-    pub summary: Value,
-    pub stdout: String,
-    pub log: String,
-}
-
-impl Outcome {
-    /// A number of the summary.
-    pub fn count(&self, field: &str) -> i64 {
-        self.summary[field].as_i64().unwrap_or_else(|| panic!("no {field} in {self:?}"))
-    }
-
-    /// The error of the summary, or nothing.
-    pub fn error(&self) -> &str {
-        self.summary["error"].as_str().unwrap_or_default()
-    }
-
-    #[track_caller]
-    pub fn expect_exit(self, exit: i32) -> Self {
-        assert_eq!(self.exit, exit, "{self:#?}");
-        self
-    }
 }
 
 /// A test's own part of the servers.
@@ -174,18 +151,6 @@ impl World {
         self.run("ingest-customers", &[&["--verify"], args].concat())
     }
 
-    pub fn start_ingest(&self, args: &[&str]) -> Child {
-        self.command("ingest-customers", &[&["--verify"], args].concat()).spawn().expect("starting the job")
-    }
-
-    /// Runs the job until it freezes at `point`, then kills it with SIGKILL.
-    pub fn kill_at(&self, point: &str, args: &[&str]) {
-        let mut child = self.start_ingest(&[&["--stop-at", point], args].concat());
-        wait_until_frozen(&mut child, point);
-        child.kill().expect("killing the job");
-        child.wait().expect("waiting for the job");
-    }
-
     pub fn postgres(&self) -> postgres::Client {
         connect_postgres(&self.pg_db)
     }
@@ -247,39 +212,6 @@ impl Drop for World {
         let _ =
             connect_postgres("postgres").batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.pg_db));
     }
-}
-
-/// Waits for a job to end.
-pub fn outcome(child: Child) -> Outcome {
-    let output = child.wait_with_output().expect("waiting for the job");
-    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
-    let summary = stdout.lines().last().and_then(|line| serde_json::from_str(line).ok()).unwrap_or(Value::Null);
-    Outcome {
-        exit: output.status.code().unwrap_or(-1),
-        summary,
-        stdout,
-        log: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
-}
-
-/// Waits until a job has stopped itself with SIGSTOP.
-pub fn wait_until_frozen(child: &mut Child, point: &str) {
-    let stat = format!("/proc/{}/stat", child.id());
-    wait_for(&format!("the job to freeze at {point}"), || {
-        if let Some(status) = child.try_wait().expect("the job's status") {
-            let mut log = String::new();
-            std::io::Read::read_to_string(child.stderr.as_mut().expect("stderr"), &mut log).expect("reading the log");
-            panic!("the job ended with {status} before it came to {point}: {log}");
-        }
-        let stat = std::fs::read_to_string(&stat).unwrap_or_default();
-        stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
-    });
-}
-
-/// Sends a signal to a job.
-pub fn signal(child: &Child, signal: &str) {
-    let status = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().expect("kill");
-    assert!(status.success());
 }
 
 pub fn connect_postgres(database: &str) -> postgres::Client {

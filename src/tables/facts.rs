@@ -1,9 +1,11 @@
-//! What the checks need to know of a table, apart from its types.
+//! What is to be known of a table apart from its types: for the jobs that go through all of them.
 
+use anyhow::Result;
 use clickhouse::Row;
 
+use crate::cli::usage;
 use crate::for_each_table;
-use crate::tables::Table;
+use crate::tables::{KeyColumn, SYSTEM_COLUMNS, Table};
 
 /// A registered table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,11 +18,24 @@ pub struct TableFacts {
     pub ddl: &'static str,
     /// The columns that the row type writes.
     pub columns: &'static [&'static str],
+    /// The primary key.
+    pub key: &'static [KeyColumn],
 }
 
 impl TableFacts {
     fn of<T: Table>() -> TableFacts {
-        TableFacts { source: T::SOURCE, target: T::TARGET, ddl: T::DDL, columns: <T::Row as Row>::COLUMN_NAMES }
+        let columns = <T::Row as Row>::COLUMN_NAMES;
+        TableFacts { source: T::SOURCE, target: T::TARGET, ddl: T::DDL, columns, key: T::KEY }
+    }
+
+    /// The columns that come from the source.
+    pub fn source_columns(&self) -> impl Iterator<Item = &'static str> {
+        self.columns.iter().copied().filter(|column| !SYSTEM_COLUMNS.contains(column))
+    }
+
+    /// The name of its ingest job.
+    pub fn ingest_job(&self) -> String {
+        format!("ingest-{}", self.source.replace('_', "-"))
     }
 
     /// Its topic.
@@ -30,7 +45,7 @@ impl TableFacts {
 
     /// The consumer group of its ingest job.
     pub fn group(&self, prefix: &str) -> String {
-        format!("{prefix}.ingest-{}", self.source.replace('_', "-"))
+        format!("{prefix}.{}", self.ingest_job())
     }
 
     /// How the DDL declares a column: its type, default and comment.
@@ -54,9 +69,29 @@ macro_rules! facts {
 }
 for_each_table!(facts);
 
+/// The tables with these names (in the source), or all of them.
+///
+/// # Errors
+/// There is no table of that name.
+pub fn chosen(names: &[String]) -> Result<Vec<TableFacts>> {
+    let all = all();
+    if let Some(unknown) = names.iter().find(|name| !all.iter().any(|table| table.source == *name)) {
+        let known: Vec<&str> = all.iter().map(|table| table.source).collect();
+        return Err(usage(format!("--table {unknown}: there is no such table; there are {}", known.join(", "))));
+    }
+    Ok(all.into_iter().filter(|table| names.is_empty() || names.iter().any(|name| name == table.source)).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_system_columns_stand_behind_those_of_the_source() {
+        for table in all() {
+            assert!(table.columns.ends_with(&SYSTEM_COLUMNS), "{}", table.target);
+        }
+    }
 
     #[test]
     fn every_column_that_is_written_is_declared() {

@@ -1,0 +1,64 @@
+//! What every run that writes says about itself: its rows in `northwind_ops.runs`, its time and memory.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use crate::cli::{Exit, Report};
+use crate::warehouse::{RunRow, Warehouse};
+
+/// A run's row with nothing counted yet; jobs add where they read from and what they did.
+pub fn row(id: &str, job: &str, started: DateTime<Utc>, exit: Option<Exit>, summary: &str) -> RunRow {
+    RunRow {
+        run_id: id.to_owned(),
+        job: job.to_owned(),
+        status: exit.map_or("running", Exit::status).to_owned(),
+        exit_code: exit.unwrap_or(Exit::Done).code() as i16,
+        summary: summary.to_owned(),
+        host: std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned(),
+        version: crate::VERSION.to_owned(),
+        dag_run_id: std::env::var("AIRFLOW_CTX_DAG_RUN_ID").unwrap_or_default(),
+        started_at: started.timestamp_millis(),
+        updated_at: Utc::now().timestamp_millis(),
+        ..RunRow::default()
+    }
+}
+
+/// Writes a run's final row. What it did stands, even if that cannot be written; but the report says so.
+pub fn close(warehouse: &Warehouse, row: &RunRow, report: &mut Report) {
+    let Err(error) = warehouse.write_run(row) else { return };
+    let note = format!("{error:#}");
+    tracing::warn!("the run's final row could not be written: {note}");
+    report.fields.entry("error").or_insert(Value::from(note));
+    if report.exit == Exit::Done {
+        report.exit = Exit::of(&error);
+    }
+}
+
+/// `_updated_at` of this moment.
+pub fn now_seconds() -> u32 {
+    u32::try_from(Utc::now().timestamp()).unwrap_or(u32::MAX)
+}
+
+/// Time and memory, for a summary.
+pub fn describe_resources(started: DateTime<Utc>, put: &mut impl FnMut(&str, Value) -> Option<Value>) {
+    put("duration_ms", json!((Utc::now() - started).num_milliseconds()));
+    let (cpu_ms, peak_mib) = resources();
+    put("cpu_ms", json!(cpu_ms));
+    put("peak_mib", json!(peak_mib));
+}
+
+/// CPU time of this process, user and system, in milliseconds; peak memory in MiB. (Not `ru_maxrss`: that begins with the memory of
+/// the process that started this one.)
+fn resources() -> (i64, i64) {
+    // SAFETY: rusage is plain data, and getrusage fills it.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::getrusage(libc::RUSAGE_SELF, &mut usage);
+        usage
+    };
+    let ms = |time: libc::timeval| time.tv_sec * 1000 + time.tv_usec / 1000;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak_kib =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+    (ms(usage.ru_utime) + ms(usage.ru_stime), peak_kib.unwrap_or(0) / 1024)
+}

@@ -1,0 +1,172 @@
+//! What ingest and replay have in common once a record is judged: what its rows' token stands for, the rows that the books
+//! get, the look at truncates, the log.
+
+use anyhow::Result;
+use chrono::Utc;
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::cdc::{Event, Generation, Record, Violation};
+use crate::tables::Table;
+use crate::validate::Warning;
+use crate::warehouse::{MarkAt, TruncateRow, Warehouse, WarningRow};
+
+/// Records that are logged one by one; the rest is only counted.
+const LOGGED: u64 = 10;
+
+/// Where records stand, and which run lands them.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    pub topic: &'a str,
+    pub topic_id: &'a str,
+    pub generation: Generation,
+    pub partition: i32,
+    /// First offset.
+    pub start: i64,
+    pub run: &'a str,
+}
+
+/// Stands for exactly these rows: every record's bytes and verdict, the row's layout, and what was carried forward.
+pub fn fingerprint<T: Table>(records: &[Record<'_>], events: &[Event<'_, T>], carried: &[String]) -> u128 {
+    let mut hash = Xxh3::new();
+    for column in <T::Row as clickhouse::Row>::COLUMN_NAMES {
+        hash.update(column.as_bytes());
+        hash.update(b",");
+    }
+    for (record, event) in records.iter().zip(events) {
+        hash.update(&record.offset.to_le_bytes());
+        hash.update(
+            match event {
+                Event::Change(_) | Event::Partial(_) => "written",
+                Event::Bad(violation, _) => violation.rule,
+                Event::Tombstone => "tombstone",
+                Event::Truncate(_) => "truncate",
+            }
+            .as_bytes(),
+        );
+        for bytes in [record.key, record.value] {
+            let bytes = bytes.unwrap_or_default();
+            hash.update(&(bytes.len() as u64).to_le_bytes());
+            hash.update(bytes);
+        }
+    }
+    for value in carried {
+        hash.update(value.as_bytes());
+    }
+    hash.digest128()
+}
+
+/// The lowest LSN among the rows; 0 if one has none. `None` without rows.
+pub fn oldest_lsn<T: Table>(events: &[Event<'_, T>]) -> Option<u64> {
+    let lsn = |event: &Event<'_, T>| match event {
+        Event::Change(change) => Some(change.head.source.lsn.unwrap_or(0)),
+        _ => None,
+    };
+    events.iter().filter_map(lsn).min()
+}
+
+impl Place<'_> {
+    /// The warnings, as they are stored.
+    pub fn warning_rows<'r, T: Table>(
+        &'r self,
+        records: &[Record<'_>],
+        warnings: &'r [Warning],
+    ) -> Vec<WarningRow<'r>> {
+        let now_ms = Utc::now().timestamp_millis();
+        let row = |warning: &'r Warning| WarningRow {
+            table: T::SOURCE,
+            topic: self.topic,
+            topic_id: self.topic_id,
+            partition: self.partition,
+            offset: records[warning.index].offset,
+            row_key: &warning.key,
+            rule: warning.violation.rule,
+            detail: &warning.violation.detail,
+            run_id: self.run,
+            warned_at: now_ms,
+        };
+        warnings.iter().map(row).collect()
+    }
+
+    /// The truncates, as they are stored.
+    pub fn truncate_rows<T: Table>(&self, records: &[Record<'_>], events: &[Event<'_, T>]) -> Vec<TruncateRow> {
+        let row = |(record, event): (&Record<'_>, &Event<'_, T>)| match event {
+            Event::Truncate(lsn) => Some(TruncateRow {
+                table: T::SOURCE.to_owned(),
+                topic: self.topic.to_owned(),
+                topic_id: self.topic_id.to_owned(),
+                generation: self.generation,
+                partition: record.partition,
+                offset: record.offset,
+                lsn: *lsn,
+                run_id: self.run.to_owned(),
+                stored_at: Utc::now().timestamp_millis(),
+            }),
+            _ => None,
+        };
+        records.iter().zip(events).filter_map(row).collect()
+    }
+
+    /// After every insert: does a stored truncate concern these rows, wherever and whenever it was read? Then it marks again.
+    /// Returns how many rows are gone. `stored` says that this very window has stored one.
+    ///
+    /// # Errors
+    /// The warehouse is gone or refuses.
+    pub fn mark_truncated<T: Table>(
+        &self,
+        warehouse: &Warehouse,
+        oldest_lsn: Option<u64>,
+        stored: bool,
+    ) -> Result<u64> {
+        let Some(newest) = warehouse.newest_truncate::<T>(self.topic, self.topic_id, self.generation)? else {
+            return Ok(0);
+        };
+        let concerns_rows = oldest_lsn.is_some_and(|oldest| oldest < newest.removes_below(self.generation));
+        if !concerns_rows && !stored {
+            return Ok(0);
+        }
+        let at = MarkAt {
+            partition: self.partition,
+            offset: self.start,
+            generation: self.generation,
+            now_ms: Utc::now().timestamp_millis(),
+        };
+        warehouse.mark_truncated::<T>(newest, at)
+    }
+}
+
+/// Logs the first records that are refused or warned of; the rest is only counted.
+#[derive(Debug, Default)]
+pub struct Logged {
+    rejected: u64,
+    warned: u64,
+}
+
+impl Logged {
+    /// A record that is not written.
+    pub fn rejected(&mut self, topic: &str, record: &Record<'_>, key: &str, violation: &Violation) {
+        self.rejected += 1;
+        let Violation { rule, detail } = violation;
+        if self.rejected <= LOGGED {
+            tracing::warn!("{}: {detail}: SKIP write, quarantined as {rule}", place(topic, record, key));
+        } else if self.rejected == LOGGED + 1 {
+            tracing::warn!(
+                "more records are rejected; they are counted in the summary and kept in northwind_ops.rejected"
+            );
+        }
+    }
+
+    /// A record that is written though it breaks a rule.
+    pub fn warned(&mut self, topic: &str, record: &Record<'_>, warning: &Warning) {
+        self.warned += 1;
+        let Violation { rule, detail } = &warning.violation;
+        if self.warned <= LOGGED {
+            tracing::warn!("{}: {detail}: written all the same, warned as {rule}", place(topic, record, &warning.key));
+        } else if self.warned == LOGGED + 1 {
+            tracing::warn!("more warnings; they are counted in the summary and kept in northwind_ops.warnings");
+        }
+    }
+}
+
+fn place(topic: &str, record: &Record<'_>, key: &str) -> String {
+    format!("{topic}, partition {}, offset {}, key {key:?}", record.partition, record.offset)
+}

@@ -1,0 +1,211 @@
+//! `rejected`: what lies in quarantine, one record in full, and what may be thrown away. Only closed records ever are.
+
+mod show;
+mod table;
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use clap::{Args, ValueEnum};
+use serde_json::{Map, Value, json};
+
+use crate::cli::{ClickHouseArgs, Exit, OutputArgs, Report, Stop, parse_duration, usage};
+use crate::for_each_table;
+use crate::jobs::{Job, JobArgs, Kind};
+use crate::stream::parse_time;
+use crate::tables::Table;
+use crate::warehouse::{Selection, Warehouse};
+
+/// Flags of `rejected`.
+#[derive(Debug, Args)]
+pub struct RejectedArgs {
+    /// Source table; may be repeated [default: all]
+    #[arg(long, value_name = "TABLE", value_delimiter = ',', value_parser = parse_table)]
+    table: Vec<String>,
+    /// This topic only
+    #[arg(long)]
+    topic: Option<String>,
+    /// Only records that broke this rule; may be repeated
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    rule: Vec<String>,
+    /// Only records that this run refused, or closed
+    #[arg(long, value_name = "RUN")]
+    run: Option<String>,
+    /// Only records refused, or closed, from this time on: 2026-01-31T08:00:00Z, 2026-01-31, 2h (ago)
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    since: Option<DateTime<Utc>>,
+    /// Only records refused, or closed, up to this time (exclusive)
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    until: Option<DateTime<Utc>>,
+    /// Only records that were tried at least N times
+    #[arg(long, value_name = "N")]
+    attempts: Option<u32>,
+    /// Open ones wait for a replay; the others are history [default: open; with --show or --prune: all that apply]
+    #[arg(long, value_enum)]
+    status: Option<Status>,
+    /// List so many, the newest first; all are counted
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: u64,
+    /// Print the record that stood at this place whole, bytes and all; needs --table or --topic
+    #[arg(long, value_name = "PARTITION:OFFSET")]
+    show: Option<At>,
+    /// Remove closed records for good that were closed longer ago than this, as in 90d
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with_all = ["show", "since", "until"])]
+    prune: Option<Duration>,
+    #[command(flatten)]
+    clickhouse: ClickHouseArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// `--status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Status {
+    /// Refused, and waiting.
+    Open,
+    /// Written later.
+    Resolved,
+    /// Their key went on without them.
+    Superseded,
+    /// All of these.
+    All,
+}
+
+impl Status {
+    fn names(self) -> Vec<&'static str> {
+        match self {
+            Status::Open => vec!["open"],
+            Status::Resolved => vec!["resolved"],
+            Status::Superseded => vec!["superseded"],
+            Status::All => Vec::new(),
+        }
+    }
+}
+
+/// A place in a topic.
+#[derive(Debug, Clone, Copy)]
+struct At {
+    partition: i32,
+    offset: i64,
+}
+
+impl FromStr for At {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.split_once(':')
+            .and_then(|(p, o)| Some(At { partition: p.parse().ok()?, offset: o.parse().ok()? }))
+            .ok_or_else(|| format!("{text:?} is not PARTITION:OFFSET, as in 0:1234"))
+    }
+}
+
+impl JobArgs for RejectedArgs {
+    fn output(&self) -> &OutputArgs {
+        &self.output
+    }
+}
+
+// The source names of the tables that have an ingest job.
+macro_rules! sources {
+    ($($Table:ident,)*) => {
+        const SOURCES: &[&str] = &[$(<crate::tables::$Table as Table>::SOURCE),*];
+    };
+}
+for_each_table!(sources);
+
+/// A source table that has an ingest job.
+///
+/// # Errors
+/// There is none of this name.
+pub fn parse_table(text: &str) -> Result<String, String> {
+    match SOURCES.contains(&text) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("no table {text:?}: {}", SOURCES.join(", "))),
+    }
+}
+
+/// The job.
+pub fn job() -> Job {
+    let examples = "  rejected\n  rejected --table orders --rule customer-exists --since 1d\n  rejected --table orders --show 0:1234\n  rejected --prune 90d\n";
+    super::job("rejected", "Look at rejected records, and throw old closed ones away", examples, Kind::Tool, run)
+}
+
+fn run(_: &str, args: RejectedArgs, _: &Stop) -> Result<Report> {
+    let warehouse = Warehouse::new(&args.clickhouse)?;
+    let fields = match (args.show, args.prune) {
+        (Some(at), _) => show(&args, &warehouse, at)?,
+        (None, Some(age)) => prune(&args, &warehouse, age)?,
+        (None, None) => list(&args, &warehouse)?,
+    };
+    Ok(Report { exit: Exit::Done, fields })
+}
+
+impl RejectedArgs {
+    fn selection(&self, statuses: Vec<&'static str>) -> Selection {
+        Selection {
+            tables: self.table.clone(),
+            topic: self.topic.clone(),
+            rules: self.rule.clone(),
+            run: self.run.clone(),
+            since: self.since,
+            until: self.until,
+            attempts: self.attempts,
+            statuses,
+            ..Selection::default()
+        }
+    }
+}
+
+fn list(args: &RejectedArgs, warehouse: &Warehouse) -> Result<Map<String, Value>> {
+    let selection = args.selection(args.status.unwrap_or(Status::Open).names());
+    let counts = warehouse.count_rejected(&selection)?;
+    let listed = warehouse.list_rejected(&selection, args.limit)?;
+    print!("{}", table::table(&listed));
+    let mut by_rule: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut by_table: BTreeMap<&str, u64> = BTreeMap::new();
+    for count in &counts {
+        *by_rule.entry(&count.rule).or_default() += count.records;
+        *by_table.entry(&count.table).or_default() += count.records;
+    }
+    let mut fields = Map::new();
+    fields.insert("records".to_owned(), json!(counts.iter().map(|count| count.records).sum::<u64>()));
+    fields.insert("listed".to_owned(), json!(listed.len()));
+    fields.insert("by_rule".to_owned(), json!(by_rule));
+    fields.insert("by_table".to_owned(), json!(by_table));
+    Ok(fields)
+}
+
+/// A recreated topic has the same places again: then there are several.
+fn show(args: &RejectedArgs, warehouse: &Warehouse, at: At) -> Result<Map<String, Value>> {
+    let place = format!("{}:{}", at.partition, at.offset);
+    if args.table.is_empty() && args.topic.is_none() {
+        return Err(usage(format!("--show {place} needs --table or --topic: every topic has such a place")));
+    }
+    let statuses = args.status.unwrap_or(Status::All).names();
+    let selection = Selection { at: Some((at.partition, at.offset)), ..args.selection(statuses) };
+    let found = warehouse.kept_of(&selection, args.limit)?;
+    if found.is_empty() {
+        return Err(usage(format!(
+            "--show {place}: the quarantine has no such record; `rejected --status all` lists them"
+        )));
+    }
+    for kept in &found {
+        println!("{}", show::whole(kept));
+    }
+    Ok(Map::from_iter([("records".to_owned(), json!(found.len()))]))
+}
+
+fn prune(args: &RejectedArgs, warehouse: &Warehouse, age: Duration) -> Result<Map<String, Value>> {
+    let statuses = match args.status.unwrap_or(Status::All) {
+        Status::Open => return Err(usage("--prune removes closed records only: open ones wait for a replay")),
+        Status::All => vec!["resolved", "superseded"],
+        status => status.names(),
+    };
+    let until = Utc::now() - chrono::Duration::from_std(age)?;
+    let pruned = warehouse.prune_rejected(&Selection { until: Some(until), ..args.selection(statuses) })?;
+    tracing::info!("{pruned} closed records removed that were closed before {}", until.format("%Y-%m-%d %H:%M:%S UTC"));
+    Ok(Map::from_iter([("pruned".to_owned(), json!(pruned))]))
+}

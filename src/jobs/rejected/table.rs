@@ -1,0 +1,69 @@
+//! The list of rejected records, for people.
+
+use std::fmt::Write;
+
+use chrono::DateTime;
+
+use crate::tables::KEY_SEPARATOR;
+use crate::warehouse::Listed;
+
+/// One line per record, and the reason below it.
+pub fn table(listed: &[Listed]) -> String {
+    let Some(first) = listed.first() else { return "no such record in quarantine\n".to_owned() };
+    let width = |column: &dyn Fn(&Listed) -> usize, title: &str| {
+        listed.iter().map(column).max().unwrap_or(column(first)).max(title.len())
+    };
+    let (table, key, rule) = (
+        width(&|row| row.table.len(), "table"),
+        width(&|row| key(&row.row_key).chars().count().min(30), "key"),
+        width(&|row| row.rule.len(), "rule"),
+    );
+    let mut out = String::new();
+    let _ = writeln!(
+        out,
+        "{:<table$} {:>14} {:<key$} {:<rule$} {:>5} {:<10} since (UTC)",
+        "table", "place", "key", "rule", "tries", "status"
+    );
+    for row in listed {
+        let place = format!("{}:{}", row.partition, row.offset);
+        let _ = writeln!(
+            out,
+            "{:<table$} {place:>14} {:<key$} {:<rule$} {:>5} {:<10} {}\n    {}",
+            row.table,
+            self::key(&row.row_key),
+            row.rule,
+            row.attempt,
+            row.status,
+            time(row.rejected_at),
+            printable(&row.detail)
+        );
+    }
+    out
+}
+
+/// A key as people write it.
+pub fn key(row_key: &str) -> String {
+    row_key.split(KEY_SEPARATOR).map(printable).collect::<Vec<_>>().join(", ")
+}
+
+/// Milliseconds since the epoch as UTC.
+pub fn time(ms: i64) -> String {
+    DateTime::from_timestamp_millis(ms).map_or_else(|| ms.to_string(), |t| t.format("%Y-%m-%d %H:%M:%S").to_string())
+}
+
+/// Nothing from a record may steer the terminal.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_and_texts_are_harmless() {
+        assert_eq!(key("10248\u{1f}11"), "10248, 11");
+        assert_eq!(printable("a\u{1b}[31mé\n"), "a\\u{1b}[31mé\\n");
+        assert_eq!(time(0), "1970-01-01 00:00:00");
+    }
+}

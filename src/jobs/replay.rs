@@ -1,0 +1,95 @@
+//! `replay-rejected`: what lies in quarantine is decoded and judged again, by the same code as in the ingest jobs. It is
+//! written, found to be out of date, or refused again. No Kafka is needed: the bytes are in the quarantine.
+//!
+//! A batch: read → decode → what the warehouse has already is not decided again → complete, look up and judge → insert rows →
+//! look at truncates → lock still held? → ledger row → lock still held? → **close in quarantine**. Closing is to a replay what the
+//! commit is to an ingest run: one insert for the whole batch, the last thing that happens. Before it nothing has changed in the
+//! quarantine, and a rerun does the batch again: it finds its rows in the warehouse by their versions.
+//!
+//! One replay per table at a time: two would judge the same record at different moments, and the one that refused it could have the
+//! last word about a record that the other one has written. Ingest jobs need not wait: they write higher versions. What stands above
+//! the ledger's end is left to them: its window is open, and rows of it may be missing that a later record builds on.
+
+mod args;
+mod batch;
+mod run;
+mod verdict;
+mod write;
+
+use anyhow::Result;
+
+use crate::cdc::Decoder;
+use crate::cli::{Exit, Progress, Report, Stop};
+use crate::for_each_table;
+use crate::jobs::{Job, Kind, books};
+use crate::stream::Span;
+use crate::tables::Table;
+use crate::warehouse::{Kept, Shelf};
+use args::ReplayArgs;
+use batch::Batch;
+use run::Replay;
+use typed_arena::Arena;
+
+/// The job.
+pub fn job() -> Job {
+    let examples = "  replay-rejected\n  replay-rejected --table orders --only-rule customer-exists\n  replay-rejected --only-rule discount-limit --rule discount-limit=warn\n";
+    super::job("replay-rejected", "Judge rejected records again, and write what is good now", examples, Kind::Tool, run)
+}
+
+fn run(job: &str, args: ReplayArgs, stop: &Stop) -> Result<Report> {
+    let mut replay = Replay::open(job, args)?;
+    stop.remember(replay.last_words());
+    let result = work(&mut replay, stop);
+    Ok(replay.close(result))
+}
+
+type ReplayTable = fn(&mut Replay, &[Shelf], &mut Progress, &Stop) -> Result<()>;
+
+// Source name and replay of every table, in the registry's order: a table stands behind those that it points at.
+macro_rules! tables {
+    ($($Table:ident,)*) => {
+        const TABLES: &[(&str, ReplayTable)] =
+            &[$((<crate::tables::$Table as Table>::SOURCE, replay_table::<crate::tables::$Table>)),*];
+    };
+}
+for_each_table!(tables);
+
+fn work(replay: &mut Replay, stop: &Stop) -> Result<Exit> {
+    let tables: Vec<_> = TABLES.iter().filter(|(table, _)| replay.args.takes(table)).collect();
+    replay.lock(&tables.iter().map(|(table, _)| *table).collect::<Vec<_>>())?;
+    let mut shelves = Vec::new();
+    for (table, _) in &tables {
+        shelves.push(replay.shelves(table)?);
+    }
+    let mut progress = Progress::new(&replay.job, replay.planned());
+    for ((_, replay_table), shelves) in tables.iter().zip(&shelves) {
+        replay_table(replay, shelves, &mut progress, stop)?;
+    }
+    Ok(if stop.asked() { Exit::Stopped } else { Exit::Done })
+}
+
+fn replay_table<T: Table>(replay: &mut Replay, shelves: &[Shelf], progress: &mut Progress, stop: &Stop) -> Result<()> {
+    for shelf in shelves {
+        let mut rest = Span { start: shelf.start, end: shelf.end };
+        while !rest.is_empty() && replay.goes_on() && !stop.asked() {
+            let (span, kept) = replay.read::<T>(shelf, rest)?;
+            replay.passes("read");
+            batch::<T>(replay, shelf, span, &kept)?;
+            progress.advance(kept.len() as u64);
+            stop.remember(replay.last_words());
+            rest.start = span.end;
+        }
+    }
+    Ok(())
+}
+
+fn batch<T: Table>(replay: &mut Replay, shelf: &Shelf, span: Span, kept: &[Kept]) -> Result<()> {
+    let arena = Arena::new();
+    let decoder = Decoder::<T>::new(shelf.generation, books::now_seconds(), &arena);
+    let mut batch = Batch::<T>::decode(shelf, span, kept, &decoder)?;
+    batch.set_aside_what_is_known(&replay.warehouse)?;
+    batch.complete(&replay.warehouse, &decoder, &arena)?;
+    replay.judge(&mut batch)?;
+    replay.passes("validated");
+    replay.write(&batch)
+}

@@ -1,0 +1,202 @@
+//! `sync-schema`: brings the warehouse's columns in line with PostgreSQL's, table by table, and says what only a person can do.
+
+mod compare;
+mod known;
+
+use anyhow::Result;
+use clap::Args;
+use clickhouse::Row;
+use postgres::Client;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use self::compare::{Plan, Sides, compare};
+use crate::cli::{ClickHouseArgs, Exit, OutputArgs, PostgresArgs, Report, Stop};
+use crate::jobs::{Job, JobArgs, Kind};
+use crate::source;
+use crate::tables::{self, TableFacts};
+use crate::warehouse::{Warehouse, has, view_of};
+
+/// Flags of `sync-schema`.
+#[derive(Debug, Args)]
+pub struct SyncSchemaArgs {
+    /// Look at this table only, as PostgreSQL names it; may be repeated [default: every table that has a job]
+    #[arg(long, value_name = "TABLE")]
+    table: Vec<String>,
+    /// Change nothing, only say what would be changed (exit 10 if something would)
+    #[arg(long)]
+    check: bool,
+    #[command(flatten)]
+    postgres: PostgresArgs,
+    #[command(flatten)]
+    clickhouse: ClickHouseArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+impl JobArgs for SyncSchemaArgs {
+    fn output(&self) -> &OutputArgs {
+        &self.output
+    }
+}
+
+/// The job.
+pub fn job() -> Job {
+    let examples = "  sync-schema\n  sync-schema --check\n  sync-schema --table orders --table customers";
+    let about = "Add PostgreSQL's new columns to ClickHouse, and say which changes need a person";
+    super::job("sync-schema", about, examples, Kind::Tool, run)
+}
+
+fn run(_: &str, args: SyncSchemaArgs, stop: &Stop) -> Result<Report> {
+    let tables = tables::chosen(&args.table)?;
+    let mut sync = Sync {
+        source: source::connect(&args.postgres, "northwind sync-schema")?,
+        warehouse: Warehouse::new(&args.clickhouse)?,
+        check: args.check,
+    };
+    let mut found = Vec::new();
+    for table in &tables {
+        if stop.asked() {
+            return Ok(Report { exit: Exit::Stopped, ..report(args.check, &found) });
+        }
+        found.push(sync.table(table)?);
+    }
+    Ok(report(args.check, &found))
+}
+
+/// What was found, and done, about a table.
+#[derive(Default)]
+struct Found {
+    table: &'static str,
+    changes: Vec<String>,
+    problems: Vec<(Exit, String)>,
+    notes: Vec<String>,
+}
+
+struct Sync {
+    source: Client,
+    warehouse: Warehouse,
+    check: bool,
+}
+
+#[derive(Row, Deserialize)]
+struct Count {
+    rows: u64,
+}
+
+impl Sync {
+    fn table(&mut self, table: &TableFacts) -> Result<Found> {
+        let target = format!("{}.{}", self.warehouse.db, table.target);
+        let mut found = Found { table: table.source, ..Found::default() };
+        let source = source::catalogue(&mut self.source, table.source)?;
+        let warehouse = self.warehouse.columns(table.target)?;
+        match source {
+            _ if warehouse.is_empty() => found.for_a_person(format!("there is no table {target}: run `migrate`")),
+            None => found.for_a_person(format!("there is no table public.{} in PostgreSQL", table.source)),
+            Some(source) => {
+                let plan = compare(&Sides { table, source: &source, warehouse: &warehouse, target: &target });
+                self.carry_out(table, &target, plan, &mut found)?;
+            }
+        }
+        for note in &found.notes {
+            tracing::warn!("sync-schema: {}: {note}", found.table);
+        }
+        Ok(found)
+    }
+
+    fn carry_out(&mut self, table: &TableFacts, target: &str, plan: Plan, found: &mut Found) -> Result<()> {
+        let Plan { alters, problems, notes, unknown_before } = plan;
+        problems.into_iter().for_each(|problem| found.for_a_person(problem));
+        found.notes = notes;
+        for column in unknown_before {
+            found.notes.extend(self.unknown_rows(table, target, &column)?);
+        }
+        let mut view = !alters.is_empty();
+        for alter in alters {
+            let sql = format!("ALTER TABLE {target} {}", alter.sql);
+            self.change(found, alter.what, &sql, |warehouse| warehouse.execute(&format!("altering {target}"), &sql));
+        }
+        let columns = self.warehouse.columns(table.target)?;
+        view |= !self.warehouse.view_is_current(table, &columns)?;
+        if view {
+            let what = format!("CREATE OR REPLACE VIEW {}", view_of(table));
+            let sql = what.clone();
+            self.change(found, what, &sql, |warehouse| warehouse.replace_view(table, &columns));
+        }
+        Ok(())
+    }
+
+    /// Makes a change, or only says what it would be. One that ClickHouse refuses does not hold up the other tables.
+    fn change(&self, found: &mut Found, what: String, sql: &str, make: impl FnOnce(&Warehouse) -> Result<()>) {
+        if self.check {
+            tracing::info!("sync-schema: {}: would be done: {sql}", found.table);
+        } else {
+            tracing::info!("sync-schema: {}: {sql}", found.table);
+            if let Err(error) = make(&self.warehouse) {
+                found.problems.push((Exit::of(&error), format!("{error:#}")));
+                return;
+            }
+        }
+        found.changes.push(what);
+    }
+
+    /// Live rows whose event was older than the column, if there are any: nobody knows what they have in it.
+    fn unknown_rows(&self, table: &TableFacts, target: &str, column: &str) -> Result<Option<String>> {
+        let sql = format!("SELECT count() AS rows FROM {target} FINAL WHERE NOT {}", has(column));
+        let rows = self.warehouse.rows::<Count>(&format!("counting rows without {column}"), &sql)?;
+        let rows = rows.first().map_or(0, |count| count.rows);
+        Ok((rows > 0).then(|| resend(table, column, rows)))
+    }
+}
+
+/// How values come that only the source knows. An UPDATE needs nothing but the right to it; an incremental snapshot needs the
+/// connector's `signal.data.collection`, and leaves the rows alone.
+fn resend(table: &TableFacts, column: &str, rows: u64) -> String {
+    let (source, job) = (table.source, table.ingest_job());
+    let name = format!("\"{}\"", column.replace('"', "\"\""));
+    format!(
+        "{column}: {rows} row(s) are older than the column, and PostgreSQL's catalogue does not say what they have in it (a volatile \
+         default, an identity, or the table was rewritten since), so it is NULL here; let the source send them again, by an incremental \
+         snapshot: INSERT INTO <signal.data.collection> (id, type, data) VALUES ('{source}', 'execute-snapshot', \
+         '{{\"type\": \"incremental\", \"data-collections\": [\"public.{source}\"]}}'), or without one: \
+         UPDATE public.{source} SET {name} = {name}; then {job}"
+    )
+}
+
+impl Found {
+    fn for_a_person(&mut self, problem: String) {
+        self.problems.push((Exit::NeedsPerson, problem));
+    }
+
+    fn is_told(&self) -> bool {
+        !(self.changes.is_empty() && self.problems.is_empty() && self.notes.is_empty())
+    }
+
+    fn json(&self) -> Value {
+        let problems: Vec<&str> = self.problems.iter().map(|(_, problem)| problem.as_str()).collect();
+        json!({"table": self.table, "changes": self.changes, "problems": problems, "notes": self.notes})
+    }
+}
+
+fn report(check: bool, found: &[Found]) -> Report {
+    let total = |count: fn(&Found) -> usize| found.iter().map(count).sum::<usize>();
+    let changes = total(|found| found.changes.len());
+    let problems = || found.iter().flat_map(|found| found.problems.iter().map(|problem| (found.table, problem)));
+    // What a retry does not mend outweighs what it does.
+    let exit = [Exit::Bug, Exit::NeedsPerson, Exit::TryAgain]
+        .into_iter()
+        .find(|exit| problems().any(|(_, problem)| problem.0 == *exit))
+        .unwrap_or(if check && changes > 0 { Exit::CheckFailed } else { Exit::Done });
+    let mut fields = Map::new();
+    fields.insert("check".to_owned(), json!(check));
+    fields.insert("compared".to_owned(), json!(found.len()));
+    fields.insert("changes".to_owned(), json!(changes));
+    fields.insert("problems".to_owned(), json!(problems().count()));
+    fields.insert("notes".to_owned(), json!(total(|found| found.notes.len())));
+    fields.insert("tables".to_owned(), found.iter().filter(|found| found.is_told()).map(Found::json).collect());
+    let error = problems().map(|(table, (_, problem))| format!("{table}: {problem}")).collect::<Vec<_>>().join("; ");
+    if !error.is_empty() {
+        fields.insert("error".to_owned(), Value::from(error));
+    }
+    Report { exit, fields }
+}

@@ -1,0 +1,158 @@
+//! PostgreSQL's catalogue: what a table looks like now, and what rows have in columns that are younger than they are.
+
+use anyhow::{Context, Result};
+use postgres::Client;
+use serde_json::Value;
+
+/// A table as PostgreSQL has it.
+#[derive(Debug, Clone, Default)]
+pub struct SourceTable {
+    /// Its columns, in order.
+    pub columns: Vec<SourceColumn>,
+    /// A position in the log at which the table looked like this.
+    pub lsn: u64,
+}
+
+/// A column as PostgreSQL has it.
+#[derive(Debug, Clone, Default)]
+pub struct SourceColumn {
+    /// Name.
+    pub name: String,
+    /// Type; a domain's is the one it is made of.
+    pub source_type: SourceType,
+    /// Is it part of the primary key?
+    pub in_key: bool,
+    /// Must it have a value?
+    pub not_null: bool,
+    /// Is it computed from other columns? PostgreSQL 15 does not publish such a column.
+    pub generated: bool,
+    /// Is a value made up where none is given: by a default, or as identity?
+    pub has_default: bool,
+    /// What rows have that are older than the column, as Debezium would send it.
+    pub missing: Option<Value>,
+}
+
+/// A type as PostgreSQL writes it, `numeric(10,2)`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SourceType {
+    /// As it is written.
+    pub text: String,
+    /// Without its modifiers: `numeric`.
+    pub base: String,
+    /// The modifiers: 10, 2.
+    pub modifiers: Vec<i64>,
+    /// Is it an enum?
+    pub is_enum: bool,
+}
+
+impl SourceType {
+    /// Reads what `format_type` wrote.
+    pub fn parse(text: &str) -> SourceType {
+        let (before, rest) = text.split_once('(').unwrap_or((text, ""));
+        let (modifiers, after) = rest.split_once(')').unwrap_or(("", rest));
+        let base = format!("{before}{after}");
+        // `interval day to second` is stored as any other.
+        let base = if base.starts_with("interval ") && !base.ends_with("[]") { "interval".to_owned() } else { base };
+        let modifiers = modifiers.split(',').filter_map(|modifier| modifier.parse().ok()).collect();
+        SourceType { text: text.to_owned(), base, modifiers, is_enum: false }
+    }
+}
+
+/// `attmissingval` is the value that rows show without having it. Debezium sends some types otherwise than PostgreSQL writes
+/// them: a time of at most three digits in ms, any other in µs; and its month has 30.4375 days, where `extract` takes 30.
+const COLUMNS: &str = "
+WITH RECURSIVE resolved AS (
+    SELECT oid AS type, oid AS base, NULL::int4 AS modifier FROM pg_type WHERE typtype <> 'd'
+    UNION ALL
+    SELECT t.oid, r.base, coalesce(r.modifier, nullif(t.typtypmod, -1))
+    FROM pg_type t JOIN resolved r ON t.typbasetype = r.type
+    WHERE t.typtype = 'd'
+)
+SELECT a.attname::text,
+       format_type(r.base, coalesce(r.modifier, a.atttypmod)),
+       (SELECT typtype = 'e' FROM pg_type WHERE oid = r.base),
+       EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY(i.indkey)),
+       a.attnotnull,
+       a.attgenerated <> '',
+       a.atthasdef OR a.attidentity <> '',
+       CASE
+           WHEN missing.text IN ('infinity', '-infinity') THEN NULL
+           WHEN r.base = 'date'::regtype THEN to_json(missing.text::date - DATE '1970-01-01')
+           WHEN r.base = 'timestamp'::regtype THEN to_json((extract(epoch FROM missing.text::timestamp) * per_second)::int8)
+           WHEN r.base = 'timestamptz'::regtype
+               THEN to_json(to_char(missing.text::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'))
+           WHEN r.base = 'time'::regtype THEN to_json((extract(epoch FROM missing.text::time) * per_second)::int8)
+           WHEN r.base = 'interval'::regtype
+               THEN to_json(((extract(epoch FROM missing.text::interval) + extract(month FROM missing.text::interval) * 0.4375 * 86400) * 1000000)::int8)
+           WHEN r.base = 'bytea'::regtype THEN to_json(translate(encode(missing.text::bytea, 'base64'), chr(10), ''))
+           WHEN r.base = 'numeric'::regtype THEN to_json(missing.text)
+           WHEN r.base IN ('json'::regtype, 'jsonb'::regtype) THEN to_json(missing.json::text)
+           ELSE missing.json
+       END::text
+FROM pg_attribute a
+JOIN resolved r ON r.type = a.atttypid
+CROSS JOIN LATERAL (
+    SELECT array_to_json(a.attmissingval) -> 0 AS json, array_to_json(a.attmissingval) ->> 0 AS text,
+           CASE WHEN coalesce(r.modifier, a.atttypmod) BETWEEN 0 AND 3 THEN 1000 ELSE 1000000 END AS per_second
+) AS missing
+WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum";
+
+/// Reads a table's columns; `None` if there is no such table in schema `public`. SELECT on it is all that is needed.
+///
+/// # Errors
+/// PostgreSQL is gone, refuses, or somebody is altering the table for too long.
+pub fn catalogue(client: &mut Client, table: &str) -> Result<Option<SourceTable>> {
+    read(client, table).with_context(|| format!("reading the columns of public.{table} from PostgreSQL's catalogue"))
+}
+
+fn read(client: &mut Client, table: &str) -> Result<Option<SourceTable>> {
+    let name = format!("public.\"{}\"", table.replace('"', "\"\""));
+    if client.query_one("SELECT to_regclass($1) IS NULL", &[&name])?.get(0) {
+        return Ok(None);
+    }
+    let mut transaction = client.transaction()?;
+    // While nobody can alter the table, its columns and the log's position belong together.
+    transaction.batch_execute(&format!("LOCK TABLE {name} IN ACCESS SHARE MODE"))?;
+    let lsn: i64 = transaction
+        .query_one(
+            "SELECT ((CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END) - '0/0'::pg_lsn)::int8",
+            &[],
+        )?
+        .get(0);
+    let rows = transaction.query(COLUMNS, &[&name])?;
+    transaction.commit()?;
+    let columns = rows.iter().map(column).collect::<Result<_>>()?;
+    Ok(Some(SourceTable { columns, lsn: lsn.unsigned_abs() }))
+}
+
+fn column(row: &postgres::Row) -> Result<SourceColumn> {
+    let missing: Option<String> = row.get(7);
+    Ok(SourceColumn {
+        name: row.get(0),
+        source_type: SourceType { is_enum: row.get(2), ..SourceType::parse(row.get(1)) },
+        in_key: row.get(3),
+        not_null: row.get(4),
+        generated: row.get(5),
+        has_default: row.get(6),
+        missing: missing.map(|json| serde_json::from_str(&json)).transpose()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modifiers_are_told_from_the_type() {
+        let read = |text| {
+            let SourceType { base, modifiers, .. } = SourceType::parse(text);
+            (base, modifiers)
+        };
+        assert_eq!(read("numeric(10,-2)"), ("numeric".to_owned(), vec![10, -2]));
+        assert_eq!(read("timestamp(3) without time zone"), ("timestamp without time zone".to_owned(), vec![3]));
+        assert_eq!(read("character varying(40)[]"), ("character varying[]".to_owned(), vec![40]));
+        assert_eq!(read("interval day to second(3)"), ("interval".to_owned(), vec![3]));
+        assert_eq!(read("integer"), ("integer".to_owned(), vec![]));
+    }
+}

@@ -1,0 +1,98 @@
+//! A column that the row type does not know, filled from `_extra`: at insert, because a typed insert leaves it out, and on read
+//! for rows that were there before it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::source::SourceType;
+use crate::warehouse::{Column, Landing, identifier, quote};
+
+/// Stands before the JSON in the comment of such a column.
+const MARK: &str = "from _extra: ";
+
+/// What such a column was made for. It is kept in the column's comment, for people and for the next run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The type in PostgreSQL.
+    pub postgres_type: String,
+    /// What rows have that were not touched since the column came.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub untouched: Option<Untouched>,
+}
+
+/// The value that PostgreSQL keeps in its catalogue for rows that are older than a column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Untouched {
+    /// As Debezium would send it.
+    pub value: Value,
+    /// A position in the log at which the column was there. An event behind it that does not have the column is not older than
+    /// the column: there, the column has been dropped.
+    pub before_lsn: u64,
+}
+
+impl Origin {
+    /// What a column was made for, if it is one of these.
+    pub fn of(column: &Column) -> Option<Origin> {
+        serde_json::from_str(column.comment.strip_prefix(MARK)?).ok()
+    }
+
+    /// Where its values land.
+    pub fn landing(&self) -> Landing {
+        Landing::of(&SourceType::parse(&self.postgres_type))
+    }
+
+    /// How the column is declared, behind ADD COLUMN or MODIFY COLUMN.
+    pub fn declaration(&self, name: &str) -> String {
+        let comment = format!("{MARK}{}", json!(self));
+        format!(
+            "{} {} DEFAULT {} COMMENT {}",
+            identifier(name),
+            self.landing().column_type(),
+            self.expression(name),
+            quote(&comment)
+        )
+    }
+
+    /// The column's value, as SQL over the row's other columns.
+    pub fn expression(&self, name: &str) -> String {
+        let otherwise = match &self.untouched {
+            None => quote(""),
+            Some(Untouched { value, before_lsn }) => {
+                let row = quote(&json!({name: value}).to_string());
+                format!("if(ifNull(_lsn < {before_lsn}, true), {row}, '')")
+            }
+        };
+        let json = format!("if({}, _extra, {otherwise})", has(name));
+        self.landing().taken_from(&json, name)
+    }
+}
+
+/// SQL for "the row's event had this column".
+pub fn has(name: &str) -> String {
+    format!("JSONHas(_extra, {})", quote(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_comment_is_read_as_it_is_written() {
+        let untouched = Untouched { value: json!("12.50"), before_lsn: 99 };
+        let origin = Origin { postgres_type: "numeric(10,2)".to_owned(), untouched: Some(untouched) };
+        let plain = Origin { postgres_type: "text".to_owned(), untouched: None };
+        for origin in [origin, plain] {
+            let comment = format!("{MARK}{}", json!(origin));
+            assert_eq!(Origin::of(&Column { comment, ..Column::default() }), Some(origin));
+        }
+        assert_eq!(Origin::of(&Column { comment: "mine".to_owned(), ..Column::default() }), None);
+    }
+
+    #[test]
+    fn any_name_can_be_declared() {
+        let origin = Origin { postgres_type: "text".to_owned(), untouched: None };
+        let declaration = origin.declaration(r"it's `a\b`");
+        assert!(declaration.starts_with(r"`it's \`a\\b\`` Nullable(String) DEFAULT "), "{declaration}");
+        assert!(declaration.contains(r"JSONHas(_extra, 'it\'s `a\\b`')"), "{declaration}");
+    }
+}

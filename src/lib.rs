@@ -8,7 +8,8 @@
 //!   │ stream     the plan: per partition a half-open span, fixed before reading, written ahead into the commit's metadata
 //!   │            the window: the next piece of one partition's span
 //!   │ cdc        bytes → change of a row                                                   ✗ → rejected ("decode")
-//!   │ source     one query per table: which of these rows exist?                           ✗ → rejected ("not-in-postgres")
+//!   │ source     one query per table: which of these rows, and of those that they point at, exist?
+//!   │ validate   the verdict: is it there, are its parents, does it keep its table's rules  ✗ → rejected (rule name)
 //!   │ warehouse  INSERT rejected, INSERT rows, each with a deduplication token; then the window's ledger row
 //!   ▼ stream     commit at the window's end; at last the summary as one JSON line, and an exit code
 //! northwind_dw.dim_customers

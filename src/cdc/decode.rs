@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use typed_arena::Arena;
 
 use crate::cdc::after::{DECODE, Watched, explain, unknown_columns};
-use crate::cdc::envelope::{RawEnvelope, Source, key_object};
+use crate::cdc::envelope::{RawEnvelope, Source, is_about, key_object};
 use crate::cdc::{Fields, Generation, Head, Op, Record, Version, Violation};
 use crate::tables::{KeyOf, RowKey, RowOf, SourceRow, System, Table, Text};
 
@@ -133,6 +133,7 @@ impl<'m, T: Table> Decoder<'m, T> {
 
     fn decode_any(&self, record: &Record<'m>, version: Version, value: &'m [u8]) -> Result<Event<'m, T>, Violation> {
         let envelope = RawEnvelope::parse(value).map_err(bad)?;
+        is_about(T::SOURCE, value).map_err(bad)?;
         let letter = envelope.op.as_deref().ok_or_else(|| bad("no `op`: not a Debezium envelope"))?;
         let op = Op::parse(letter).ok_or_else(|| bad(format!("unknown op {letter:?}")))?;
         let head = Head { op, source: envelope.source.unwrap_or_default() };

@@ -138,6 +138,29 @@ impl<'m> RawEnvelope<'m> {
     }
 }
 
+/// Is the event about this table, or does it not say? A delete or a TRUNCATE of another one, read from a wrong topic, would be believed:
+/// they hardly look different.
+///
+/// # Errors
+/// It names another table.
+pub fn is_about(table: &str, value: &[u8]) -> Result<(), String> {
+    #[derive(Deserialize)]
+    struct Named {
+        table: Option<String>,
+    }
+    #[derive(Deserialize)]
+    struct Envelope {
+        source: Option<Named>,
+        payload: Option<Box<Envelope>>,
+    }
+    let Ok(outer) = serde_json::from_slice::<Envelope>(value) else { return Ok(()) };
+    let source = outer.source.or_else(|| outer.payload.and_then(|inner| inner.source));
+    match source.and_then(|source| source.table) {
+        Some(other) if !other.is_empty() && other != table => Err(format!("source.table says {other}: is this the topic of {table}?")),
+        _ => Ok(()),
+    }
+}
+
 /// The fields of a JSON object, in order, values undecoded.
 #[derive(Debug, Clone, Default)]
 pub struct Fields<'m>(pub Vec<(Cow<'m, str>, &'m RawValue)>);

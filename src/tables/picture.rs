@@ -55,7 +55,11 @@ impl<'de> Visitor<'de> for PictureVisitor {
     fn visit_seq<A: SeqAccess<'de>>(self, mut pair: A) -> Result<Picture, A::Error> {
         let length: Option<i64> = pair.next_element()?.flatten();
         let sha256: Option<String> = pair.next_element()?.flatten();
-        Ok(Picture(length.zip(sha256).map(|(length, sha256)| Facts { length, sha256 })))
+        match (length, sha256) {
+            (Some(length), Some(sha256)) => Ok(Picture(Some(Facts { length, sha256 }))),
+            (None, None) => Ok(Picture(None)),
+            _ => Err(de::Error::custom("no pair of length and SHA-256")),
+        }
     }
 }
 
@@ -98,5 +102,6 @@ mod tests {
         assert_eq!(picture("[null,null]"), "[null,null]");
         assert!(picture(r#""not base64!""#).starts_with("no base64"));
         assert!(picture("5").starts_with("invalid type"));
+        assert!(picture("[1]").starts_with("no pair of length and SHA-256"));
     }
 }

@@ -184,3 +184,19 @@ fn a_truncated_table_has_only_what_came_afterwards() {
     assert_eq!((outcome.count("written"), outcome.count("truncates"), outcome.count("rejected")), (4, 1, 0));
     assert_eq!(world.customers(), "ALFKI\tafter\nNEW02\tafter\n");
 }
+
+/// Another table's topic, by a slip of `--topic`: what its events say is not believed.
+#[test]
+fn a_truncate_or_delete_of_another_table_is_refused() {
+    let world = World::with_topic("truncate_other", 1);
+    let of_orders = |message: Message| {
+        let mut value: serde_json::Value = serde_json::from_slice(message.value.as_deref().unwrap()).unwrap();
+        value["source"]["table"] = json!("orders");
+        Message { value: Some(value.to_string().into_bytes()), ..message }
+    };
+    world.produce(&[insert("ALFKI", 10), of_orders(truncate(0, 60)), of_orders(delete("ALFKI", 70).message())]);
+    let outcome = world.ingest(&[]).expect_exit(0);
+    assert_eq!((outcome.count("written"), outcome.count("truncates"), outcome.count("rejected")), (1, 0, 2));
+    assert_eq!(world.customers(), "ALFKI\tat 10\n");
+    assert_eq!(world.detail(1), "source.table says orders: is this the topic of customers?");
+}

@@ -156,7 +156,9 @@ pub fn is_about(table: &str, value: &[u8]) -> Result<(), String> {
     let Ok(outer) = serde_json::from_slice::<Envelope>(value) else { return Ok(()) };
     let source = outer.source.or_else(|| outer.payload.and_then(|inner| inner.source));
     match source.and_then(|source| source.table) {
-        Some(other) if !other.is_empty() && other != table => Err(format!("source.table says {other}: is this the topic of {table}?")),
+        Some(other) if !other.is_empty() && other != table => {
+            Err(format!("source.table says {other}: is this the topic of {table}?"))
+        }
         _ => Ok(()),
     }
 }

@@ -70,6 +70,10 @@ fn incompatible_changes_wait_for_a_person_and_the_other_tables_go_on() {
     let rows = "SELECT company_name, phone, region_description FROM northwind_dw.v_shippers, northwind_dw.v_region
                 WHERE shipper_id = 1 AND region_id = 1";
     assert_eq!(world.clickhouse(rows), "again\t(503) 5559831\tagain\n");
+    // What came after the fix has settled them.
+    let outcome = world.run("replay-rejected", &["--table", "shippers", "--table", "region"]).expect_exit(0);
+    assert_eq!((outcome.count("superseded"), outcome.count("still_rejected")), (2, 0), "{outcome:?}");
+    assert_eq!(world.number("SELECT count() FROM northwind_ops.rejected FINAL WHERE status = 'open'"), 0);
 }
 
 /// PostgreSQL writes the whole table anew and tells nobody; the commands in the report bring the values.

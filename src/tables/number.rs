@@ -22,23 +22,25 @@ const ONE: i64 = 10_i64.pow(SCALE);
 /// Up to here every ten-thousandth has a double of its own.
 const LARGEST: i64 = 1 << 53;
 
+/// How many of the last binary digits of a `real` are arithmetic's.
+const NOISE: f64 = 4.0;
+
 impl Decimal {
     /// From whole numbers.
     pub const fn whole(number: i64) -> Decimal {
         Decimal(number * ONE)
     }
 
-    /// The decimal that this floating-point number stands for: the one it was read from. A `real` may come widened to a double,
-    /// with digits that nobody wrote (0.15000000596046448); they are dropped. `None` if there are more than four digits after
-    /// the point, or the number is too large to tell.
+    /// The decimal that this floating-point number stands for. A `real` that was calculated (14.72 as 14.719999), or that was widened to
+    /// a double (0.15000000596046448), has digits that nobody wrote: what lies within a few of the last binary digits of a `real` is
+    /// dropped. `None` if there are more than four digits after the point for another reason, or the number is too large to tell.
     pub fn from_f64(number: f64) -> Option<Decimal> {
         let scaled = (number * ONE as f64).round();
         if scaled.is_nan() || scaled.abs() > LARGEST as f64 {
             return None;
         }
-        let back = scaled / ONE as f64;
-        let single = number as f32;
-        let is_it = back == number || (f64::from(single) == number && back as f32 == single);
+        let noise = number.abs() * f64::from(f32::EPSILON) * NOISE;
+        let is_it = (scaled / ONE as f64 - number).abs() <= noise;
         is_it.then_some(Decimal(scaled as i64))
     }
 
@@ -175,6 +177,9 @@ mod tests {
             ("14.0", "14"),
             ("263.5", "263.5"),
             ("0.15000000596046448", "0.15"),
+            ("35.120003", "35.12"),
+            ("14.719999", "14.72"),
+            ("35.120000000000005", "35.12"),
             ("-1.0E-4", "-0.0001"),
             ("16777218.0", "16777218"),
             ("42", "42"),
@@ -188,7 +193,18 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused_not_rounded() {
-        for json in ["0.00001", "1e-20", "1e30", r#""0.12345""#, r#""NaN""#, r#""Infinity""#, r#""""#, r#""1,5""#] {
+        for json in [
+            "0.00001",
+            "35.12344",
+            "0.333333",
+            "1e-20",
+            "1e30",
+            r#""0.12345""#,
+            r#""NaN""#,
+            r#""Infinity""#,
+            r#""""#,
+            r#""1,5""#,
+        ] {
             assert!(decimal(json).is_err(), "{json}");
         }
     }

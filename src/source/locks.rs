@@ -62,6 +62,11 @@ fn take(client: &mut Client, class: i32, numbers: &[i32], name: impl Fn(&[i32]) 
     Err(try_again(format!("{}: another run is at work: {holders}; nothing was done", name(&busy))))
 }
 
+/// Gives a session's locks back. Not left to its end: the next run may start before PostgreSQL has noticed that.
+pub fn unlock(client: &mut Client) {
+    let _ = client.simple_query("SELECT pg_advisory_unlock_all()");
+}
+
 /// Is the session that holds the locks still alive? Session locks live exactly as long as their session.
 ///
 /// # Errors

@@ -1,7 +1,6 @@
 //! The books: runs and windows. A window counts from its ledger row on.
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 
@@ -58,22 +57,6 @@ pub struct RunRow {
     pub dag_run_id: String,
     pub started_at: i64,
     pub updated_at: i64,
-}
-
-impl RunRow {
-    /// A run of a job on this machine, with nothing counted yet.
-    pub fn of(run_id: &str, job: &str, started: DateTime<Utc>) -> RunRow {
-        RunRow {
-            run_id: run_id.to_owned(),
-            job: job.to_owned(),
-            host: std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned(),
-            version: crate::VERSION.to_owned(),
-            dag_run_id: std::env::var("AIRFLOW_CTX_DAG_RUN_ID").unwrap_or_default(),
-            started_at: started.timestamp_millis(),
-            updated_at: Utc::now().timestamp_millis(),
-            ..RunRow::default()
-        }
-    }
 }
 
 /// A row of `northwind_ops.windows`.

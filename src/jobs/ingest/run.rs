@@ -94,8 +94,7 @@ impl Run {
             books::close(&self.warehouse, &row, &mut report);
         }
         if self.locked {
-            // Not left to the end of the session: the next run may start before PostgreSQL has noticed it.
-            let _ = self.source.simple_query("SELECT pg_advisory_unlock_all()");
+            source::unlock(&mut self.source);
         }
         // The process ends now. librdkafka's orderly goodbye would take 100 ms and change nothing.
         std::mem::forget(self);

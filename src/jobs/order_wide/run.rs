@@ -105,8 +105,7 @@ impl Run {
             books::close(&self.warehouse, &RunRow { written: self.totals.written, ..row }, &mut report);
         }
         if let Some(session) = &mut self.lock {
-            // Not left to the end of the session: the next run may start before PostgreSQL has noticed it.
-            let _ = session.simple_query("SELECT pg_advisory_unlock_all()");
+            source::unlock(session);
         }
         report
     }

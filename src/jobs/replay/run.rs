@@ -161,8 +161,7 @@ impl Replay {
         let mut report = self.report(exit, error);
         if !self.args.dry_run {
             books::close(&self.warehouse, &self.row(Some(exit), &report.line(&self.job)), &mut report);
-            // Not left to the end of the session: the next run may start before PostgreSQL has noticed it.
-            let _ = self.source.simple_query("SELECT pg_advisory_unlock_all()");
+            source::unlock(&mut self.source);
         }
         report
     }

@@ -16,7 +16,7 @@ use crate::cdc::{Fields, Generation, Head, Op, Record, Version, Violation};
 use crate::tables::{KeyOf, RowKey, RowOf, SourceRow, System, Table, Text};
 
 /// Debezium's stand-in for a TOASTed value that the change did not touch (`unavailable.value.placeholder`).
-const UNAVAILABLE: &str = "__debezium_unavailable_value";
+pub const UNAVAILABLE: &str = "__debezium_unavailable_value";
 /// The same as bytea, which travels as base64.
 const UNAVAILABLE_BASE64: &str = "X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==";
 

@@ -10,8 +10,8 @@ mod toast;
 mod version;
 
 pub use after::DECODE;
-pub use decode::{Change, Decoder, Event, Partial};
-pub use envelope::{Fields, Head, Op, Sequence};
+pub use decode::{Change, Decoder, Event, Partial, UNAVAILABLE};
+pub use envelope::{Fields, Head, Op, RawEnvelope, Sequence, key_object};
 pub use resent::Resent;
 pub use toast::{Carried, first_partial_keys, resolve};
 pub use version::{Generation, Version};

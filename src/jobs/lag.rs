@@ -1,6 +1,6 @@
 //! `lag`: how far the jobs are behind, partition by partition. It takes no locks and writes nothing.
 
-mod measure;
+pub mod measure;
 mod table;
 
 use std::time::{Duration, Instant};

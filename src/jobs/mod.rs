@@ -1,6 +1,7 @@
 //! The jobs: one executable, many names. `northwind JOB …`, or a link named after the job.
 
 mod books;
+mod checks;
 mod completions;
 mod doctor;
 mod ingest;
@@ -42,6 +43,8 @@ pub struct Job {
 pub enum Kind {
     /// Reads a topic into a table.
     Ingest,
+    /// Says whether the data is right.
+    Check,
     /// Makes a derived table; runs after the ingest jobs.
     Build,
     /// Run by a person or once per deployment.
@@ -54,6 +57,7 @@ impl Kind {
         match self {
             Kind::Ingest => "ingest",
             Kind::Build => "build",
+            Kind::Check => "check",
             Kind::Tool => "tool",
         }
     }
@@ -142,6 +146,7 @@ for_each_table!(ingest_jobs);
 /// Every job, by name.
 pub fn all() -> Vec<Job> {
     let mut jobs = ingest_jobs();
+    jobs.extend(checks::jobs());
     jobs.extend([
         migrate::job(),
         order_wide::job(),

@@ -84,6 +84,12 @@ pub trait KeyPart {
 
     /// The canonical text: equal text ⇔ equal in the source.
     fn text(&self) -> Cow<'_, str>;
+
+    /// Appends bytes that compare as the column does in `ORDER BY`: numbers by value, texts byte by byte (`COLLATE "C"`).
+    fn sort_key(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.text().as_bytes());
+        out.push(0); // no text of PostgreSQL has it, so a prefix sorts first
+    }
 }
 
 impl KeyPart for Text<'_> {

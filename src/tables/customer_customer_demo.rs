@@ -15,12 +15,14 @@ impl Table for CustomerCustomerDemo {
     const REFERENCES: &'static [Reference<Self>] = &[
         Reference::<Self>::to::<Customers>(
             "customer-exists",
+            "customer_id",
             "a kind of nobody",
             r#"{"customer_id": "NOONE"}"#,
             |link| Some(link.customer_id.text()),
         ),
         Reference::<Self>::to::<CustomerDemographics>(
             "demographic-exists",
+            "customer_type_id",
             "a kind that nobody has described",
             r#"{"customer_type_id": "NOKIND"}"#,
             |link| Some(link.customer_type_id.text()),

@@ -15,12 +15,14 @@ impl Table for EmployeeTerritories {
     const REFERENCES: &'static [Reference<Self>] = &[
         Reference::<Self>::to::<Employees>(
             "employee-exists",
+            "employee_id",
             "a territory of nobody",
             r#"{"employee_id": 99}"#,
             |link| Some(link.employee_id.text()),
         ),
         Reference::<Self>::to::<Territories>(
             "territory-exists",
+            "territory_id",
             "an employee works in a territory that is on no map",
             r#"{"territory_id": "00000"}"#,
             |link| Some(link.territory_id.text()),

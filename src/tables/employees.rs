@@ -14,6 +14,7 @@ impl Table for Employees {
     const KEY: &'static [KeyColumn] = Employee::KEY;
     const REFERENCES: &'static [Reference<Self>] = &[Reference::<Self>::to::<Employees>(
         "manager-exists",
+        "reports_to",
         "a manager who is not there breaks the chart of the organisation",
         r#"{"reports_to": 99}"#,
         |employee| employee.reports_to.as_ref().map(KeyPart::text),

@@ -5,10 +5,22 @@ use clickhouse::Row;
 
 use crate::cli::usage;
 use crate::for_each_table;
-use crate::tables::{KeyColumn, SYSTEM_COLUMNS, Table};
+use crate::tables::rules::Reference;
+use crate::tables::{Codec, KeyColumn, SYSTEM_COLUMNS, Table};
+
+/// That a column points at a row of another table.
+#[derive(Debug, Clone, Copy)]
+pub struct Pointer {
+    /// Name of the rule "that row exists".
+    pub rule: &'static str,
+    /// The column that points.
+    pub column: &'static str,
+    /// Source table that it points at.
+    pub table: &'static str,
+}
 
 /// A registered table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct TableFacts {
     /// Name in the source, schema `public`.
     pub source: &'static str,
@@ -20,12 +32,28 @@ pub struct TableFacts {
     pub columns: &'static [&'static str],
     /// The primary key.
     pub key: &'static [KeyColumn],
+    /// The rows of other tables that a row points at.
+    pub pointers: Vec<Pointer>,
+    /// How rows are read.
+    pub codec: Codec,
 }
 
 impl TableFacts {
     fn of<T: Table>() -> TableFacts {
-        let columns = <T::Row as Row>::COLUMN_NAMES;
-        TableFacts { source: T::SOURCE, target: T::TARGET, ddl: T::DDL, columns, key: T::KEY }
+        let pointer = |reference: &Reference<T>| Pointer {
+            rule: reference.rule,
+            column: reference.column,
+            table: reference.table,
+        };
+        TableFacts {
+            source: T::SOURCE,
+            target: T::TARGET,
+            ddl: T::DDL,
+            columns: <T::Row as Row>::COLUMN_NAMES,
+            key: T::KEY,
+            pointers: T::REFERENCES.iter().map(pointer).collect(),
+            codec: Codec::of::<T>(),
+        }
     }
 
     /// The columns that come from the source.

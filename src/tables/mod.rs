@@ -2,6 +2,7 @@
 //! one word in the connector; a parity test names whatever is missing.
 
 mod categories;
+mod codec;
 mod column;
 mod customer_customer_demo;
 mod customer_demographics;
@@ -24,6 +25,7 @@ mod territories;
 mod us_states;
 
 pub use categories::Categories;
+pub use codec::{Codec, Key};
 pub use column::{Bpchar, KeyPart, Text};
 pub use customer_customer_demo::CustomerCustomerDemo;
 pub use customer_demographics::CustomerDemographics;
@@ -31,7 +33,7 @@ pub use customers::Customers;
 pub use date::Date;
 pub use employee_territories::EmployeeTerritories;
 pub use employees::Employees;
-pub use facts::{TableFacts, all, chosen};
+pub use facts::{Pointer, TableFacts, all, chosen};
 pub use number::{Decimal, Int};
 pub use order_details::OrderDetails;
 pub use orders::Orders;

@@ -117,6 +117,10 @@ impl KeyPart for Int {
     fn text(&self) -> Cow<'_, str> {
         Cow::Owned(self.0.to_string())
     }
+
+    fn sort_key(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&(self.0 ^ i64::MIN).to_be_bytes());
+    }
 }
 
 struct DecimalVisitor;
@@ -207,6 +211,16 @@ mod tests {
         ] {
             assert!(decimal(json).is_err(), "{json}");
         }
+    }
+
+    #[test]
+    fn sort_keys_compare_as_numbers() {
+        let key = |number: i64| {
+            let mut out = Vec::new();
+            Int(number).sort_key(&mut out);
+            out
+        };
+        assert!(key(i64::MIN) < key(-1) && key(-1) < key(0) && key(9) < key(10) && key(10) < key(i64::MAX));
     }
 
     #[test]

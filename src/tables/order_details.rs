@@ -26,6 +26,7 @@ impl Table for OrderDetails {
     const REFERENCES: &'static [Reference<Self>] = &[
         Reference::<Self>::to::<Orders>(
             "order-exists",
+            "order_id",
             "a line without its order belongs to nobody and is in no report",
             r#"{"order_id": 1}"#,
             |line| Some(line.order_id.text()),
@@ -33,6 +34,7 @@ impl Table for OrderDetails {
         .with_facts(&["shipped_date"], &[]),
         Reference::<Self>::to::<Products>(
             "product-exists",
+            "product_id",
             "a line without its product cannot be named, priced or delivered",
             r#"{"product_id": 999}"#,
             |line| Some(line.product_id.text()),

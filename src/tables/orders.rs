@@ -15,18 +15,21 @@ impl Table for Orders {
     const REFERENCES: &'static [Reference<Self>] = &[
         Reference::<Self>::to::<Customers>(
             "customer-exists",
+            "customer_id",
             "an order without its customer cannot be invoiced, and is in no customer's revenue",
             r#"{"customer_id": "NOONE"}"#,
             |order| order.customer_id.as_ref().map(KeyPart::text),
         ),
         Reference::<Self>::to::<Employees>(
             "employee-exists",
+            "employee_id",
             "an order without its employee is in nobody's sales",
             r#"{"employee_id": 99}"#,
             |order| order.employee_id.as_ref().map(KeyPart::text),
         ),
         Reference::<Self>::to::<Shippers>(
             "shipper-exists",
+            "ship_via",
             "an order whose shipper is unknown cannot be traced",
             r#"{"ship_via": 99}"#,
             |order| order.ship_via.as_ref().map(KeyPart::text),

@@ -15,12 +15,14 @@ impl Table for Products {
     const REFERENCES: &'static [Reference<Self>] = &[
         Reference::<Self>::to::<Suppliers>(
             "supplier-exists",
+            "supplier_id",
             "a product without its supplier cannot be ordered again",
             r#"{"supplier_id": 99}"#,
             |product| product.supplier_id.as_ref().map(KeyPart::text),
         ),
         Reference::<Self>::to::<Categories>(
             "category-exists",
+            "category_id",
             "a product without its category is in no category's revenue",
             r#"{"category_id": 99}"#,
             |product| product.category_id.as_ref().map(KeyPart::text),

@@ -67,6 +67,9 @@ pub trait SourceRow<'a>: Sized + Serialize + Deserialize<'a> {
 pub trait RowKey {
     /// The canonical text of the key, as [`SourceRow::key_text`].
     fn text(&self) -> Cow<'_, str>;
+
+    /// Bytes that compare as the key does in `ORDER BY`.
+    fn sort_key(&self) -> Vec<u8>;
 }
 
 /// The names of the system columns.
@@ -163,6 +166,12 @@ macro_rules! row {
         impl $crate::tables::RowKey for $Key<'_> {
             fn text(&self) -> std::borrow::Cow<'_, str> {
                 $crate::tables::join_key(&[$($crate::tables::KeyPart::text(&self.$key)),+])
+            }
+
+            fn sort_key(&self) -> Vec<u8> {
+                let mut out = Vec::new();
+                $($crate::tables::KeyPart::sort_key(&self.$key, &mut out);)+
+                out
             }
         }
 

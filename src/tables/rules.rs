@@ -34,6 +34,8 @@ type Check<T> = for<'a, 'r, 'k> fn(&'r RowOf<'a, T>, &'r Known<'k>) -> Result<()
 pub struct Reference<T: Table> {
     /// Name of the rule "that row exists".
     pub rule: &'static str,
+    /// The column that points.
+    pub column: &'static str,
     /// Why it matters.
     pub why: &'static str,
     /// Columns of a row that break it, as JSON.
@@ -56,12 +58,14 @@ impl<T: Table> Reference<T> {
     /// A reference to table `P`.
     pub const fn to<P: Table>(
         rule: &'static str,
+        column: &'static str,
         why: &'static str,
         example: &'static str,
         key_of: KeyOfParent<T>,
     ) -> Reference<T> {
         Reference {
             rule,
+            column,
             why,
             example,
             table: P::SOURCE,

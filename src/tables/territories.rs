@@ -14,6 +14,7 @@ impl Table for Territories {
     const KEY: &'static [KeyColumn] = Territory::KEY;
     const REFERENCES: &'static [Reference<Self>] = &[Reference::<Self>::to::<Regions>(
         "region-exists",
+        "region_id",
         "a territory without its region is in no regional report",
         r#"{"region_id": 99}"#,
         |territory| Some(territory.region_id.text()),

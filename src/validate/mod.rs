@@ -6,6 +6,8 @@ mod settings;
 mod verdict;
 
 pub use lookups::Servers;
+#[cfg(test)]
+pub use settings::all_rules;
 pub use settings::{ListedRule, RuleArgs, rules_of};
 pub use verdict::Warning;
 

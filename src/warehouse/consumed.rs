@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::warehouse::{Warehouse, quote};
 
-/// A window that a consumer has not taken up yet.
-#[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
+/// A window that a consumer takes up.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Row, Deserialize)]
 pub struct OpenWindow {
     /// Deduplication token, the window's name.
     pub token: String,
@@ -21,7 +21,13 @@ pub struct OpenWindow {
     pub start_offset: i64,
     /// One behind the last offset.
     pub end_offset: i64,
+    /// TRUNCATE events in it: they touch rows that stand at other offsets.
+    pub truncates: u64,
 }
+
+/// The source table of a window. An ingest job knows its table whatever its topic is called; for all others the topic's last part
+/// says it.
+const SOURCE: &str = "if(startsWith(job, 'ingest-'), replaceAll(substring(job, 8), '-', '_'), splitByChar('.', topic)[-1])";
 
 #[derive(Row, Serialize)]
 struct ConsumedRow {
@@ -32,26 +38,35 @@ struct ConsumedRow {
 }
 
 impl Warehouse {
-    /// The windows of some source tables that `consumer` has not taken up. Rows of mode origin and reset are no windows.
-    ///
-    /// An ingest job knows its table whatever its topic is called; for all others the topic's last part says it.
+    /// The windows of some source tables that `consumer` has not taken up.
     ///
     /// # Errors
     /// The server is gone, or `migrate` has not run.
     pub fn open_windows(&self, consumer: &str, sources: &[&str]) -> Result<Vec<OpenWindow>> {
+        let taken_up = format!("SELECT token FROM {}.consumed WHERE consumer = {}", self.ops, quote(consumer));
+        self.windows_that(&format!("token NOT IN ({taken_up})"), sources)
+    }
+
+    /// The windows of some source tables that were closed after a moment, in milliseconds since the epoch.
+    ///
+    /// # Errors
+    /// The server is gone, or `migrate` has not run.
+    pub fn windows_since(&self, closed_after_ms: i64, sources: &[&str]) -> Result<Vec<OpenWindow>> {
+        self.windows_that(&format!("closed_at > fromUnixTimestamp64Milli({closed_after_ms})"), sources)
+    }
+
+    /// Rows of mode origin and reset are no windows.
+    fn windows_that(&self, condition: &str, sources: &[&str]) -> Result<Vec<OpenWindow>> {
         let sources: Vec<String> = sources.iter().map(|source| quote(source)).collect();
         let sql = format!(
-            "SELECT token, if(startsWith(job, 'ingest-'), replaceAll(substring(job, 8), '-', '_'), splitByChar('.', topic)[-1]) AS source,
-                    partition, start_offset, end_offset
-             FROM {ops}.windows
-             WHERE mode IN ('plan', 'range', 'replay', 'repair') AND source IN ({sources})
-               AND token NOT IN (SELECT token FROM {ops}.consumed WHERE consumer = {consumer})
+            "SELECT token, {SOURCE} AS source, partition, start_offset, end_offset, truncates
+             FROM {}.windows
+             WHERE mode IN ('plan', 'range', 'replay', 'repair') AND source IN ({}) AND {condition}
              ORDER BY source, partition, start_offset",
-            ops = self.ops,
-            sources = sources.join(", "),
-            consumer = quote(consumer),
+            self.ops,
+            sources.join(", "),
         );
-        self.rows("looking for windows that were not taken up yet", &sql)
+        self.rows("looking for windows of the ledger", &sql)
     }
 
     /// Notes down that `consumer` has taken up these windows: all in one insert.

@@ -7,7 +7,7 @@ use clickhouse::insert::Insert;
 use clickhouse::{Row, RowWrite};
 use tokio::task::JoinHandle;
 
-use crate::warehouse::{Warehouse, without_default};
+use crate::warehouse::{Warehouse, quote, without_default};
 
 const SEND_TIMEOUT: Duration = Duration::from_secs(60);
 const ACK_TIMEOUT: Duration = Duration::from_secs(180);
@@ -78,6 +78,16 @@ impl Warehouse {
         R::Value<'v>: 'r,
     {
         self.begin_insert::<R>(database, table, token, rows)?.acknowledged(self)
+    }
+
+    /// Writes rows that come as JSON, one a line, into a warehouse table.
+    ///
+    /// # Errors
+    /// The server is gone, or the rows do not fit.
+    pub fn insert_json(&self, table: &str, token: &str, lines: &str) -> Result<()> {
+        let target = format!("{}.{table}", self.db);
+        let settings = format!("SETTINGS insert_deduplication_token = {}", quote(token));
+        self.execute(&format!("inserting into {target}"), &format!("INSERT INTO {target} {settings} FORMAT JSONEachRow\n{lines}"))
     }
 
     async fn open<R: Row>(&self, database: &str, table: &str, token: &str) -> clickhouse::error::Result<Insert<R>> {

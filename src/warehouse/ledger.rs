@@ -21,6 +21,8 @@ pub enum Mode {
     Range,
     /// A batch out of the quarantine.
     Replay,
+    /// Rows that check-reconcile mended.
+    Repair,
 }
 
 impl Mode {
@@ -32,6 +34,7 @@ impl Mode {
             Mode::Reset => "reset",
             Mode::Range => "range",
             Mode::Replay => "replay",
+            Mode::Repair => "repair",
         }
     }
 }

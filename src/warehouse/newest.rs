@@ -139,13 +139,18 @@ pub fn carried_rows<T: Table>(
 }
 
 /// SQL for the canonical text of a key.
-pub(super) fn key_text(key: &[KeyColumn]) -> String {
+pub fn key_text(key: &[KeyColumn]) -> String {
     let parts: Vec<String> = key.iter().map(|column| format!("toString({})", column.name)).collect();
     parts.join(" || char(31) || ")
 }
 
+/// SQL for the order of the key.
+pub fn key_order(key: &[KeyColumn]) -> String {
+    key.iter().map(|column| column.name).collect::<Vec<_>>().join(", ")
+}
+
 /// SQL for "the key is one of these"; literals, so that the primary index is used.
-pub(super) fn key_in(key: &[KeyColumn], texts: &[&str]) -> String {
+pub fn key_in(key: &[KeyColumn], texts: &[&str]) -> String {
     let names = key.iter().map(|column| column.name).collect::<Vec<_>>().join(", ");
     let tuple = |text: &&str| {
         let parts: Vec<String> = text.splitn(key.len(), KEY_SEPARATOR).map(quote).collect();

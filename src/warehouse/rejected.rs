@@ -70,6 +70,12 @@ pub struct Quarantined {
     pub status: String,
 }
 
+#[derive(Row, Deserialize)]
+struct NewestQuarantined {
+    row_key: String,
+    newest: u64,
+}
+
 impl Warehouse {
     /// What the quarantine has of a span, by offset.
     ///
@@ -89,6 +95,22 @@ impl Warehouse {
         );
         let rows: Vec<Quarantined> = self.rows("reading the quarantine", &sql)?;
         Ok(rows.into_iter().map(|row| (row.offset, row)).collect())
+    }
+
+    /// The newest version that lies in quarantine, of each of these rows.
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    pub fn newest_quarantined(&self, topic: &str, row_keys: &[&str]) -> Result<HashMap<String, u64>> {
+        let texts = row_keys.iter().map(|key| quote(key)).collect::<Vec<_>>().join(", ");
+        let sql = format!(
+            "SELECT row_key, max(version) AS newest FROM {}.rejected FINAL
+             WHERE topic = {} AND status = 'open' AND row_key IN ({texts}) GROUP BY row_key",
+            self.ops,
+            quote(topic)
+        );
+        let rows: Vec<NewestQuarantined> = self.rows("looking for rows in the quarantine", &sql)?;
+        Ok(rows.into_iter().map(|row| (row.row_key, row.newest)).collect())
     }
 
     /// Closes quarantine records that were accepted this time. No token: a status row that is written twice is the

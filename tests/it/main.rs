@@ -24,6 +24,8 @@ mod quarantine;
 mod races;
 mod ranges;
 mod read_replica;
+mod reconcile;
+mod reconcile_moving;
 mod recreated_topic;
 mod rejects;
 mod replay;

@@ -4,6 +4,7 @@
 //!
 //! Tests run the shipped executable, never its insides, and wait for conditions, never for time to pass.
 
+pub mod checks;
 pub mod compare;
 pub mod connector;
 pub mod event;

@@ -1,0 +1,172 @@
+//! Data-quality checks: `check-rules`, `check-integrity`, `check-freshness`, `check-volume`, `check-reconcile`, and `check-all`.
+//! A check that says no is exit 10; one that could not be made is 75 (something is late) or 78 (a person must look).
+
+mod args;
+mod both_sides;
+mod catalogue;
+mod checker;
+mod compare;
+mod explain;
+mod fence;
+mod freshness;
+mod integrity;
+mod mend;
+mod offenders;
+mod reconcile;
+pub mod results;
+mod rounds;
+mod rows;
+mod rules;
+mod settings;
+mod slice;
+mod statement;
+mod volume;
+
+use anyhow::Result;
+use postgres::error::SqlState;
+
+use crate::cli::{Exit, Report, Stop};
+use crate::jobs::{Job, Kind};
+use crate::tables::{self, TableFacts};
+use args::{CheckArgs, ReconcileArgs};
+use checker::Checker;
+use results::{Finding, Findings, Status};
+use settings::{Settings, Severity};
+use slice::Slice;
+
+/// A kind of check; a job of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Check {
+    Freshness,
+    Volume,
+    Integrity,
+    Rules,
+    Reconcile,
+}
+
+/// What is quick and explains the rest comes first.
+const ALL: [Check; 5] = [Check::Freshness, Check::Volume, Check::Integrity, Check::Rules, Check::Reconcile];
+
+impl Check {
+    /// Its job, by which it also takes up windows.
+    fn job(self) -> &'static str {
+        match self {
+            Check::Freshness => "check-freshness",
+            Check::Volume => "check-volume",
+            Check::Integrity => "check-integrity",
+            Check::Rules => "check-rules",
+            Check::Reconcile => "check-reconcile",
+        }
+    }
+
+    fn about(self) -> &'static str {
+        match self {
+            Check::Freshness => "Is the oldest change that has not come to the warehouse too old?",
+            Check::Volume => "Is a run's number of records like that of the runs before it?",
+            Check::Integrity => "One live row per key, no placeholders, no empty required texts, no row that points at nothing",
+            Check::Rules => "Which rows break a business rule, and is it the source's fault or the pipeline's?",
+            Check::Reconcile => "Compare every row of the source with the warehouse, exactly, while both move",
+        }
+    }
+
+    /// What a finding is called that stands for all checks of the job, because none could be made.
+    fn stands_for(self) -> &'static str {
+        self.job().trim_start_matches("check-")
+    }
+
+    fn look(self, checker: &mut Checker<'_>, table: &TableFacts, slice: &Slice) -> Result<Vec<Finding>> {
+        match self {
+            Check::Freshness => freshness::check(checker, table),
+            Check::Volume => volume::check(checker, self.job(), table),
+            Check::Integrity => integrity::check(checker, table, slice),
+            Check::Rules => rules::check(checker, table, slice),
+            Check::Reconcile => reconcile::check(checker, table, slice),
+        }
+    }
+}
+
+/// The jobs.
+pub fn jobs() -> Vec<Job> {
+    let example = |name: &str| format!("  {name}\n  {name} --table orders --table order_details\n  {name} --scope new --wait 0s");
+    let job = |check: Check, run| super::job(check.job(), check.about(), &example(check.job()), Kind::Check, run);
+    let reconcile = "  check-reconcile\n  check-reconcile --table customers --wait 5m\n  check-reconcile --table customers --repair";
+    vec![
+        super::job("check-all", "All checks", &example("check-all"), Kind::Check, |job, args, stop| run(job, &ALL, args, stop)),
+        job(Check::Freshness, |job, args, stop| run(job, &[Check::Freshness], args, stop)),
+        job(Check::Volume, |job, args, stop| run(job, &[Check::Volume], args, stop)),
+        job(Check::Integrity, |job, args, stop| run(job, &[Check::Integrity], args, stop)),
+        job(Check::Rules, |job, args, stop| run(job, &[Check::Rules], args, stop)),
+        super::job(Check::Reconcile.job(), Check::Reconcile.about(), reconcile, Kind::Check, run_reconcile),
+    ]
+}
+
+fn run_reconcile(job: &str, args: ReconcileArgs, stop: &Stop) -> Result<Report> {
+    match args.plan || args.repair {
+        true => mend::run(job, args, stop),
+        false => run(job, &[Check::Reconcile], args.check, stop),
+    }
+}
+
+fn run(job: &str, checks: &[Check], args: CheckArgs, stop: &Stop) -> Result<Report> {
+    let tables = tables::chosen(&args.table)?;
+    if args.list {
+        let jobs: Vec<&str> = checks.iter().map(|check| check.job()).collect();
+        print!("{}", catalogue::list(&jobs, &Settings::read(args.config.as_deref())?, &tables));
+        return Ok(Report { exit: Exit::Done, fields: Default::default() });
+    }
+    if args.explain {
+        explain::print(checks, &args, &tables)?;
+        return Ok(Report { exit: Exit::Done, fields: Default::default() });
+    }
+    let mut checker = Checker::open(job, args, stop)?;
+    let mut findings = Findings::new(job, checker.args.scope.name());
+    for check in checks {
+        for table in &tables {
+            if stop.asked() {
+                return Ok(Report { exit: Exit::Stopped, ..findings.report() });
+            }
+            one(*check, &mut checker, table, &mut findings)?;
+        }
+    }
+    Ok(findings.report())
+}
+
+/// One check of one table. If it cannot be made, the others still are.
+fn one(check: Check, checker: &mut Checker<'_>, table: &TableFacts, findings: &mut Findings) -> Result<()> {
+    let slice = match check {
+        Check::Freshness => Slice::default(),
+        _ => checker.slice(check.job(), table)?,
+    };
+    if slice.is_empty() {
+        findings.nothing_new += 1;
+        return Ok(());
+    }
+    if checker.settings.severity(check.stands_for(), table.source) == Severity::Off {
+        return Ok(());
+    }
+    let found = check.look(checker, table, &slice).or_else(|error| not_made(check, table, error))?;
+    let is_conclusive = found.iter().all(Finding::is_conclusive);
+    let undecided: Vec<String> = found.iter().flat_map(|finding| finding.undecided.clone()).collect();
+    for finding in found {
+        findings.add(&checker.warehouse, finding)?;
+    }
+    if is_conclusive && checker.args.scope == args::Scope::New {
+        checker.take_up(check.job(), &findings.run_id, table, slice.windows, &undecided)?;
+    }
+    Ok(())
+}
+
+/// "I could not check" is never a "no".
+fn not_made(check: Check, table: &TableFacts, error: anyhow::Error) -> Result<Vec<Finding>> {
+    let is_locked = |error: &postgres::Error| error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE);
+    let locked = error.chain().any(|cause| cause.downcast_ref().is_some_and(is_locked));
+    let mut finding = Finding::new(check.stands_for(), table.source, "an answer");
+    finding.status = match Exit::of(&error) {
+        Exit::TryAgain => Status::Inconclusive,
+        Exit::NeedsPerson => Status::Error,
+        _ => return Err(error),
+    };
+    let hint = if locked { "the table is locked by somebody else (ALTER TABLE, TRUNCATE); try again: " } else { "" };
+    finding.detail = format!("{hint}{error:#}");
+    Ok(vec![finding])
+}

@@ -1,0 +1,55 @@
+//! `--explain`: the SQL of both sides, to be read and to be run by hand.
+
+use anyhow::Result;
+
+use crate::jobs::checks::args::{CheckArgs, Scope};
+use crate::jobs::checks::offenders::Question;
+use crate::jobs::checks::settings::Settings;
+use crate::jobs::checks::statement::{self, Side};
+use crate::jobs::checks::{Check, integrity, rules, volume};
+use crate::tables::TableFacts;
+use crate::warehouse::key_order;
+
+/// Prints the SQL of these checks.
+///
+/// # Errors
+/// The settings are wrong (78).
+pub fn print(checks: &[Check], args: &CheckArgs, tables: &[TableFacts]) -> Result<()> {
+    let settings = Settings::read(args.config.as_deref())?;
+    if args.scope != Scope::Full {
+        println!("-- With --scope new or recent, {{rows}} are those whose key stands in one of the windows looked at.\n");
+    }
+    for check in checks {
+        for table in tables {
+            match check {
+                Check::Freshness => println!("-- freshness of {}: asks Kafka (see northwind lag) and the replication slot\n", table.source),
+                Check::Volume => {
+                    println!("-- volume of {}\n-- ClickHouse\n{};\n", table.source, volume::statement(args, &settings, check.job(), table));
+                }
+                Check::Integrity => integrity::questions(table).iter().for_each(|question| both(question, args, &settings)),
+                Check::Rules => rules::questions(table).iter().for_each(|question| both(question, args, &settings)),
+                Check::Reconcile => reconcile(args, table),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn both(question: &Question<'_>, args: &CheckArgs, settings: &Settings) {
+    let of = |side| statement::fill(&question.file, question.table, &settings.rules, side, "true");
+    let (check, table) = (question.check, question.table.source);
+    println!("-- {check} of {table}\n-- PostgreSQL\n{};", of(Side::Source));
+    println!("-- ClickHouse\n{};\n", of(Side::Warehouse(&args.clickhouse.clickhouse_db)));
+}
+
+fn reconcile(args: &CheckArgs, table: &TableFacts) {
+    let columns = table.source_columns().collect::<Vec<_>>().join(", ");
+    let (key, name) = (key_order(table.key), table.source);
+    println!(
+        "-- reconcile of {name}\n-- PostgreSQL\nBEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSET LOCAL lock_timeout = '2s';\n\
+         LOCK TABLE public.{name} IN ACCESS SHARE MODE;\nSELECT pg_current_snapshot(), pg_current_wal_insert_lsn();\n\
+         SELECT {columns} FROM public.{name} ORDER BY {key};\nCOMMIT;\n\
+         -- ClickHouse\nSELECT {columns}, _version, _deleted, _tx_id, _partition, _offset\nFROM {}.{}\nORDER BY {key}, _version DESC LIMIT 1 BY {key};\n",
+        args.clickhouse.clickhouse_db, table.target
+    );
+}

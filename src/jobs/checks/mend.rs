@@ -1,0 +1,121 @@
+//! `check-reconcile --plan` and `--repair`: what to do about rows that differ.
+//!
+//! If the log still has a key's last event, and that event says what the source says, reading it again mends the row. For anything
+//! else (a delete that was never captured, rows older than the log) `--repair` writes what the source has.
+
+mod log;
+mod repair;
+
+use anyhow::Result;
+use serde_json::{Map, Value, json};
+
+use crate::cli::{Exit, Report, Stop};
+use crate::jobs::checks::args::ReconcileArgs;
+use crate::jobs::checks::checker::Checker;
+use crate::jobs::checks::compare::Difference;
+use crate::jobs::checks::rounds::Compared;
+use crate::tables::{self, TableFacts};
+
+/// What was found, and done, over all tables.
+#[derive(Debug, Default)]
+struct Totals {
+    different: u64,
+    /// Mended by reading the log again.
+    in_log: u64,
+    /// Mended by a repair.
+    to_repair: u64,
+    repaired: u64,
+    undecided: u64,
+    /// The stage that is behind.
+    behind: Option<String>,
+}
+
+/// Runs either of them.
+///
+/// # Errors
+/// A server is gone or refuses.
+pub fn run(job: &str, args: ReconcileArgs, stop: &Stop) -> Result<Report> {
+    let tables = tables::chosen(&args.check.table)?;
+    let mut checker = Checker::open(job, args.check.clone(), stop)?;
+    let run_id = uuid::Uuid::now_v7().to_string();
+    let mut totals = Totals::default();
+    for table in &tables {
+        if stop.asked() {
+            return Ok(Report { exit: Exit::Stopped, fields: totals.fields(&run_id) });
+        }
+        let slice = checker.slice(job, table)?;
+        let Compared { tally, behind, fence } = checker.compare(table, slice.keys.as_deref())?;
+        totals.different += tally.different;
+        totals.undecided += tally.open();
+        totals.behind = totals.behind.take().or(behind);
+        if tally.different > tally.differing.len() as u64 {
+            let kept = tally.differing.len();
+            println!("{}: {} keys differ; these are the first {kept}, run again for the others", table.source, tally.different);
+        }
+        let (in_log, others) = log::sort_out(&checker, table, tally.differing)?;
+        totals.in_log += in_log.len() as u64;
+        totals.to_repair += others.len() as u64;
+        print_plan(table, &in_log);
+        print_others(table, &others, &args);
+        if args.yes {
+            totals.repaired += repair::write(&checker, table, &run_id, &others, &fence)?;
+        }
+    }
+    let exit = if totals.behind.is_some() && totals.undecided > 0 { Exit::TryAgain } else { Exit::Done };
+    let mut fields = totals.fields(&run_id);
+    if let Some(stage) = totals.behind.filter(|_| exit == Exit::TryAgain) {
+        fields.insert("error".to_owned(), Value::from(format!("{} keys are undecided: {stage}", totals.undecided)));
+    }
+    Ok(Report { exit, fields })
+}
+
+impl Totals {
+    fn fields(&self, run_id: &str) -> Map<String, Value> {
+        let counts = [
+            ("different", self.different),
+            ("in_log", self.in_log),
+            ("to_repair", self.to_repair),
+            ("repaired", self.repaired),
+            ("undecided", self.undecided),
+        ];
+        let counts = counts.into_iter().map(|(name, count)| (name.to_owned(), json!(count)));
+        [("run".to_owned(), json!(run_id))].into_iter().chain(counts).collect()
+    }
+}
+
+/// The command that reads the offsets again.
+fn print_plan(table: &TableFacts, in_log: &[log::InLog]) {
+    if in_log.is_empty() {
+        return;
+    }
+    let mut places: Vec<(i32, i64)> = in_log.iter().map(|found| (found.partition, found.offset)).collect();
+    places.sort_unstable();
+    let mut ranges: Vec<(i32, i64, i64)> = Vec::new();
+    for (partition, offset) in places {
+        match ranges.last_mut() {
+            Some((last, _, end)) if *last == partition && *end == offset => *end += 1,
+            _ => ranges.push((partition, offset, offset + 1)),
+        }
+    }
+    let flags: Vec<String> = ranges.iter().map(|(p, start, end)| format!(" --offsets {p}:{start}..{end}")).collect();
+    println!("{}: the log has {} of the keys; read them again:\n  {}{}", table.source, in_log.len(), table.ingest_job(), flags.concat());
+}
+
+/// What only a repair can mend.
+fn print_others(table: &TableFacts, others: &[Difference], args: &ReconcileArgs) {
+    if others.is_empty() {
+        return;
+    }
+    let does = match (args.repair, args.yes) {
+        (false, _) => "check-reconcile --repair would write",
+        (true, false) => "with --yes would be written",
+        (true, true) => "written",
+    };
+    println!("{}: {does}, from the source:", table.source);
+    for difference in others {
+        match &difference.source {
+            Some(row) => println!("  {:?}: {}", difference.key, Value::Object(row.source_columns())),
+            None => println!("  {:?}: deleted", difference.key),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The last events of keys, in the log.
+
+use std::collections::HashMap;
+
+use anyhow::Result;
+
+use crate::cdc::{Op, RawEnvelope, Record, Version, key_object};
+use crate::jobs::checks::checker::Checker;
+use crate::jobs::checks::compare::Difference;
+use crate::stream::{self, Limits, Reader, Span};
+use crate::tables::TableFacts;
+
+/// The log is read in pieces of at most this size.
+const PIECE: Limits = Limits { records: 20_000, bytes: 32 << 20 };
+
+/// A differing key whose last event in the log mends it.
+#[derive(Debug)]
+pub struct InLog {
+    /// Kafka partition.
+    pub partition: i32,
+    /// Kafka offset.
+    pub offset: i64,
+}
+
+/// What the log says last of a key.
+struct LastEvent {
+    partition: i32,
+    offset: i64,
+    /// The row, in canonical form; `None` if it was deleted.
+    row: Option<String>,
+}
+
+/// Which of the differing keys does the log mend, and which does it not?
+///
+/// # Errors
+/// The brokers are gone, or the log is.
+pub fn sort_out(
+    checker: &Checker<'_>,
+    table: &TableFacts,
+    differing: Vec<Difference>,
+) -> Result<(Vec<InLog>, Vec<Difference>)> {
+    if differing.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let (topic, group) = (table.topic(&checker.args.prefix), table.group(&checker.args.prefix));
+    let consumer = stream::connect(&checker.args.kafka, &group)?;
+    let Some(info) = stream::describe(&consumer, &topic)? else { return Ok((Vec::new(), differing)) };
+    let ledger = checker.warehouse.ledger_ends(&group, &topic)?;
+    let generation = ledger.iter().filter(|row| row.end.topic_id == info.id).map(|row| row.end.generation).max();
+    let mut last: HashMap<String, Option<LastEvent>> = differing.iter().map(|d| (d.key.clone(), None)).collect();
+    let spans = stream::log_spans(&consumer, &topic, &info.partitions)?;
+    let mut reader = Reader::new(&consumer, &topic, PIECE, None);
+    for (partition, span) in info.partitions.iter().zip(spans) {
+        let mut start = span.start;
+        while start < span.end {
+            let Some(window) = reader.window(*partition, Span { start, end: span.end }, checker.stop)? else { break };
+            window.records().iter().for_each(|record| note(table, record, &mut last));
+            start = window.span.end;
+        }
+    }
+    let mut in_log = Vec::new();
+    let mut others = Vec::new();
+    for difference in differing {
+        let event = last.remove(&difference.key).flatten();
+        match event.filter(|event| generation.is_some_and(|generation| mends(event, generation, &difference))) {
+            Some(LastEvent { partition, offset, .. }) => in_log.push(InLog { partition, offset }),
+            None => others.push(difference),
+        }
+    }
+    Ok((in_log, others))
+}
+
+fn note(table: &TableFacts, record: &Record<'_>, last: &mut HashMap<String, Option<LastEvent>>) {
+    let Some(key) = record.key.and_then(key_object) else { return };
+    let Ok(key) = table.codec.key(key) else { return };
+    let Some(slot) = last.get_mut(&key.text) else { return };
+    let Some(Ok(envelope)) = record.value.map(RawEnvelope::parse) else { return };
+    let row = match envelope.op.as_deref().and_then(Op::parse) {
+        Some(Op::Delete) => None,
+        Some(Op::Read | Op::Create | Op::Update) => {
+            Some(envelope.after.and_then(|after| table.codec.canonical(after.get()).ok()).unwrap_or_default())
+        }
+        Some(Op::Truncate) | None => return,
+    };
+    *slot = Some(LastEvent { partition: record.partition, offset: record.offset, row });
+}
+
+/// It says what the source says, and it wins against what the warehouse has.
+fn mends(event: &LastEvent, generation: u16, difference: &Difference) -> bool {
+    let says_the_same = event.row.as_deref() == difference.source.as_ref().map(|row| row.columns.as_str());
+    let held = difference.event().map_or(0, |held| held.version);
+    says_the_same && Version::of(generation, event.offset).is_ok_and(|version| version.get() >= held)
+}

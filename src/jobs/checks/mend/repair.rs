@@ -1,0 +1,102 @@
+//! Writing what the source has.
+//!
+//! A repair takes no lock: its version is that of the row which was looked at, plus one, so whatever comes out of the log later wins
+//! against it. It stands in the ledger as a window of mode `repair`, so that derived tables and checks take it up.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use chrono::Utc;
+use serde_json::{Map, Value, json};
+
+use crate::cdc::Version;
+use crate::jobs::checks::checker::Checker;
+use crate::jobs::checks::compare::Difference;
+use crate::source::lsn_position;
+use crate::stream;
+use crate::tables::{KEY_SEPARATOR, TableFacts};
+use crate::warehouse::{Mode, WindowRow};
+
+/// Where rows stand that the log knows nothing of.
+const NOWHERE: i32 = -1;
+
+/// Writes the source's rows, and delete markers for those that it does not have. Returns how many.
+///
+/// # Errors
+/// A server is gone or refuses.
+pub fn write(
+    checker: &Checker<'_>,
+    table: &TableFacts,
+    run_id: &str,
+    differing: &[Difference],
+    fence: &Value,
+) -> Result<u64> {
+    if differing.is_empty() {
+        return Ok(0);
+    }
+    let (topic, group) = (table.topic(&checker.args.prefix), table.group(&checker.args.prefix));
+    let consumer = stream::connect(&checker.args.kafka, &group)?;
+    let topic_id = stream::describe(&consumer, &topic)?.map(|info| info.id).unwrap_or_default();
+    std::mem::forget(consumer);
+    let ledger = checker.warehouse.ledger_ends(&group, &topic)?;
+    let generation = ledger.iter().map(|row| row.end.generation).max().unwrap_or(1);
+    let lsn = fence["lsn"].as_str().map(lsn_position);
+    let now = Utc::now();
+    let mut lines = String::new();
+    let mut offsets: BTreeMap<i32, (i64, i64)> = BTreeMap::new();
+    for (i, difference) in differing.iter().enumerate() {
+        let (partition, offset) =
+            difference.event().map_or((NOWHERE, i as i64), |event| (event.partition, event.offset));
+        let below = difference.event().map_or(Version::floor(generation).get(), |event| event.version);
+        let mut row = match &difference.source {
+            Some(row) => row.source_columns(),
+            None => key_columns(table, &difference.key),
+        };
+        let is_gone = difference.source.is_none();
+        for (column, value) in [
+            ("op", json!(if is_gone { "d" } else { "r" })),
+            ("src_ts", json!(now.timestamp())),
+            ("_version", json!(below + 1)),
+            ("_deleted", json!(u8::from(is_gone))),
+            ("_updated_at", json!(now.timestamp())),
+            ("_source_ts_ms", json!(now.timestamp_millis())),
+            ("_lsn", json!(lsn)),
+            ("_tx_id", Value::Null),
+            ("_partition", json!(partition)),
+            ("_offset", json!(offset)),
+        ] {
+            row.insert(column.to_owned(), value);
+        }
+        lines += &format!("{}\n", Value::Object(row));
+        let span = offsets.entry(partition).or_insert((offset, offset + 1));
+        *span = (span.0.min(offset), span.1.max(offset + 1));
+    }
+    let token = |partition: i32| format!("{}/{topic_id}/{partition}/repair/{run_id}", checker.job);
+    checker.warehouse.insert_json(table.target, &token(NOWHERE), &lines)?;
+    let window = |(partition, (start, end)): (&i32, &(i64, i64))| WindowRow {
+        group_id: group.clone(),
+        topic: topic.clone(),
+        topic_id: topic_id.clone(),
+        partition: *partition,
+        generation,
+        mode: Mode::Repair.name().to_owned(),
+        start_offset: *start,
+        end_offset: *end,
+        written: differing.iter().filter(|d| d.event().map_or(NOWHERE, |event| event.partition) == *partition).count() as u64,
+        token: token(*partition),
+        job: checker.job.clone(),
+        run_id: run_id.to_owned(),
+        reason: "check-reconcile --repair".to_owned(),
+        closed_at: now.timestamp_millis(),
+        ..WindowRow::default()
+    };
+    let windows: Vec<WindowRow> = offsets.iter().map(window).collect();
+    checker.warehouse.write_windows(&windows)?;
+    Ok(differing.len() as u64)
+}
+
+/// The key columns alone, out of the key's text.
+fn key_columns(table: &TableFacts, key: &str) -> Map<String, Value> {
+    let parts = key.splitn(table.key.len(), KEY_SEPARATOR);
+    table.key.iter().zip(parts).map(|(column, part)| (column.name.to_owned(), json!(part))).collect()
+}

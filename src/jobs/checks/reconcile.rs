@@ -1,0 +1,67 @@
+//! `check-reconcile`: is the warehouse what the source is? Exact while both move.
+
+use anyhow::Result;
+
+use crate::jobs::checks::checker::Checker;
+use crate::jobs::checks::compare::Tally;
+use crate::jobs::checks::results::{Finding, Status};
+use crate::jobs::checks::rounds::Compared;
+use crate::jobs::checks::slice::Slice;
+use crate::tables::TableFacts;
+
+/// The check's name.
+pub const NAME: &str = "reconcile";
+
+/// Checks a table.
+///
+/// # Errors
+/// A server is gone or refuses.
+pub fn check(checker: &mut Checker<'_>, table: &TableFacts, slice: &Slice) -> Result<Vec<Finding>> {
+    let compared = checker.compare(table, slice.keys.as_deref())?;
+    Ok(vec![judge(checker, table, slice, compared)])
+}
+
+/// What the comparison of a table means.
+pub fn judge(checker: &Checker<'_>, table: &TableFacts, slice: &Slice, compared: Compared) -> Finding {
+    let Compared { tally, fence, behind } = compared;
+    let mut finding = Finding::new(NAME, table.source, "0 differing keys");
+    finding.measured = tally.different as f64;
+    finding.fence = fence;
+    finding.failures = tally.differing.iter().flat_map(|difference| difference.failures()).collect();
+    let is_empty = tally.rows == (0, 0) && tally.open() == 0 && slice.keys.is_none();
+    if is_empty && !checker.args.allow_empty {
+        finding.status = Status::Error;
+        let db = &checker.args.postgres.postgres_db;
+        finding.detail =
+            format!("both sides are empty: is database {db} the right one? (--allow-empty if it is)");
+        return finding;
+    }
+    finding.detail = describe(&tally, table);
+    let is_late = tally.open() > 0 && behind.is_some() && !checker.args.wait.is_zero();
+    finding.status = match (tally.different, tally.quarantined) {
+        (1.., _) => Status::of_no(checker.settings.severity(NAME, table.source)),
+        _ if is_late => Status::Inconclusive,
+        (0, 1..) => Status::Warn,
+        (0, 0) => Status::Pass,
+    };
+    if let Some(stage) = behind {
+        finding.detail = format!("{stage} ({})", finding.detail);
+    }
+    finding.undecided = tally.undecided;
+    finding
+}
+
+fn describe(tally: &Tally, table: &TableFacts) -> String {
+    let (source, warehouse) = tally.rows;
+    let mut detail =
+        format!("{source} rows in the source, {warehouse} in the warehouse: {} the same, {} different", tally.same, tally.different);
+    if tally.quarantined > 0 {
+        let list = format!("northwind rejected --table {}", table.source);
+        detail += &format!(", {} in quarantine ({list})", tally.quarantined);
+    }
+    if tally.open() > 0 {
+        let some: Vec<&str> = tally.undecided.iter().take(5).map(String::as_str).collect();
+        detail += &format!(", {} undecided, being changed or on their way (such as {})", tally.open(), some.join(", "));
+    }
+    detail
+}

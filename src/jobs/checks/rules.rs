@@ -1,0 +1,33 @@
+//! `check-rules`: the business rules, in the source and in the warehouse.
+
+use anyhow::Result;
+
+use crate::jobs::checks::catalogue::{RULES, SqlCheck};
+use crate::jobs::checks::checker::Checker;
+use crate::jobs::checks::offenders::Question;
+use crate::jobs::checks::results::Finding;
+use crate::jobs::checks::settings::Severity;
+use crate::jobs::checks::slice::Slice;
+use crate::tables::TableFacts;
+
+/// The questions about a table.
+pub fn questions(table: &TableFacts) -> Vec<Question<'_>> {
+    let of_table = RULES.iter().filter(|rule| rule.table == table.source);
+    let question =
+        |check: SqlCheck| Question { check: check.name, file: check.sql.to_owned(), table, says_source: true };
+    of_table.map(|rule| question(rule.check)).collect()
+}
+
+/// Checks a table.
+///
+/// # Errors
+/// A server is gone or refuses.
+pub fn check(checker: &mut Checker<'_>, table: &TableFacts, slice: &Slice) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for question in questions(table) {
+        if checker.settings.severity(question.check, table.source) != Severity::Off {
+            findings.push(checker.judge(&question, slice.keys.as_deref())?);
+        }
+    }
+    Ok(findings)
+}

@@ -1,0 +1,126 @@
+//! `check-reconcile` while both sides move: it never says a wrong no.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::support::checks::Checked;
+use crate::support::random::Random;
+
+/// Writers stop, however the test ends.
+struct StopAtEnd<'s>(&'s AtomicBool);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+const KEYS: usize = 20_000;
+
+/// Eight writers over 20,000 keys, ingests in a loop, and reconciles one after the other: none of them may say no, and each has to
+/// have compared 99 % of the keys.
+#[test]
+fn while_both_sides_move_there_is_no_false_failure() {
+    let rounds: u32 = std::env::var("RECONCILES").ok().and_then(|text| text.parse().ok()).unwrap_or(10);
+    let shop = Checked::new("reconcile_moving", &["customers"]);
+    shop.change(&format!(
+        "INSERT INTO customers (customer_id, company_name) SELECT 'K' || i, 'start' FROM generate_series(0, {KEYS} - 1) AS i"
+    ));
+    shop.ingest(&["customers"]);
+    let (stop, written) = (AtomicBool::new(false), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        let _stop = StopAtEnd(&stop);
+        for seed in 0..8 {
+            let (shop, stop, written) = (&shop, &stop, &written);
+            scope.spawn(move || write(shop, seed, stop, written));
+        }
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                let outcome = shop.world.run("ingest-customers", &[]);
+                assert!([0, 75].contains(&outcome.exit), "{outcome:?}");
+            }
+        });
+        let started = Instant::now();
+        for round in 0..rounds {
+            let outcome = shop.reconcile(&["--table", "customers"]).expect_exit(0);
+            let detail = shop.detail(&outcome, "customers");
+            let (same, undecided) = (number(&detail, " the same"), outcome.count("undecided"));
+            println!("{round}: {} writes, {same} the same, {undecided} undecided, {}", written.load(Ordering::Relaxed), outcome.summary["duration_ms"]);
+            assert!(undecided * 99 <= same, "{detail}");
+        }
+        println!("{rounds} reconciles in {} s beside {} writes", started.elapsed().as_secs(), written.load(Ordering::Relaxed));
+    });
+}
+
+fn write(shop: &Checked, seed: u64, stop: &AtomicBool, written: &AtomicU64) {
+    let mut random = Random::new(seed);
+    let mut client = shop.world.postgres();
+    while !stop.load(Ordering::Relaxed) {
+        let (key, value) = (format!("K{}", random.below(KEYS)), format!("v{}", random.below(1 << 30)));
+        let sql = match random.below(8) {
+            0 => format!("DELETE FROM customers WHERE customer_id = '{key}'"),
+            1 => format!("BEGIN; UPDATE customers SET address = '{value}' WHERE customer_id = '{key}'; ROLLBACK"),
+            _ => format!(
+                "INSERT INTO customers (customer_id, company_name) VALUES ('{key}', '{value}')
+                 ON CONFLICT (customer_id) DO UPDATE SET company_name = EXCLUDED.company_name"
+            ),
+        };
+        client.batch_execute(&sql).unwrap();
+        written.fetch_add(1, Ordering::Relaxed);
+        std::thread::sleep(Duration::from_millis(PAUSE_MS));
+    }
+}
+
+/// As fast as two cores let all of it go on: without a pause, Debezium falls behind for good.
+const PAUSE_MS: u64 = 5;
+
+/// The number before these words.
+fn number(text: &str, before: &str) -> i64 {
+    let digits = text.split(before).next().and_then(|head| head.rsplit(' ').next());
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or_else(|| panic!("no number before {before:?} in {text:?}"))
+}
+
+/// The table is truncated and altered again and again, and filled again.
+#[test]
+fn truncates_and_alters_are_no_failure() {
+    let shop = Checked::new("reconcile_truncate", &["us_states"]);
+    let mut client = shop.world.postgres();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let _stop = StopAtEnd(&stop);
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                let outcome = shop.world.run("ingest-us-states", &[]);
+                assert!([0, 75].contains(&outcome.exit), "{outcome:?}");
+            }
+        });
+        let checks = scope.spawn(|| {
+            let mut passed = 0;
+            for _ in 0..10 {
+                let outcome = shop.reconcile(&["--table", "us_states", "--allow-empty", "--wait", "30s"]);
+                assert!([0, 75].contains(&outcome.exit), "{outcome:?}");
+                passed += i32::from(outcome.exit == 0);
+            }
+            passed
+        });
+        let mut longest = Duration::ZERO;
+        let mut round = 0;
+        while !checks.is_finished() {
+            round += 1;
+            for sql in [
+                "TRUNCATE us_states".to_owned(),
+                format!("INSERT INTO us_states SELECT i, 'state {round}' FROM generate_series(1, 50) AS i"),
+                format!("ALTER TABLE us_states ADD COLUMN note_{round} text"),
+                format!("ALTER TABLE us_states DROP COLUMN note_{round}"),
+            ] {
+                let started = Instant::now();
+                client.batch_execute(&sql).unwrap();
+                longest = longest.max(started.elapsed());
+            }
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        println!("{round} rounds, the longest statement took {longest:?}");
+        assert!(longest < Duration::from_secs(5), "the shop was held up for {longest:?}");
+        assert!(checks.join().unwrap() > 0, "no reconcile came to an end");
+    });
+}

@@ -1,0 +1,70 @@
+//! Running checks in a world, and reading what they stored.
+
+use super::{Outcome, World};
+
+/// A world whose tables were captured by Debezium and ingested.
+pub struct Checked {
+    pub world: World,
+    /// Name of the connector, and of its slot.
+    pub connector: String,
+}
+
+impl Checked {
+    pub fn new(test: &str, tables: &[&str]) -> Checked {
+        let mut world = World::new(test);
+        let connector = world.capture(&[]);
+        let checked = Checked { world, connector };
+        checked.ingest(tables);
+        checked
+    }
+
+    pub fn ingest(&self, tables: &[&str]) {
+        for table in tables {
+            self.world.ingest_table(table, &[]).expect_exit(0);
+        }
+    }
+
+    /// Runs a check.
+    pub fn run(&self, job: &str, args: &[&str]) -> Outcome {
+        self.world.run(job, &[&["--prefix", &self.world.name, "--slot", &self.connector], args].concat())
+    }
+
+    pub fn reconcile(&self, args: &[&str]) -> Outcome {
+        self.run("check-reconcile", args)
+    }
+
+    /// Changes the source, and waits until Debezium has it in Kafka.
+    pub fn change(&self, sql: &str) {
+        self.world.postgres().batch_execute(sql).unwrap();
+        self.world.wait_for_capture(&self.connector);
+    }
+
+    /// Changes rows of the warehouse behind the pipeline's back.
+    pub fn tamper(&self, sql: &str) {
+        self.world.clickhouse(&format!("{sql} SETTINGS mutations_sync = 2"));
+    }
+
+    /// `check table status`, one a line, of a run.
+    pub fn statuses(&self, outcome: &Outcome) -> String {
+        self.stored(outcome, "check_name, table, status", "check_results")
+    }
+
+    pub fn detail(&self, outcome: &Outcome, table: &str) -> String {
+        let sql = format!("detail FROM northwind_ops.check_results WHERE table = '{table}' AND run_id = '{}'", run(outcome));
+        self.world.clickhouse(&format!("SELECT {sql} ORDER BY check_name FORMAT TSVRaw"))
+    }
+
+    /// What a run blamed whom for.
+    pub fn failures(&self, outcome: &Outcome, columns: &str) -> String {
+        self.stored(outcome, columns, "check_failures")
+    }
+
+    fn stored(&self, outcome: &Outcome, columns: &str, table: &str) -> String {
+        let sql = format!("SELECT {columns} FROM northwind_ops.{table} WHERE run_id = '{}'", run(outcome));
+        self.world.clickhouse(&format!("{sql} ORDER BY ALL FORMAT TSVRaw")).replace('\t', " ")
+    }
+}
+
+fn run(outcome: &Outcome) -> &str {
+    outcome.summary["run"].as_str().unwrap_or_else(|| panic!("no run in {outcome:?}"))
+}

@@ -63,7 +63,9 @@ impl Check {
         match self {
             Check::Freshness => "Is the oldest change that has not come to the warehouse too old?",
             Check::Volume => "Is a run's number of records like that of the runs before it?",
-            Check::Integrity => "One live row per key, no placeholders, no empty required texts, no row that points at nothing",
+            Check::Integrity => {
+                "One live row per key, no placeholders, no empty required texts, no row that points at nothing"
+            }
             Check::Rules => "Which rows break a business rule, and is it the source's fault or the pipeline's?",
             Check::Reconcile => "Compare every row of the source with the warehouse, exactly, while both move",
         }
@@ -87,11 +89,14 @@ impl Check {
 
 /// The jobs.
 pub fn jobs() -> Vec<Job> {
-    let example = |name: &str| format!("  {name}\n  {name} --table orders --table order_details\n  {name} --scope new --wait 0s");
+    let example =
+        |name: &str| format!("  {name}\n  {name} --table orders --table order_details\n  {name} --scope new --wait 0s");
     let job = |check: Check, run| super::job(check.job(), check.about(), &example(check.job()), Kind::Check, run);
     let reconcile = "  check-reconcile\n  check-reconcile --table customers --wait 5m\n  check-reconcile --table customers --repair";
     vec![
-        super::job("check-all", "All checks", &example("check-all"), Kind::Check, |job, args, stop| run(job, &ALL, args, stop)),
+        super::job("check-all", "All checks", &example("check-all"), Kind::Check, |job, args, stop| {
+            run(job, &ALL, args, stop)
+        }),
         job(Check::Freshness, |job, args, stop| run(job, &[Check::Freshness], args, stop)),
         job(Check::Volume, |job, args, stop| run(job, &[Check::Volume], args, stop)),
         job(Check::Integrity, |job, args, stop| run(job, &[Check::Integrity], args, stop)),

@@ -50,7 +50,7 @@ impl Validator {
             .map(|row| row.key_text().into_owned())
             .collect();
         let doubtful_keys: Vec<&str> = doubtful.iter().map(String::as_str).collect();
-        let held = newest_versions::<T>(servers.warehouse, &doubtful_keys)?;
+        let held = newest_versions(servers.warehouse, T::TARGET, T::KEY, &doubtful_keys)?;
         let mut doubts = Doubts { held, settled_later: HashSet::new(), truncated_later: truncated };
         let mut warnings = Vec::new();
         for (index, event) in events.iter_mut().enumerate().rev() {

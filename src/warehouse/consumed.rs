@@ -27,7 +27,8 @@ pub struct OpenWindow {
 
 /// The source table of a window. An ingest job knows its table whatever its topic is called; for all others the topic's last part
 /// says it.
-const SOURCE: &str = "if(startsWith(job, 'ingest-'), replaceAll(substring(job, 8), '-', '_'), splitByChar('.', topic)[-1])";
+const SOURCE: &str =
+    "if(startsWith(job, 'ingest-'), replaceAll(substring(job, 8), '-', '_'), splitByChar('.', topic)[-1])";
 
 #[derive(Row, Serialize)]
 struct ConsumedRow {

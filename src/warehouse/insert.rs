@@ -87,7 +87,10 @@ impl Warehouse {
     pub fn insert_json(&self, table: &str, token: &str, lines: &str) -> Result<()> {
         let target = format!("{}.{table}", self.db);
         let settings = format!("SETTINGS insert_deduplication_token = {}", quote(token));
-        self.execute(&format!("inserting into {target}"), &format!("INSERT INTO {target} {settings} FORMAT JSONEachRow\n{lines}"))
+        self.execute(
+            &format!("inserting into {target}"),
+            &format!("INSERT INTO {target} {settings} FORMAT JSONEachRow\n{lines}"),
+        )
     }
 
     async fn open<R: Row>(&self, database: &str, table: &str, token: &str) -> clickhouse::error::Result<Insert<R>> {

@@ -27,15 +27,15 @@ pub use columns::{Column, without_default};
 pub use consumed::OpenWindow;
 pub use extra_column::{Origin, Untouched, has};
 pub use insert::InFlight;
-pub use newest::{carried_rows, key_in, key_order, key_text, newest_columns, newest_versions};
-pub use stream::{JsonLines, PLAIN_NUMBERS};
 pub use landing::Landing;
 pub use ledger::{LedgerRow, Mode, RunRow, Settled, WindowRow};
+pub use newest::{carried_rows, key_in, key_order, key_text, newest_columns, newest_versions};
 pub use quarantine::{Kept, Listed, RuleCount, Shelf};
 pub use rejected::{Bytes, Quarantined, RejectedRow, WarningRow};
 pub use schema::migrate;
 pub use selection::Selection;
 pub use spans::{at_offsets, spans_of};
+pub use stream::{JsonLines, PLAIN_NUMBERS};
 pub use truncates::{MarkAt, NewestTruncate, TruncateRow};
 pub use views::view_of;
 

@@ -23,15 +23,20 @@ struct Newest {
 ///
 /// # Errors
 /// The server is gone or refuses.
-pub fn newest_versions<T: Table>(warehouse: &Warehouse, keys: &[&str]) -> Result<HashMap<String, u64>> {
+pub fn newest_versions(
+    warehouse: &Warehouse,
+    target: &str,
+    key: &[KeyColumn],
+    keys: &[&str],
+) -> Result<HashMap<String, u64>> {
     let mut newest = HashMap::new();
     for chunk in keys.chunks(CHUNK) {
         let sql = format!(
             "SELECT {} AS key, max(_version) AS newest FROM {}.{} WHERE {} GROUP BY key",
-            key_text(T::KEY),
+            key_text(key),
             warehouse.db,
-            T::TARGET,
-            key_in(T::KEY, chunk)
+            target,
+            key_in(key, chunk)
         );
         let rows: Vec<Newest> = warehouse.rows("looking up newest versions", &sql)?;
         newest.extend(rows.into_iter().map(|row| (row.key, row.newest)));

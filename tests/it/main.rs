@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod all_tables;
+mod checks;
 mod comes_and_goes;
 mod command_line;
 mod corpus;
@@ -25,9 +26,11 @@ mod races;
 mod ranges;
 mod read_replica;
 mod reconcile;
+mod reconcile_large;
 mod reconcile_moving;
 mod recreated_topic;
 mod rejects;
+mod repair;
 mod replay;
 mod replay_faults;
 mod replay_order;

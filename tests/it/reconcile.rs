@@ -14,7 +14,8 @@ fn what_was_ingested_is_the_same_and_what_is_not_yet_is_inconclusive() {
     assert_eq!(outcome.count("pass"), 4, "{outcome:?}");
     let detail = shop.detail(&outcome, "orders");
     assert!(detail.starts_with("830 rows in the source, 830 in the warehouse: 830 the same, 0 different"), "{detail}");
-    let all_pass = "reconcile customers pass\nreconcile employees pass\nreconcile order_details pass\nreconcile orders pass\n";
+    let all_pass =
+        "reconcile customers pass\nreconcile employees pass\nreconcile order_details pass\nreconcile orders pass\n";
     assert_eq!(shop.statuses(&outcome), all_pass);
 
     shop.change("UPDATE customers SET city = 'Köln' WHERE customer_id = 'ALFKI'");
@@ -110,7 +111,8 @@ fn what_cannot_be_checked_is_no_pass() {
     shop.reconcile(&["--table", "nonsense"]).expect_exit(2);
     // A difference cannot be judged without the slot.
     shop.tamper("ALTER TABLE northwind_dw.dim_customers DELETE WHERE customer_id = 'BLAUS'");
-    let outcome = shop.world.run("check-reconcile", &["--prefix", &shop.world.name, "--slot", "no_slot", "--table", "customers"]);
+    let outcome =
+        shop.world.run("check-reconcile", &["--prefix", &shop.world.name, "--slot", "no_slot", "--table", "customers"]);
     assert!(outcome.expect_exit(78).error().contains("there is no replication slot no_slot"));
 
     shop.world.clickhouse("DROP TABLE northwind_dw.dim_customers SYNC");

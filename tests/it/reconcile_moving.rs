@@ -45,10 +45,18 @@ fn while_both_sides_move_there_is_no_false_failure() {
             let outcome = shop.reconcile(&["--table", "customers"]).expect_exit(0);
             let detail = shop.detail(&outcome, "customers");
             let (same, undecided) = (number(&detail, " the same"), outcome.count("undecided"));
-            println!("{round}: {} writes, {same} the same, {undecided} undecided, {}", written.load(Ordering::Relaxed), outcome.summary["duration_ms"]);
+            println!(
+                "{round}: {} writes, {same} the same, {undecided} undecided, {}",
+                written.load(Ordering::Relaxed),
+                outcome.summary["duration_ms"]
+            );
             assert!(undecided * 99 <= same, "{detail}");
         }
-        println!("{rounds} reconciles in {} s beside {} writes", started.elapsed().as_secs(), written.load(Ordering::Relaxed));
+        println!(
+            "{rounds} reconciles in {} s beside {} writes",
+            started.elapsed().as_secs(),
+            written.load(Ordering::Relaxed)
+        );
     });
 }
 

@@ -133,6 +133,27 @@ fn each_rule_is_noticed_by_its_own_example() {
         let stored = world.number(&format!("SELECT count() FROM northwind_ops.warnings FINAL WHERE table = '{table}'"));
         assert_eq!(stored, warned.as_object().unwrap().values().map(|n| n.as_i64().unwrap()).sum::<i64>(), "{table}");
     }
+    checks_say_the_same(&world, &connector, &rules);
+}
+
+/// The rules as SQL see the same rows in the source, and know where they are; list-price is told by the moment of the change only.
+fn checks_say_the_same(world: &World, connector: &str, rules: &[Listed]) {
+    let chosen = ["--prefix", &world.name, "--slot", connector];
+    let said = |job: &str| {
+        let run = world.run(job, &chosen).expect_exit(0).summary["run"].as_str().unwrap().to_owned();
+        let failures = "check_name, `table`, owner, detail = 'in quarantine' FROM northwind_ops.check_failures";
+        world.clickhouse(&format!("SELECT DISTINCT {failures} WHERE run_id = '{run}'"))
+    };
+    let (of_rules, of_integrity) = (said("check-rules"), said("check-integrity"));
+    for rule in rules.iter().filter(|rule| rule.name != "list-price") {
+        let line = |check: &str, quarantined: i32| format!("{check}\t{}\tsource\t{quarantined}\n", rule.table);
+        if rule.name.ends_with("-exists") || rule.name == "manager-exists" {
+            assert!(of_integrity.contains(&line("references", 1)), "{}: {of_integrity}", rule.name);
+        } else {
+            let quarantined = i32::from(rule.severity == "reject");
+            assert!(of_rules.contains(&line(&rule.name, quarantined)), "{}: {of_rules}", rule.name);
+        }
+    }
 }
 
 /// The examples of references need rows that PostgreSQL itself would refuse.

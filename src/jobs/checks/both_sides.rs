@@ -1,11 +1,15 @@
 //! From the answer to a question that both sides were asked to a finding.
 
+use std::collections::HashMap;
+
 use anyhow::Result;
+use serde_json::Value;
 
 use crate::jobs::checks::checker::Checker;
-use crate::jobs::checks::offenders::{Answer, Question};
+use crate::jobs::checks::offenders::{Answer, Question, Shown};
 use crate::jobs::checks::results::{Failure, Finding, Status};
 use crate::tables::TableFacts;
+use crate::warehouse::newest_versions;
 
 impl Checker<'_> {
     /// Asks both sides, and judges.
@@ -17,7 +21,8 @@ impl Checker<'_> {
         if !question.says_source {
             answer.in_source.clear();
         }
-        let mut finding = Finding::new(question.check, question.table.source, "0 rows that break it in the warehouse only");
+        let mut finding =
+            Finding::new(question.check, question.table.source, "0 rows that break it in the warehouse only");
         let severity = self.settings.severity(question.check, question.table.source);
         finding.status = match &answer {
             answer if !answer.by_pipeline.is_empty() => Status::of_no(severity),
@@ -40,15 +45,17 @@ impl Checker<'_> {
     /// The rows that break it in the source, each with where it is.
     fn source_failures(&self, table: &TableFacts, answer: &Answer) -> Result<Vec<Failure>> {
         let keys: Vec<&str> = answer.in_source.keys().map(String::as_str).collect();
-        let mut quarantined = std::collections::HashMap::new();
+        let written = newest_versions(&self.warehouse, table.target, table.key, &keys)?;
+        let mut quarantined = HashMap::new();
         for chunk in keys.chunks(1_000) {
             quarantined.extend(self.warehouse.newest_quarantined(&table.topic(&self.args.prefix), chunk)?);
         }
-        let failure = |(key, shown): (&String, &serde_json::Map<String, serde_json::Value>)| Failure {
+        let is_held_back = |key: &str| quarantined.get(key).is_some_and(|newest| Some(newest) > written.get(key));
+        let failure = |(key, shown): (&String, &Shown)| Failure {
             owner: "source".to_owned(),
             row_key: key.clone(),
-            detail: if quarantined.contains_key(key) { IN_QUARANTINE } else { "not in quarantine" }.to_owned(),
-            source_value: Some(serde_json::Value::Object(shown.clone()).to_string()),
+            detail: if is_held_back(key) { IN_QUARANTINE } else { "not in quarantine" }.to_owned(),
+            source_value: Some(Value::Object(shown.clone()).to_string()),
             ..Failure::default()
         };
         Ok(answer.in_source.iter().map(failure).collect())
@@ -63,11 +70,17 @@ fn describe(answer: &Answer, in_quarantine: usize, table: &TableFacts) -> String
         said.push(format!("{} rows break it in the warehouse and not in the source", answer.by_pipeline.len()));
     }
     if !answer.in_source.is_empty() {
-        said.push(format!("{} rows break it in the source ({in_quarantine} of them in quarantine)", answer.in_source.len()));
+        said.push(format!(
+            "{} rows break it in the source ({in_quarantine} of them in quarantine)",
+            answer.in_source.len()
+        ));
     }
     if !answer.held_back.is_empty() {
         let list = format!("northwind rejected --table {}", table.source);
-        said.push(format!("{} rows break it because what mends them lies in quarantine ({list})", answer.held_back.len()));
+        said.push(format!(
+            "{} rows break it because what mends them lies in quarantine ({list})",
+            answer.held_back.len()
+        ));
     }
     if !answer.undecided.is_empty() {
         let some: Vec<&str> = answer.undecided.iter().take(5).map(String::as_str).collect();

@@ -17,16 +17,27 @@ use crate::warehouse::key_order;
 pub fn print(checks: &[Check], args: &CheckArgs, tables: &[TableFacts]) -> Result<()> {
     let settings = Settings::read(args.config.as_deref())?;
     if args.scope != Scope::Full {
-        println!("-- With --scope new or recent, {{rows}} are those whose key stands in one of the windows looked at.\n");
+        println!(
+            "-- With --scope new or recent, {{rows}} are those whose key stands in one of the windows looked at.\n"
+        );
     }
     for check in checks {
         for table in tables {
             match check {
-                Check::Freshness => println!("-- freshness of {}: asks Kafka (see northwind lag) and the replication slot\n", table.source),
+                Check::Freshness => println!(
+                    "-- freshness of {}: asks Kafka (see northwind lag) and the replication slot\n",
+                    table.source
+                ),
                 Check::Volume => {
-                    println!("-- volume of {}\n-- ClickHouse\n{};\n", table.source, volume::statement(args, &settings, check.job(), table));
+                    println!(
+                        "-- volume of {}\n-- ClickHouse\n{};\n",
+                        table.source,
+                        volume::statement(args, &settings, check.job(), table)
+                    );
                 }
-                Check::Integrity => integrity::questions(table).iter().for_each(|question| both(question, args, &settings)),
+                Check::Integrity => {
+                    integrity::questions(table).iter().for_each(|question| both(question, args, &settings))
+                }
                 Check::Rules => rules::questions(table).iter().for_each(|question| both(question, args, &settings)),
                 Check::Reconcile => reconcile(args, table),
             }

@@ -65,12 +65,17 @@ fn capture(checker: &mut Checker<'_>) -> Result<Capture> {
     let client = checker.source()?;
     let sql = "SELECT active, coalesce(confirmed_flush_lsn < pg_current_wal_lsn(), true) FROM pg_replication_slots WHERE slot_name = $1";
     let row = client.query_opt(sql, &[&slot]).context("asking how far the replication slot is")?;
-    let row = row.ok_or_else(|| needs_person(format!("there is no replication slot {slot} (--slot, northwind doctor)")))?;
+    let row =
+        row.ok_or_else(|| needs_person(format!("there is no replication slot {slot} (--slot, northwind doctor)")))?;
     let (is_active, is_behind): (bool, bool) = (row.get(0), row.get(1));
     let beat = "SELECT greatest(extract(epoch FROM now() - max(ts)), 0)::int8 FROM northwind_cdc.heartbeat";
     let age = match client.query_one(beat, &[]) {
         Ok(row) => row.get::<_, Option<i64>>(0).and_then(|age| u64::try_from(age).ok()),
-        Err(error) if [Some(&SqlState::UNDEFINED_TABLE), Some(&SqlState::INSUFFICIENT_PRIVILEGE)].contains(&error.code()) => None,
+        Err(error)
+            if [Some(&SqlState::UNDEFINED_TABLE), Some(&SqlState::INSUFFICIENT_PRIVILEGE)].contains(&error.code()) =>
+        {
+            None
+        }
         Err(error) => return Err(error).context("reading the connector's heartbeat"),
     };
     Ok(match (is_active, is_behind, age) {

@@ -24,7 +24,7 @@ pub fn questions(table: &TableFacts) -> Vec<Question<'_>> {
     }
     for pointer in &table.pointers {
         let parents = tables::all().into_iter().filter(|parent| parent.source == pointer.table);
-        let file = |parent| statement::for_pointer(REFERENCES.sql, pointer.column, &parent);
+        let file = |parent| statement::for_pointer(REFERENCES.sql, table, pointer.column, &parent);
         questions.extend(parents.map(|parent| ask(REFERENCES, file(parent), true)));
     }
     questions

@@ -50,7 +50,10 @@ pub fn run(job: &str, args: ReconcileArgs, stop: &Stop) -> Result<Report> {
         totals.behind = totals.behind.take().or(behind);
         if tally.different > tally.differing.len() as u64 {
             let kept = tally.differing.len();
-            println!("{}: {} keys differ; these are the first {kept}, run again for the others", table.source, tally.different);
+            println!(
+                "{}: {} keys differ; these are the first {kept}, run again for the others",
+                table.source, tally.different
+            );
         }
         let (in_log, others) = log::sort_out(&checker, table, tally.differing)?;
         totals.in_log += in_log.len() as u64;
@@ -98,7 +101,13 @@ fn print_plan(table: &TableFacts, in_log: &[log::InLog]) {
         }
     }
     let flags: Vec<String> = ranges.iter().map(|(p, start, end)| format!(" --offsets {p}:{start}..{end}")).collect();
-    println!("{}: the log has {} of the keys; read them again:\n  {}{}", table.source, in_log.len(), table.ingest_job(), flags.concat());
+    println!(
+        "{}: the log has {} of the keys; read them again:\n  {}{}",
+        table.source,
+        in_log.len(),
+        table.ingest_job(),
+        flags.concat()
+    );
 }
 
 /// What only a repair can mend.

@@ -101,7 +101,12 @@ impl Checker<'_> {
     }
 
     /// Which of the suspects has the pipeline to answer for?
-    fn confirm(&mut self, question: &Question<'_>, suspects: BTreeMap<String, Shown>, answer: &mut Answer) -> Result<()> {
+    fn confirm(
+        &mut self,
+        question: &Question<'_>,
+        suspects: BTreeMap<String, Shown>,
+        answer: &mut Answer,
+    ) -> Result<()> {
         let (suspects, too_many): (Vec<_>, Vec<_>) =
             suspects.into_iter().enumerate().partition(|(i, _)| *i < KEPT_FAILURES);
         answer.undecided.extend(too_many.into_iter().map(|(_, (key, _))| key));
@@ -138,7 +143,9 @@ impl Checker<'_> {
         }
         let (in_source, _) = self.offenders_in_source(question, Some(&keys))?;
         let in_warehouse = self.offenders_in_warehouse(question, Some(&keys))?;
-        answer.undecided.extend(keys.into_iter().filter(|key| in_warehouse.contains_key(key) && !in_source.contains_key(key)));
+        answer
+            .undecided
+            .extend(keys.into_iter().filter(|key| in_warehouse.contains_key(key) && !in_source.contains_key(key)));
         answer.in_source.extend(in_source);
         Ok(())
     }
@@ -161,7 +168,7 @@ impl Checker<'_> {
             compared.tally.undecided.into_iter().for_each(|key| drop(put(key, Verdict::Undecided)));
             compared.tally.held_back.into_iter().for_each(|key| drop(put(key, Verdict::HeldBack)));
             for difference in compared.tally.differing {
-                put(difference.key.clone(), Verdict::Differs(difference));
+                put(difference.key.clone(), Verdict::Differs(Box::new(difference)));
             }
         }
         Ok(verdicts)
@@ -217,7 +224,7 @@ impl Checker<'_> {
 
 /// What is to be said of a row that is not the same on both sides.
 enum Verdict {
-    Differs(Difference),
+    Differs(Box<Difference>),
     /// A newer event lies in quarantine.
     HeldBack,
     Undecided,

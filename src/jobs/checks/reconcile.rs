@@ -32,8 +32,7 @@ pub fn judge(checker: &Checker<'_>, table: &TableFacts, slice: &Slice, compared:
     if is_empty && !checker.args.allow_empty {
         finding.status = Status::Error;
         let db = &checker.args.postgres.postgres_db;
-        finding.detail =
-            format!("both sides are empty: is database {db} the right one? (--allow-empty if it is)");
+        finding.detail = format!("both sides are empty: is database {db} the right one? (--allow-empty if it is)");
         return finding;
     }
     finding.detail = describe(&tally, table);
@@ -53,8 +52,10 @@ pub fn judge(checker: &Checker<'_>, table: &TableFacts, slice: &Slice, compared:
 
 fn describe(tally: &Tally, table: &TableFacts) -> String {
     let (source, warehouse) = tally.rows;
-    let mut detail =
-        format!("{source} rows in the source, {warehouse} in the warehouse: {} the same, {} different", tally.same, tally.different);
+    let mut detail = format!(
+        "{source} rows in the source, {warehouse} in the warehouse: {} the same, {} different",
+        tally.same, tally.different
+    );
     if tally.quarantined > 0 {
         let list = format!("northwind rejected --table {}", table.source);
         detail += &format!(", {} in quarantine ({list})", tally.quarantined);

@@ -230,7 +230,10 @@ impl Findings {
         put("findings", telling.iter().take(SUMMARISED).map(|finding| finding.summary()).collect());
         books::describe_resources(self.started, &mut put);
         if let Some(first) = telling.first().filter(|first| first.status > Status::Warn) {
-            put("error", json!(format!("{} of {}: {}: {}", first.check, first.table, first.status.name(), first.detail)));
+            put(
+                "error",
+                json!(format!("{} of {}: {}: {}", first.check, first.table, first.status.name(), first.detail)),
+            );
         }
         Report { exit: worst.exit(), fields }
     }

@@ -72,7 +72,8 @@ impl Checker<'_> {
             compared.tally.take_in(next.tally);
             (compared.fence, compared.behind) = (next.fence, next.behind);
             rounds_behind_fence += usize::from(behind_fence);
-            if rounds_behind_fence > 0 && Instant::now() >= deadline || rounds_behind_fence == MOST_ROUNDS_BEHIND_FENCE {
+            if rounds_behind_fence > 0 && Instant::now() >= deadline || rounds_behind_fence == MOST_ROUNDS_BEHIND_FENCE
+            {
                 break;
             }
             // As long as keys settle by themselves, waiting for the fence would only let others change.
@@ -108,8 +109,9 @@ impl Checker<'_> {
                     let chunk: Vec<&str> = chunk.iter().map(String::as_str).collect();
                     let sql = newest_rows(&self.warehouse, table, &key_in(table.key, &chunk));
                     let lines = self.warehouse.json_lines(&what, &sql)?;
-                    in_warehouse
-                        .extend(lines.lines().map(|line| SideRow::of_warehouse(table, line)).collect::<Result<Vec<_>>>()?);
+                    in_warehouse.extend(
+                        lines.lines().map(|line| SideRow::of_warehouse(table, line)).collect::<Result<Vec<_>>>()?,
+                    );
                 }
                 let in_source = source.all(table)?;
                 merge(terms, &mut in_order(in_source), &mut in_order(in_warehouse))?

@@ -144,7 +144,8 @@ impl Settings {
 
     /// What a check's "no" is worth.
     pub fn severity(&self, check: &str, table: &str) -> Severity {
-        let named = |name: &str| self.severity.iter().find(|(known, _)| known.as_ref() == name).map(|(_, severity)| *severity);
+        let named =
+            |name: &str| self.severity.iter().find(|(known, _)| known.as_ref() == name).map(|(_, severity)| *severity);
         let built_in = || if check == "volume" { Severity::Warn } else { Severity::Fail };
         named(&format!("{table}.{check}")).or_else(|| named(check)).unwrap_or_else(built_in)
     }
@@ -174,7 +175,10 @@ mod tests {
     fn the_file_says_what_is_compiled_in() {
         let file = Settings::parse(include_str!("../../../checks.toml")).unwrap();
         let built_in = Settings::default();
-        assert_eq!((&file.rules, &file.freshness, &file.volume), (&built_in.rules, &built_in.freshness, &built_in.volume));
+        assert_eq!(
+            (&file.rules, &file.freshness, &file.volume),
+            (&built_in.rules, &built_in.freshness, &built_in.volume)
+        );
         for (name, severity) in &file.severity {
             assert_eq!(built_in.severity(name.as_ref(), "customers"), *severity, "{}", name.as_ref());
         }
@@ -187,7 +191,10 @@ mod tests {
         assert!(error("[severity]\n\nreconcil = \"fail\"").starts_with("line 3: there is no check \"reconcil\""));
         assert!(error("[severity]\n\"nowhere.reconcile\" = \"fail\"").starts_with("line 2: there is no check"));
         assert!(error("[severity]\nreconcile = \"faill\"").contains("line 2"));
-        assert!(error("[freshness.tables]\nnowhere = { warn_after = \"1m\", fail_after = \"2m\" }").starts_with("line 2: there is no table"));
+        assert!(
+            error("[freshness.tables]\nnowhere = { warn_after = \"1m\", fail_after = \"2m\" }")
+                .starts_with("line 2: there is no table")
+        );
         assert!(error("[freshness]\nwarn_after = \"1 minute\"").contains("is not a duration"));
     }
 

@@ -101,7 +101,8 @@ impl Checker<'_> {
         let places = self.places(table, undecided)?;
         let stands_in = |window: &OpenWindow| {
             let offsets = places.get(&window.partition);
-            offsets.is_some_and(|offsets| offsets.iter().any(|at| (window.start_offset..window.end_offset).contains(at)))
+            offsets
+                .is_some_and(|offsets| offsets.iter().any(|at| (window.start_offset..window.end_offset).contains(at)))
         };
         let settled: Vec<OpenWindow> = windows.into_iter().filter(|window| !stands_in(window)).collect();
         self.warehouse.consume(consumer, run_id, &settled)

@@ -51,9 +51,12 @@ pub fn others(file: &str) -> Vec<TableFacts> {
 }
 
 /// "The row points at a row that is not there", for one of the table's pointers.
-pub fn for_pointer(file: &str, column: &str, parent: &TableFacts) -> String {
+pub fn for_pointer(file: &str, table: &TableFacts, column: &str, parent: &TableFacts) -> String {
     let parent_key = parent.key.iter().map(|column| column.name).collect::<Vec<_>>().join(", ");
-    file.replace("{column}", column)
+    let mut shown: Vec<&str> = table.key.iter().map(|key| key.name).collect();
+    shown.extend(Some(column).filter(|column| !shown.contains(column)));
+    file.replace("{key_and_column}", &shown.join(", "))
+        .replace("{column}", column)
         .replace("{parent_key}", &parent_key)
         .replace("{parent}", &format!("{{{}}}", parent.source))
 }
@@ -115,7 +118,7 @@ fn rows(table: &TableFacts, side: Side<'_>, condition: &str, statement: &str) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jobs::checks::catalogue::{NO_UNAVAILABLES, REFERENCES, RULES};
+    use crate::jobs::checks::catalogue::{NO_PLACEHOLDERS, REFERENCES, RULES};
 
     fn table(name: &str) -> TableFacts {
         tables::chosen(&[name.to_owned()]).unwrap().remove(0)
@@ -136,10 +139,11 @@ mod tests {
 
     #[test]
     fn other_tables_are_looked_at_as_a_whole() {
-        let file = for_pointer(REFERENCES.sql, "customer_id", &table("customers"));
+        let file = for_pointer(REFERENCES.sql, &table("orders"), "customer_id", &table("customers"));
         assert_eq!(others(&file).iter().map(|table| table.source).collect::<Vec<_>>(), ["customers"]);
         let sql = fill(&file, &table("orders"), &Rules::default(), Side::Source, "order_id = 1");
-        let parents = "NOT IN (SELECT customer_id FROM (SELECT customer_id FROM public.customers WHERE true) AS parent)";
+        let parents =
+            "NOT IN (SELECT customer_id FROM (SELECT customer_id FROM public.customers WHERE true) AS parent)";
         assert!(sql.contains(parents), "{sql}");
     }
 

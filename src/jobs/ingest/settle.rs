@@ -102,7 +102,7 @@ impl Run {
         }
         let place = format!("{}, partition {}, offsets {}", self.topic, pending.partition, pending.span);
         let keys: Vec<&str> = pending.verify.keys().map(String::as_str).collect();
-        let held = newest_versions::<T>(&self.warehouse, &keys)?;
+        let held = newest_versions(&self.warehouse, T::TARGET, T::KEY, &keys)?;
         if let Some((key, version)) =
             pending.verify.iter().find(|(key, version)| held.get(*key).is_none_or(|held| held < version))
         {

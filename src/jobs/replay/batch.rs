@@ -63,7 +63,7 @@ impl<'k, T: Table> Batch<'k, T> {
         let keys: Vec<Option<String>> =
             self.events.iter().zip(&self.kept).map(|(event, kept)| key_of(event, kept)).collect();
         let distinct: HashSet<&str> = keys.iter().flatten().map(String::as_str).collect();
-        self.held = newest_versions::<T>(warehouse, &distinct.into_iter().collect::<Vec<_>>())?;
+        self.held = newest_versions(warehouse, T::TARGET, T::KEY, &distinct.into_iter().collect::<Vec<_>>())?;
         let all = std::mem::take(&mut self.kept).into_iter().zip(std::mem::take(&mut self.records));
         for (((kept, record), event), key) in all.zip(std::mem::take(&mut self.events)).zip(keys) {
             match key.and_then(|key| self.held.get(&key)) {

@@ -1,6 +1,6 @@
 //! Running checks in a world, and reading what they stored.
 
-use super::{Outcome, World};
+use super::{Outcome, World, root};
 
 /// A world whose tables were captured by Debezium and ingested.
 pub struct Checked {
@@ -44,13 +44,24 @@ impl Checked {
         self.world.clickhouse(&format!("{sql} SETTINGS mutations_sync = 2"));
     }
 
+    /// A file with settings; returns its path.
+    pub fn config(&self, text: &str) -> String {
+        let folder = root().join("target/tmp");
+        std::fs::create_dir_all(&folder).unwrap();
+        let hash = text.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)));
+        let path = folder.join(format!("{}-{hash:x}.toml", self.world.name));
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
     /// `check table status`, one a line, of a run.
     pub fn statuses(&self, outcome: &Outcome) -> String {
         self.stored(outcome, "check_name, table, status", "check_results")
     }
 
     pub fn detail(&self, outcome: &Outcome, table: &str) -> String {
-        let sql = format!("detail FROM northwind_ops.check_results WHERE table = '{table}' AND run_id = '{}'", run(outcome));
+        let sql =
+            format!("detail FROM northwind_ops.check_results WHERE table = '{table}' AND run_id = '{}'", run(outcome));
         self.world.clickhouse(&format!("SELECT {sql} ORDER BY check_name FORMAT TSVRaw"))
     }
 

@@ -82,7 +82,8 @@ pub fn write(
         mode: Mode::Repair.name().to_owned(),
         start_offset: *start,
         end_offset: *end,
-        written: differing.iter().filter(|d| d.event().map_or(NOWHERE, |event| event.partition) == *partition).count() as u64,
+        written: differing.iter().filter(|d| d.event().map_or(NOWHERE, |event| event.partition) == *partition).count()
+            as u64,
         token: token(*partition),
         job: checker.job.clone(),
         run_id: run_id.to_owned(),

@@ -2,7 +2,9 @@
 
 mod books;
 mod completions;
+mod connect;
 mod doctor;
+mod finding;
 mod ingest;
 mod lag;
 mod landing;
@@ -13,6 +15,7 @@ mod order_wide;
 mod rejected;
 mod replay;
 mod rules;
+mod slot;
 mod sync_schema;
 
 use std::ffi::OsString;

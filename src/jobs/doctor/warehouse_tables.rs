@@ -4,7 +4,7 @@ use anyhow::Result;
 use clickhouse::Row;
 use serde::Deserialize;
 
-use super::sheet::{Finding, fail, ok};
+use crate::jobs::finding::{Finding, fail, ok};
 use crate::tables::TableFacts;
 use crate::warehouse::{Warehouse, quote, without_default};
 

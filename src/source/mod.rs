@@ -4,6 +4,7 @@ mod catalogue;
 mod locks;
 mod lookup;
 mod replica;
+mod sessions;
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ pub use catalogue::{SourceColumn, SourceTable, SourceType, catalogue};
 pub use locks::{lock, lock_job, lock_tables, still_held, unlock};
 pub use lookup::{Existence, look_up};
 pub use replica::LookUps;
+pub use sessions::{Sessions, session_name};
 
 /// A server that takes connections and says nothing must not hold up a job for ever.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);

@@ -11,6 +11,7 @@ mod landing;
 mod link;
 mod list;
 mod migrate;
+mod observe;
 mod order_wide;
 mod rejected;
 mod replay;
@@ -147,6 +148,7 @@ pub fn all() -> Vec<Job> {
     let mut jobs = ingest_jobs();
     jobs.extend([
         migrate::job(),
+        observe::job(),
         order_wide::job(),
         doctor::job(),
         lag::job(),

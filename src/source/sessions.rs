@@ -20,8 +20,8 @@ pub fn session_name(job: &str, run: &str) -> String {
 #[derive(Debug)]
 pub struct Sessions {
     names: Vec<String>,
-    /// When the server was started, in Unix milliseconds: what was before says nothing, a restart ends every session.
-    pub since_ms: i64,
+    /// When the server was started, in Unix milliseconds.
+    since_ms: i64,
 }
 
 impl Sessions {
@@ -45,8 +45,14 @@ impl Sessions {
         Ok(Sessions { since_ms: row.get(1), names: row.get(2) })
     }
 
-    /// Has this run a session?
-    pub fn has(&self, job: &str, run: &str) -> bool {
+    /// Since when a run that started at `started_ms` may have been without a session; nothing if it has one. All in Unix milliseconds.
+    ///
+    /// A restart of the server ends every session: a run that was at work then gets its time to notice.
+    pub fn without_since(&self, job: &str, run: &str, started_ms: i64) -> Option<i64> {
+        (!self.has(job, run)).then_some(started_ms.max(self.since_ms))
+    }
+
+    fn has(&self, job: &str, run: &str) -> bool {
         let whole = session_name(job, run);
         self.names.iter().any(|name| *name == whole || (name.len() == NAME_LENGTH && whole.starts_with(name)))
     }
@@ -64,6 +70,14 @@ mod tests {
         let sessions = Sessions { names, since_ms: 0 };
         assert!(sessions.has(long, run) && sessions.has("ingest-orders", run));
         assert!(!sessions.has(long, "0193a2b4-1111-7222-9333-444455556666"), "another run of the same millisecond");
+        assert_eq!(sessions.without_since("ingest-orders", run, 5), None);
         assert!(!sessions.has("ingest-order", run) && !sessions.has("ingest", run));
+    }
+
+    #[test]
+    fn a_restart_of_the_server_says_nothing_of_the_runs_before_it() {
+        let sessions = Sessions { names: Vec::new(), since_ms: 1_000 };
+        assert_eq!(sessions.without_since("ingest-orders", "a", 900), Some(1_000));
+        assert_eq!(sessions.without_since("ingest-orders", "b", 1_100), Some(1_100));
     }
 }

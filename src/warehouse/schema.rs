@@ -7,6 +7,7 @@ use crate::warehouse::Warehouse;
 
 const DATABASES: &str = include_str!("../../clickhouse/init/00_databases.sql");
 const OPS: &str = include_str!("../../clickhouse/init/01_ops.sql");
+const OBSERVATIONS: &str = include_str!("../../clickhouse/init/03_observations.sql");
 const ORDER_WIDE: &str = include_str!("../../clickhouse/init/30_order_wide.sql");
 const SALES_VIEWS: &str = include_str!("../../clickhouse/init/91_sales_views.sql");
 
@@ -19,7 +20,7 @@ pub fn migrate(warehouse: &Warehouse) -> Result<usize> {
     let tables = tables::all();
     let mut applied = tables.len();
     let own = tables.iter().map(|table| table.ddl);
-    for file in [DATABASES, OPS].into_iter().chain(own).chain([ORDER_WIDE, SALES_VIEWS]) {
+    for file in [DATABASES, OPS, OBSERVATIONS].into_iter().chain(own).chain([ORDER_WIDE, SALES_VIEWS]) {
         for statement in statements(file) {
             warehouse.execute("applying the schema", &warehouse.named(statement))?;
             applied += 1;

@@ -150,6 +150,7 @@ impl Sheet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jobs::finding::{fail, ok, warn};
 
     fn exit_of(findings: &[Finding]) -> Exit {
         let sheet = Sheet::default();

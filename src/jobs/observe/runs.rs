@@ -6,8 +6,7 @@
 //! with the order reversed, a run that ends in between would pass for lost.
 //!
 //! The locks would say less: an explicit range takes none, a run has none in its first moments, and of several shards each has some.
-//! What remains is a run that lives on after its session broke. It notices before it writes a window, ends with 75, and its
-//! final row wins over the mark.
+//! What remains is a run that lives on after its session broke: it may be called lost, and its final row wins over the mark.
 
 use chrono::DateTime;
 use serde_json::{Value, json};

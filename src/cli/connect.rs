@@ -1,6 +1,7 @@
 //! Where the servers are. Flags win over the environment, the environment over the defaults, and the defaults
 //! are the local stack. A secret is never a flag: it would be readable in the process list.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -115,6 +116,23 @@ pub struct ReplicaArgs {
     /// How long to wait for it to catch up with the primary, as in 10s, before a window is looked up
     #[arg(long, value_name = "TIME", env = "POSTGRES_LOOKUP_WAIT", default_value = "10s", value_parser = parse_duration)]
     pub lookup_wait: Duration,
+}
+
+/// Kafka Connect.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Kafka Connect")]
+pub struct ConnectArgs {
+    /// Its REST address
+    #[arg(long, env = "CONNECT_URL", value_name = "URL", default_value = "http://127.0.0.1:8083", value_parser = parse_url)]
+    pub connect_url: String,
+    /// The connector
+    #[arg(long, value_name = "NAME", default_value = "northwind-cdc-connector")]
+    pub connector: String,
+}
+
+/// Paths are appended to it.
+fn parse_url(text: &str) -> Result<String, Infallible> {
+    Ok(text.trim_end_matches('/').to_owned())
 }
 
 /// ClickHouse, the warehouse.

@@ -7,17 +7,19 @@ mod logging;
 mod progress;
 mod signals;
 mod stop_at;
+mod tables;
 
 use clap::Args;
 use serde_json::{Map, Value};
 
-pub use connect::{ClickHouseArgs, KafkaArgs, PostgresArgs, ReplicaArgs, Secret};
+pub use connect::{ClickHouseArgs, ConnectArgs, KafkaArgs, PostgresArgs, ReplicaArgs, Secret};
 pub use duration::parse_duration;
 pub use exit::{Exit, Fault, fault, needs_person, try_again, usage};
 pub use logging::{LogFormat, SummaryMode};
 pub use progress::Progress;
 pub use signals::Stop;
 pub use stop_at::StopAt;
+pub use tables::TablesArgs;
 
 /// Flags of every job.
 #[derive(Debug, Clone, Args)]

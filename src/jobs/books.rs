@@ -16,11 +16,16 @@ pub fn row(id: &str, job: &str, started: DateTime<Utc>, exit: Option<Exit>, summ
         summary: summary.to_owned(),
         host: std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned(),
         version: crate::VERSION.to_owned(),
-        dag_run_id: std::env::var("AIRFLOW_CTX_DAG_RUN_ID").unwrap_or_default(),
+        dag_run_id: dag_run_id(),
         started_at: started.timestamp_millis(),
         updated_at: Utc::now().timestamp_millis(),
         ..RunRow::default()
     }
+}
+
+/// Airflow's run, if it has started this one.
+pub fn dag_run_id() -> String {
+    std::env::var("AIRFLOW_CTX_DAG_RUN_ID").unwrap_or_default()
 }
 
 /// Writes a run's final row. What it did stands, even if that cannot be written; but the report says so.

@@ -18,29 +18,19 @@ use anyhow::Result;
 use chrono::Utc;
 use clap::Args;
 
-use crate::cli::{ClickHouseArgs, Exit, KafkaArgs, OutputArgs, PostgresArgs, Report, Stop};
+use crate::cli::{ClickHouseArgs, ConnectArgs, Exit, KafkaArgs, OutputArgs, PostgresArgs, Report, Stop, TablesArgs};
+use crate::jobs::finding::{Finding, ok, warn};
 use crate::jobs::{Job, JobArgs, Kind};
 use crate::tables::{self, TableFacts};
-use sheet::{Finding, Server, Sheet, ok, warn};
+use sheet::{Server, Sheet};
 
 /// Flags of `doctor`.
 #[derive(Debug, Clone, Args)]
 pub struct DoctorArgs {
-    /// Look at this table only; may be repeated [default: every table that has a job]
-    #[arg(long, value_name = "TABLE")]
-    table: Vec<String>,
-    /// What stands before .public.<table> in the topics' names
-    #[arg(long, value_name = "NAME", default_value = "northwind")]
-    topic_prefix: String,
-    /// What stands before .ingest-<table> in the consumer groups' names
-    #[arg(long, value_name = "NAME", default_value = "northwind")]
-    group_prefix: String,
-    /// Kafka Connect's REST address
-    #[arg(long, env = "CONNECT_URL", value_name = "URL", default_value = "http://127.0.0.1:8083")]
-    connect_url: String,
-    /// The connector
-    #[arg(long, value_name = "NAME", default_value = "northwind-cdc-connector")]
-    connector: String,
+    #[command(flatten)]
+    tables: TablesArgs,
+    #[command(flatten)]
+    connect: ConnectArgs,
     #[command(flatten)]
     kafka: KafkaArgs,
     #[command(flatten)]
@@ -104,9 +94,8 @@ fn run(_: &str, args: DoctorArgs, stop: &Stop) -> Result<Report> {
     Ok(sheet.report())
 }
 
-fn wanted(mut args: DoctorArgs) -> Result<Wanted> {
-    let tables = tables::chosen(&args.table)?;
-    args.connect_url.truncate(args.connect_url.trim_end_matches('/').len());
+fn wanted(args: DoctorArgs) -> Result<Wanted> {
+    let tables = tables::chosen(&args.tables.table)?;
     Ok(Wanted { args, tables })
 }
 
@@ -147,12 +136,6 @@ fn dial(host: &str, port: u16) -> Result<(), String> {
         }
     }
     Err(why)
-}
-
-/// At most 300 characters of somebody else's text, on one line.
-fn clip(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= 300 { line } else { line.chars().take(300).chain(['…']).collect() }
 }
 
 #[cfg(test)]

@@ -15,7 +15,8 @@ use crate::for_each_table;
 use crate::jobs::{Job, JobArgs, Kind};
 use crate::tables::Table;
 use crate::warehouse::Warehouse;
-use measure::{Lag, Target, TopicLag};
+pub use measure::{Lag, Target, TopicLag, all as measure};
+pub use table::age;
 
 /// Flags of `lag`.
 #[derive(Debug, Args)]
@@ -55,7 +56,7 @@ pub fn job() -> Job {
 fn run(_: &str, args: LagArgs, stop: &Stop) -> Result<Report> {
     let targets = targets(&args)?;
     let warehouse = Warehouse::new(&args.clickhouse)?;
-    let measure = || measure::all(&args.kafka, &warehouse, &targets);
+    let measure = || measure(&args.kafka, &warehouse, &targets);
     let mut lags = measure();
     print!("{}", table::table(&lags, args.max_records));
     while let Some(seconds) = args.watch {

@@ -3,17 +3,21 @@
 mod books;
 mod checks;
 mod completions;
+mod connect;
 mod doctor;
+mod finding;
 mod ingest;
 mod lag;
 mod landing;
 mod link;
 mod list;
 mod migrate;
+mod observe;
 mod order_wide;
 mod rejected;
 mod replay;
 mod rules;
+mod slot;
 mod sync_schema;
 
 use std::ffi::OsString;
@@ -149,6 +153,7 @@ pub fn all() -> Vec<Job> {
     jobs.extend(checks::jobs());
     jobs.extend([
         migrate::job(),
+        observe::job(),
         order_wide::job(),
         doctor::job(),
         lag::job(),

@@ -4,6 +4,7 @@ mod catalogue;
 mod locks;
 mod lookup;
 mod replica;
+mod sessions;
 mod snapshot;
 
 use std::sync::mpsc;
@@ -19,6 +20,7 @@ pub use catalogue::{SourceColumn, SourceTable, SourceType, catalogue};
 pub use locks::{lock, lock_job, lock_tables, still_held, unlock};
 pub use lookup::{Existence, look_up};
 pub use replica::LookUps;
+pub use sessions::{Sessions, session_name};
 pub use snapshot::{Moment, Rows, Snapshot, key_in, key_parts, lsn_position};
 
 /// A server that takes connections and says nothing must not hold up a job for ever.

@@ -6,8 +6,12 @@ use crate::tables;
 use crate::warehouse::Warehouse;
 
 const DATABASES: &str = include_str!("../../clickhouse/init/00_databases.sql");
-const OPS: &str = include_str!("../../clickhouse/init/01_ops.sql");
-const CHECKS: &str = include_str!("../../clickhouse/init/02_checks.sql");
+/// The files of `northwind_ops`.
+pub const BOOKS: [&str; 3] = [
+    include_str!("../../clickhouse/init/01_ops.sql"),
+    include_str!("../../clickhouse/init/02_checks.sql"),
+    include_str!("../../clickhouse/init/03_observations.sql"),
+];
 const ORDER_WIDE: &str = include_str!("../../clickhouse/init/30_order_wide.sql");
 const SALES_VIEWS: &str = include_str!("../../clickhouse/init/91_sales_views.sql");
 
@@ -20,7 +24,7 @@ pub fn migrate(warehouse: &Warehouse) -> Result<usize> {
     let tables = tables::all();
     let mut applied = tables.len();
     let own = tables.iter().map(|table| table.ddl);
-    for file in [DATABASES, OPS, CHECKS].into_iter().chain(own).chain([ORDER_WIDE, SALES_VIEWS]) {
+    for file in [DATABASES].into_iter().chain(BOOKS).chain(own).chain([ORDER_WIDE, SALES_VIEWS]) {
         for statement in statements(file) {
             warehouse.execute("applying the schema", &warehouse.named(statement))?;
             applied += 1;

@@ -15,6 +15,7 @@ mod gaps;
 mod history;
 mod lag;
 mod migrate;
+mod observe;
 mod order_wide;
 mod order_wide_builds;
 mod order_wide_crash;

@@ -42,7 +42,10 @@ fn only_history_for_people_expires() {
     let expiring = world.clickhouse(
         "SELECT name FROM system.tables WHERE database = 'northwind_ops' AND create_table_query LIKE '% TTL %' ORDER BY name",
     );
-    assert_eq!(expiring, "runs\nwarnings\n");
+    assert_eq!(
+        expiring,
+        "check_failures\ncheck_results\nconnector_restarts\nobserved_connectors\nobserved_lags\nobserved_slots\nruns\nwarnings\n"
+    );
     let forgetful = world.clickhouse(
         "SELECT database, name FROM system.tables WHERE database IN ('northwind_ops', 'northwind_dw') AND engine LIKE '%MergeTree'
          AND NOT engine_full LIKE '%non_replicated_deduplication_window = %'",

@@ -1,21 +1,15 @@
 //! What PostgreSQL has to have so that Debezium can capture it: WAL, publication, replica identity, slot.
 
-use std::time::{Duration, Instant};
-
 use anyhow::{Context, Result};
-use postgres::{Client, Row};
+use postgres::Client;
 
 use super::Wanted;
 use super::connect::Connector;
-use super::sheet::{Finding, fail, ok, warn};
+use crate::jobs::finding::{Finding, fail, ok, warn};
+use crate::jobs::slot::{self, SLOT};
 
-/// The names of the project's own connector, for when Kafka Connect cannot be asked.
-const SLOT: &str = "northwind_slot";
+/// The publication of the project's own connector, for when Kafka Connect cannot be asked.
 const PUBLICATION: &str = "northwind_publication";
-/// WAL that a slot keeps, in bytes, from which on somebody should look.
-const MUCH_WAL: i64 = 1 << 30;
-/// How long a slot may be without a reader while the connector says that it runs.
-const RESTART: Duration = Duration::from_secs(4);
 
 /// Does the WAL say which rows have changed?
 pub fn wal_level(client: &mut Client) -> Result<Finding> {
@@ -118,66 +112,8 @@ pub fn identity(client: &mut Client, wanted: &Wanted) -> Result<Finding> {
 /// Does the connector's slot exist, does somebody read it, and how much WAL does it keep?
 pub fn slot(client: &mut Client, connector: Option<&Connector>) -> Result<Finding> {
     let name = connector.map_or(SLOT, |connector| &connector.slot);
-    let runs = connector.is_some_and(|connector| connector.runs && !connector.snapshots);
-    let mut row = slot_row(client, name)?;
-    // A task that has just been started again takes a moment to come back.
-    let deadline = Instant::now() + RESTART;
-    while runs && !row.as_ref().is_some_and(|row| row.get(0)) && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(100));
-        row = slot_row(client, name)?;
-    }
-
-    let Some(row) = row else {
-        let text = format!("there is no slot {name}: nobody captures");
-        let fix =
-            "the connector makes it when it starts, and then has to snapshot again: see the connector's state above";
-        return Ok(if runs { fail(text, fix) } else { warn(text, fix) });
-    };
-    let (active, status, kept): (bool, String, Option<i64>) = (row.get(0), row.get(1), row.get(2));
-    let kept = kept.unwrap_or(0);
-    let keeps = format!("keeps {} of WAL", size(kept));
-    let drop = format!("psql -c \"SELECT pg_drop_replication_slot('{name}')\"");
-    Ok(match (active, status.as_str()) {
-        (_, "lost") => fail(
-            format!(
-                "{name} is lost: PostgreSQL has removed WAL that the connector had not read (max_slot_wal_keep_size)"
-            ),
-            format!("{drop}, then let the connector snapshot again"),
-        ),
-        (true, _) if kept < MUCH_WAL => ok(format!("{name} is active and {keeps}")),
-        (true, _) => warn(
-            format!("{name} is active, but {keeps}: the connector lags"),
-            "see the connector's log; is heartbeat.action.query set?",
-        ),
-        (false, _) if connector.is_some_and(|connector| connector.snapshots) => {
-            ok(format!("{name} {keeps}; nobody reads it until the snapshot is done"))
-        }
-        (false, _) if runs => fail(
-            format!("nobody reads {name}, though the connector says RUNNING; it {keeps}"),
-            "look at Kafka Connect's log, and restart the connector; is it this PostgreSQL that it captures?",
-        ),
-        (false, _) => warn(
-            format!("nobody reads {name}; it {keeps}, and more with every change"),
-            format!("bring the connector back; if it is gone for good: {drop}"),
-        ),
-    })
-}
-
-/// Active, WAL status, WAL kept; nothing if there is no such slot.
-fn slot_row(client: &mut Client, name: &str) -> Result<Option<Row>> {
-    client
-        .query_opt(
-            "SELECT active, coalesce(wal_status, ''), pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::int8
-             FROM pg_replication_slots
-             WHERE slot_name = $1",
-            &[&name],
-        )
-        .context("looking at the replication slot")
-}
-
-fn size(bytes: i64) -> String {
-    let mib = bytes as f64 / f64::from(1 << 20);
-    if mib < 1024.0 { format!("{mib:.1} MiB") } else { format!("{:.1} GiB", mib / 1024.0) }
+    let reader = connector.map(|connector| connector.reader).unwrap_or_default();
+    Ok(slot::health(name, slot::look(client, name, reader)?.as_ref(), reader))
 }
 
 #[cfg(test)]
@@ -189,10 +125,5 @@ mod tests {
         let config = include_str!("../../../connectors/debezium-northwind.json");
         assert!(config.contains(&format!("\"slot.name\": \"{SLOT}\"")));
         assert!(config.contains(&format!("\"publication.name\": \"{PUBLICATION}\"")));
-    }
-
-    #[test]
-    fn sizes_have_a_unit_that_fits() {
-        assert_eq!((size(2640), size(3 << 30)), ("0.0 MiB".to_owned(), "3.0 GiB".to_owned()));
     }
 }

@@ -7,10 +7,11 @@ use chrono::Utc;
 use clickhouse::Row;
 use serde::Deserialize;
 
-use super::sheet::{Finding, Server, Sheet, broken, fail, ok, unreachable};
+use super::sheet::{Server, Sheet};
 use super::warehouse_tables::{columns, deduplication, engine, existing, find, tables};
-use super::{Wanted, clip, clock_offset};
+use super::{Wanted, clock_offset};
 use crate::cli::{ClickHouseArgs, Exit};
+use crate::jobs::finding::{Finding, broken, clip, fail, ok, unreachable};
 use crate::tables::TableFacts;
 use crate::warehouse::{Warehouse, quote};
 

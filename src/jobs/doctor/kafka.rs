@@ -7,9 +7,10 @@ use anyhow::{Context, Result};
 use rdkafka::consumer::Consumer as _;
 
 use super::connect::Connector;
-use super::sheet::{Finding, Server, Sheet, broken, fail, ok, unreachable, warn};
+use super::sheet::{Server, Sheet};
 use super::{Wanted, dial};
 use crate::cli::KafkaArgs;
+use crate::jobs::finding::{Finding, broken, fail, ok, unreachable, warn};
 use crate::stream::{self, Consumer};
 use crate::tables::TableFacts;
 
@@ -145,14 +146,14 @@ fn topics(
     connector: Option<&Connector>,
     has_rows: &HashMap<&str, bool>,
 ) -> Finding {
-    let is_missing = |table: &&TableFacts| !cluster.topics.contains(&table.topic(&wanted.args.topic_prefix));
+    let is_missing = |table: &&TableFacts| !cluster.topics.contains(&table.topic(&wanted.args.tables.topic_prefix));
     let missing: Vec<&TableFacts> = wanted.tables.iter().filter(is_missing).collect();
     let named = |rows: Option<bool>| {
         let tables = missing.iter().filter(|table| has_rows.get(table.source).copied() == rows);
-        let names: Vec<String> = tables.map(|table| table.topic(&wanted.args.topic_prefix)).collect();
+        let names: Vec<String> = tables.map(|table| table.topic(&wanted.args.tables.topic_prefix)).collect();
         (!names.is_empty()).then(|| format!("there is no topic {}", names.join(", ")))
     };
-    let snapshots = connector.is_some_and(|connector| connector.snapshots);
+    let snapshots = connector.is_some_and(|connector| connector.reader.snapshots);
     if let Some(text) = named(Some(true)) {
         return if snapshots {
             warn(format!("{text} yet: the snapshot is not done"), "wait, then run `doctor` again")
@@ -169,13 +170,13 @@ fn topics(
         let fix = "nothing to do: Debezium makes a topic with the table's first row";
         return warn(format!("{text} yet: the source has no rows"), fix);
     }
-    ok(format!("{} topic(s) {}.public.*", wanted.tables.len(), wanted.args.topic_prefix))
+    ok(format!("{} topic(s) {}.public.*", wanted.tables.len(), wanted.args.tables.topic_prefix))
 }
 
 /// A member that subscribed makes the brokers refuse the jobs' commits.
 fn groups(consumer: &Consumer, wanted: &Wanted) -> Result<Finding> {
     for table in &wanted.tables {
-        let name = table.group(&wanted.args.group_prefix);
+        let name = table.group(&wanted.args.tables.group_prefix);
         let list = consumer
             .client()
             .fetch_group_list(Some(&name), TIMEOUT)
@@ -196,5 +197,5 @@ fn groups(consumer: &Consumer, wanted: &Wanted) -> Result<Finding> {
             ),
         ));
     }
-    Ok(ok(format!("nobody has subscribed to {}.ingest-*", wanted.args.group_prefix)))
+    Ok(ok(format!("nobody has subscribed to {}.ingest-*", wanted.args.tables.group_prefix)))
 }

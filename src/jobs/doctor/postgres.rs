@@ -6,9 +6,10 @@ use postgres::Client;
 use postgres::error::SqlState;
 
 use super::connect::Connector;
-use super::sheet::{Finding, Server, Sheet, broken, fail, ok, unreachable};
+use super::sheet::{Server, Sheet};
 use super::{SourceFacts, Wanted, capture, clock_offset, dial};
 use crate::cli::PostgresArgs;
+use crate::jobs::finding::{Finding, broken, fail, ok, unreachable};
 use crate::source;
 
 const ALL: [&str; 8] = ["login", "primary", "session", "tables", "wal_level", "publication", "identity", "slot"];

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Wanted;
-use super::sheet::{Finding, fail, ok, warn};
+use crate::jobs::finding::{Finding, fail, ok, warn};
 
 /// A check of the connector's configuration.
 type Setting = fn(&Wanted, &Value) -> Finding;
@@ -11,7 +11,7 @@ type Setting = fn(&Wanted, &Value) -> Finding;
 pub const SETTINGS: [Setting; 8] = [operations, decimals, heartbeat, slot, prefix, database, tables, converters];
 
 fn set(wanted: &Wanted, key: &str, value: &str) -> String {
-    let (url, name) = (&wanted.args.connect_url, &wanted.args.connector);
+    let (url, name) = (&wanted.args.connect.connect_url, &wanted.args.connect.connector);
     format!(
         r#"curl -X PATCH -H 'Content-Type: application/json' -d '{{"{key}":"{value}"}}' {url}/connectors/{name}/config"#
     )
@@ -75,10 +75,10 @@ fn slot(_: &Wanted, config: &Value) -> Finding {
 
 fn prefix(wanted: &Wanted, config: &Value) -> Finding {
     let prefix = config["topic.prefix"].as_str().unwrap_or_default();
-    if prefix == wanted.args.topic_prefix {
+    if prefix == wanted.args.tables.topic_prefix {
         return ok(format!("topic.prefix={prefix}, as the jobs expect"));
     }
-    let text = format!("topic.prefix={prefix}, but the jobs read {}.public.*", wanted.args.topic_prefix);
+    let text = format!("topic.prefix={prefix}, but the jobs read {}.public.*", wanted.args.tables.topic_prefix);
     warn(text, format!("doctor --topic-prefix {prefix}, or --connector NAME for the connector that is meant"))
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::Wanted;
 use crate::cli::{Exit, Report};
+use crate::jobs::finding::{Finding, Verdict, broken, unreachable};
 
 /// No server may keep the doctor waiting for longer, whatever it does.
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -37,67 +38,6 @@ impl Server {
             Server::Kafka => "kafka",
             Server::ClickHouse => "clickhouse",
             Server::Clocks => "clocks",
-        }
-    }
-}
-
-/// What a check says: a sentence, and what to do if it is not ok.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    verdict: Verdict,
-    text: String,
-    fix: String,
-}
-
-/// How serious it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    Ok,
-    Warn,
-    /// Nobody answers: the same command may find it well later.
-    Unreachable,
-    Fail,
-    Skipped,
-}
-
-/// All is well.
-pub fn ok(text: impl Into<String>) -> Finding {
-    Finding { verdict: Verdict::Ok, text: text.into(), fix: String::new() }
-}
-
-/// The jobs run, but somebody should look at it.
-pub fn warn(text: impl Into<String>, fix: impl Into<String>) -> Finding {
-    Finding { verdict: Verdict::Warn, text: text.into(), fix: fix.into() }
-}
-
-/// The jobs cannot run, or would do the wrong thing.
-pub fn fail(text: impl Into<String>, fix: impl Into<String>) -> Finding {
-    Finding { verdict: Verdict::Fail, text: text.into(), fix: fix.into() }
-}
-
-/// The server does not answer.
-pub fn unreachable(text: impl Into<String>, fix: impl Into<String>) -> Finding {
-    Finding { verdict: Verdict::Unreachable, text: text.into(), fix: fix.into() }
-}
-
-/// An error of a client as a finding: whether it may pass by itself is judged as everywhere else.
-pub fn broken(error: &anyhow::Error, fix: impl Into<String>) -> Finding {
-    let text = format!("{error:#}").lines().collect::<Vec<_>>().join(" ");
-    if Exit::of(error) == Exit::TryAgain { unreachable(text, fix) } else { fail(text, fix) }
-}
-
-impl Finding {
-    /// Does it stop the checks that build on this one?
-    pub fn failed(&self) -> bool {
-        matches!(self.verdict, Verdict::Fail | Verdict::Unreachable)
-    }
-
-    fn mark(&self) -> &'static str {
-        match self.verdict {
-            Verdict::Ok => "ok",
-            Verdict::Warn => "warn",
-            Verdict::Unreachable | Verdict::Fail => "FAIL",
-            Verdict::Skipped => "skip",
         }
     }
 }
@@ -201,10 +141,7 @@ impl Sheet {
         });
         fields.insert("findings".to_owned(), Value::Array(described.collect()));
         if let Some((server, check, first)) = findings.iter().find(|(.., f)| f.failed()) {
-            fields.insert(
-                "error".to_owned(),
-                json!(format!("{}, {check}: {}; fix: {}", server.name(), first.text, first.fix)),
-            );
+            fields.insert("error".to_owned(), json!(format!("{}, {check}: {}", server.name(), first.sentence())));
         }
         Report { exit, fields }
     }
@@ -213,6 +150,7 @@ impl Sheet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jobs::finding::{fail, ok, warn};
 
     fn exit_of(findings: &[Finding]) -> Exit {
         let sheet = Sheet::default();

@@ -4,11 +4,9 @@ use anyhow::Result;
 use clickhouse::Row;
 use serde::Deserialize;
 
-use super::sheet::{Finding, fail, ok};
+use crate::jobs::finding::{Finding, fail, ok};
 use crate::tables::TableFacts;
-use crate::warehouse::{Warehouse, quote, without_default};
-
-const OPS: &str = include_str!("../../../clickhouse/init/01_ops.sql");
+use crate::warehouse::{BOOKS, Warehouse, quote, without_default};
 
 /// A table of `system.tables`.
 #[derive(Debug, Row, Deserialize)]
@@ -35,7 +33,11 @@ pub fn find<'e>(existing: &'e [Existing], database: &str, name: &str) -> Option<
 
 /// The pipeline's books, as the DDL has them.
 fn books() -> impl Iterator<Item = &'static str> {
-    OPS.lines().filter_map(|line| line.strip_prefix("CREATE TABLE IF NOT EXISTS northwind_ops.")).map(str::trim)
+    BOOKS
+        .iter()
+        .flat_map(|file| file.lines())
+        .filter_map(|line| line.strip_prefix("CREATE TABLE IF NOT EXISTS northwind_ops."))
+        .map(str::trim)
 }
 
 /// Are all the tables there?

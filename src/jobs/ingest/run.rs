@@ -51,7 +51,7 @@ impl Run {
         let group = args.group.clone().unwrap_or_else(|| format!("northwind.{job}"));
         let consumer = Arc::new(stream::connect(&args.kafka, &group)?);
         let warehouse = Warehouse::new(&args.clickhouse)?;
-        let name = format!("{job} run {id}");
+        let name = source::session_name(job, &id);
         let run = Run {
             job: job.to_owned(),
             topic,

@@ -58,7 +58,8 @@ fn note(table: &mut String, text: &str) {
     let _ = writeln!(table, "  !  {text}");
 }
 
-fn age(seconds: u64) -> String {
+/// A time in seconds, in the unit that people use.
+pub fn age(seconds: u64) -> String {
     match seconds {
         0..120 => format!("{seconds} s"),
         120..7_200 => format!("{} min", seconds / 60),

@@ -22,8 +22,8 @@ pub struct Run {
     pub args: OrderWideArgs,
     pub warehouse: Warehouse,
     pub totals: Totals,
-    /// The session that holds the lock; a dry run has none.
-    lock: Option<postgres::Client>,
+    /// The session that will hold the lock; a dry run has none.
+    session: Option<postgres::Client>,
     stop: Stop,
     started: DateTime<Utc>,
 }
@@ -46,17 +46,19 @@ pub struct Totals {
 }
 
 impl Run {
-    /// Writes the run's first row into the books.
+    /// Connects, and writes the run's first row into the books.
     ///
     /// # Errors
-    /// ClickHouse is not there, or refuses.
+    /// One of the servers is not there, or refuses.
     pub fn open(job: &str, args: OrderWideArgs, stop: &Stop) -> Result<Run> {
+        let id = uuid::Uuid::now_v7().to_string();
+        let connect = || source::connect(&args.postgres, &source::session_name(job, &id));
         let run = Run {
             job: job.to_owned(),
-            id: uuid::Uuid::now_v7().to_string(),
+            session: if args.dry_run { None } else { Some(connect()?) },
+            id,
             warehouse: Warehouse::new(&args.clickhouse)?.with_query_timeout(STATEMENT_TIMEOUT),
             totals: Totals::default(),
-            lock: None,
             stop: stop.clone(),
             started: Utc::now(),
             args,
@@ -70,14 +72,10 @@ impl Run {
     /// One build at a time. The lock spares a second one the work; what keeps two apart if it is lost is the build's number.
     ///
     /// # Errors
-    /// Another build is at work (75); PostgreSQL is not there.
+    /// Another build is at work (75); PostgreSQL is gone.
     pub fn lock(&mut self) -> Result<()> {
-        if self.args.dry_run {
-            return Ok(());
-        }
-        let mut session = source::connect(&self.args.postgres, &format!("{} run {}", self.job, self.id))?;
-        source::lock_job(&mut session, &self.job, &self.warehouse.db)?;
-        self.lock = Some(session);
+        let Some(session) = &mut self.session else { return Ok(()) };
+        source::lock_job(session, &self.job, &self.warehouse.db)?;
         self.passes("locked")
     }
 
@@ -104,7 +102,7 @@ impl Run {
             let row = books::row(&self.id, &self.job, self.started, Some(exit), &report.line(&self.job));
             books::close(&self.warehouse, &RunRow { written: self.totals.written, ..row }, &mut report);
         }
-        if let Some(session) = &mut self.lock {
+        if let Some(session) = &mut self.session {
             source::unlock(session);
         }
         report

@@ -72,7 +72,7 @@ impl Replay {
     /// One of the servers is not there, or refuses.
     pub fn open(job: &str, args: ReplayArgs) -> Result<Replay> {
         let id = uuid::Uuid::now_v7().to_string();
-        let name = format!("{job} run {id}");
+        let name = source::session_name(job, &id);
         let source = source::connect(&args.postgres, &name)?;
         let replay = Replay {
             job: job.to_owned(),

@@ -88,6 +88,11 @@ impl World {
         wait_for("the connector's task to run", || task_state(connector) == "RUNNING");
     }
 
+    /// Starts connector and tasks again, whether they run or not, and does not wait for them.
+    pub fn restart_connector(&self, connector: &str) {
+        rest("POST", &format!("/connectors/{connector}/restart?includeTasks=true"), None);
+    }
+
     /// Where Connect goes on with a stopped connector.
     pub fn connector_offsets(&self, connector: &str) -> Value {
         rest("GET", &format!("/connectors/{connector}/offsets"), None).1

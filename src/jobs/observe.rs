@@ -1,0 +1,161 @@
+//! `observe`: one look at everything, written down in `northwind_ops`. Meant to be run every minute.
+//!
+//! connector and tasks → slot → which runs are alive → lag of every topic → write it down → start again what has failed, if asked →
+//! the look's own row in `northwind_ops.runs`.
+//!
+//! A server that cannot be asked does not hide the others: it is a problem among the problems, and the exit code says so. Something
+//! bad that was *seen* is no failure of the look: it exits with 0, and its summary says `"healthy": false`.
+
+mod args;
+mod connector;
+mod lags;
+mod notes;
+mod runs;
+mod slot;
+mod table;
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value, json};
+
+use crate::cli::{Exit, Report, Stop};
+use crate::jobs::finding::broken;
+use crate::jobs::lag::Lag;
+use crate::jobs::{Job, Kind, books};
+use crate::source;
+use crate::tables;
+use crate::warehouse::{RunRow, Warehouse};
+use args::ObserveArgs;
+use connector::SeenConnector;
+use notes::Notes;
+use runs::SeenRuns;
+use slot::SeenSlot;
+
+/// The job.
+pub fn job() -> Job {
+    let examples =
+        "  observe\n  observe --restart-failed\n  observe --restart-failed --restarts-per-hour 1 --lost-after 5m";
+    super::job(
+        "observe",
+        "Look at connector, slot, runs and lags, and write down what is seen",
+        examples,
+        Kind::Tool,
+        run,
+    )
+}
+
+/// A look: who looks, when, and what is to be said of it.
+pub struct Look {
+    job: String,
+    id: String,
+    at: DateTime<Utc>,
+    dag_run_id: String,
+    args: ObserveArgs,
+    warehouse: Warehouse,
+    notes: Notes,
+}
+
+/// What it has seen; nothing of what could not be asked.
+#[derive(Default)]
+struct Seen {
+    connector: Option<SeenConnector>,
+    slot: Option<SeenSlot>,
+    runs: Option<SeenRuns>,
+    lags: Vec<Lag>,
+}
+
+fn run(job: &str, args: ObserveArgs, stop: &Stop) -> Result<Report> {
+    let tables = tables::chosen(&args.tables.table)?;
+    let mut look = Look::begin(job, args)?;
+    let connector = connector::look(&mut look);
+    let (slot, sessions) = look.at_the_source(connector.as_ref());
+    let runs = runs::look(&mut look, sessions.as_ref());
+    let lags = lags::look(&mut look, &tables);
+    let seen = Seen { connector, slot, runs, lags };
+    if stop.asked() {
+        return Ok(Report { exit: Exit::Stopped, ..look.report(&seen, 0) });
+    }
+    if let Err(error) = look.write_down(&seen) {
+        look.notes.unseen("writing it down", &broken(&error, CLICKHOUSE));
+    }
+    let restarts = connector::restart_failed(&mut look, seen.connector.as_ref());
+    print!("{}", table::table(&seen, &look.notes.problems));
+    Ok(look.close(&seen, restarts))
+}
+
+/// What to do about a ClickHouse that does not do as it is asked.
+const CLICKHOUSE: &str = "is ClickHouse running, and `migrate` done? `doctor` says what is wrong";
+/// The same of PostgreSQL.
+const POSTGRES: &str = "is PostgreSQL running? `doctor` says what is wrong";
+
+impl Look {
+    fn begin(job: &str, args: ObserveArgs) -> Result<Look> {
+        Ok(Look {
+            job: job.to_owned(),
+            id: uuid::Uuid::now_v7().to_string(),
+            at: Utc::now(),
+            dag_run_id: books::dag_run_id(),
+            warehouse: Warehouse::new(&args.clickhouse)?,
+            notes: Notes::default(),
+            args,
+        })
+    }
+
+    /// The slot, and every session of the server: those have to be known *before* the runs are read.
+    fn at_the_source(&mut self, connector: Option<&SeenConnector>) -> (Option<SeenSlot>, Option<source::Sessions>) {
+        let mut client = match source::connect(&self.args.postgres, &source::session_name(&self.job, &self.id)) {
+            Ok(client) => client,
+            Err(error) => {
+                self.notes.unseen("slot and runs", &broken(&error, POSTGRES));
+                return (None, None);
+            }
+        };
+        let sessions = source::Sessions::now(&mut client)
+            .inspect_err(|error| self.notes.unseen("runs", &broken(error, POSTGRES)))
+            .ok();
+        (slot::look(self, &mut client, connector), sessions)
+    }
+
+    fn write_down(&self, seen: &Seen) -> Result<()> {
+        let write = &self.warehouse;
+        if let Some(connector) = &seen.connector {
+            write.write_observed("observed_connectors", &self.id, &connector.rows(self))?;
+        }
+        if let Some(slot) = &seen.slot {
+            write.write_observed("observed_slots", &self.id, &[slot.row(self)])?;
+        }
+        write.write_observed("observed_lags", &self.id, &lags::rows(self, &seen.lags))
+    }
+
+    /// Writes the look's row into the books, and makes the summary. Only now, and only once: a look takes up nothing that another
+    /// one would have to finish.
+    fn close(&self, seen: &Seen, restarts: u64) -> Report {
+        let mut report = self.report(seen, restarts);
+        let row: RunRow = books::row(&self.id, &self.job, self.at, Some(report.exit), &report.line(&self.job));
+        books::close(&self.warehouse, &row, &mut report);
+        report
+    }
+
+    fn report(&self, seen: &Seen, restarts: u64) -> Report {
+        let mut fields = Map::new();
+        let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
+        put("run", json!(self.id));
+        put("healthy", json!(self.notes.problems.is_empty()));
+        put("problems", json!(self.notes.problems));
+        put("connector", json!(seen.connector.as_ref().map(SeenConnector::json)));
+        put("slot", json!(seen.slot.as_ref().map(SeenSlot::json)));
+        lags::describe(&seen.lags, &mut put);
+        put("runs", json!(seen.runs.as_ref().map(SeenRuns::json)));
+        put("lost", json!(seen.runs.as_ref().map_or(0, |runs| runs.lost.len())));
+        put("restarts", json!(restarts));
+        books::describe_resources(self.at, &mut put);
+        if let Some(error) = self.notes.error() {
+            put("error", json!(error));
+        }
+        Report { exit: self.notes.exit(), fields }
+    }
+
+    fn at_ms(&self) -> i64 {
+        self.at.timestamp_millis()
+    }
+}

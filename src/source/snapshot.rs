@@ -8,7 +8,6 @@ use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::ToSql;
 use postgres::{Client, IsolationLevel, Transaction};
 
-use crate::cli::needs_person;
 use crate::tables::{KEY_SEPARATOR, KeyColumn, TableFacts};
 
 /// Longer waits for a lock would queue the shop behind us: an `ALTER TABLE` that waits for our reading stops everybody after it.
@@ -75,10 +74,10 @@ pub struct Moment<'c> {
 }
 
 impl<'c> Moment<'c> {
-    /// Locks tables of schema `public`, then fixes the moment.
+    /// Locks tables of schema `public`, then fixes the moment. Not on a standby: its snapshots leave out running transactions.
     ///
     /// # Errors
-    /// The server is a standby (78): its snapshots leave out running transactions. A table is not there (78), or is locked (75).
+    /// A table is not there (78), or is locked (75).
     pub fn take(client: &'c mut Client, tables: &[&str]) -> Result<Moment<'c>> {
         let list = tables.iter().map(|table| format!("public.{table}")).collect::<Vec<_>>().join(", ");
         let what = || format!("looking at {list} in PostgreSQL");
@@ -161,11 +160,6 @@ pub fn key_parts<'k>(key: &[KeyColumn], keys: &'k [String]) -> Vec<Vec<&'k str>>
 }
 
 fn take_snapshot(transaction: &mut Transaction<'_>) -> Result<Snapshot> {
-    if transaction.query_one("SELECT pg_is_in_recovery()", &[])?.get(0) {
-        return Err(needs_person(
-            "this PostgreSQL is a standby, whose snapshots leave out running transactions: point POSTGRES_HOST at the primary",
-        ));
-    }
     let row = transaction.query_one("SELECT pg_current_snapshot()::text, pg_current_wal_insert_lsn()::text", &[])?;
     let text: String = row.get(0);
     Snapshot::parse(&text, row.get(1)).with_context(|| format!("{text:?} is no snapshot"))

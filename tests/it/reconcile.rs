@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::checks::Checked;
 use crate::support::standby::Standby;
+use crate::support::{outcome, signal, wait_for};
 
 #[test]
 fn what_was_ingested_is_the_same_and_what_is_not_yet_is_inconclusive() {
@@ -132,6 +133,25 @@ fn a_locked_table_is_inconclusive() {
     assert!(outcome.error().contains("locked by somebody else"), "{}", outcome.error());
     assert!(started.elapsed() < Duration::from_secs(10));
     transaction.rollback().unwrap();
+}
+
+#[test]
+fn a_reconcile_that_waits_can_be_stopped() {
+    let shop = Checked::new("reconcile_sigterm", &["customers"]);
+    shop.change("UPDATE customers SET city = 'Köln' WHERE customer_id = 'ALFKI'");
+    let args = ["--prefix", &shop.world.name, "--slot", &shop.connector, "--table", "customers", "--wait", "10m"];
+    let waiting = shop.world.command("check-reconcile", &args).spawn().unwrap();
+    let connected = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND application_name = 'check-reconcile' AND query LIKE '%replication_slots%'",
+        shop.world.pg_db
+    );
+    let mut postgres = shop.world.postgres();
+    wait_for("the fence", || postgres.query_one(&connected, &[]).unwrap().get::<_, i64>(0) == 1);
+    let started = Instant::now();
+    signal(&waiting, "TERM");
+    let outcome = outcome(waiting).expect_exit(143);
+    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(outcome.error().contains("run again"), "{}", outcome.error());
 }
 
 /// Its snapshots leave out running transactions.

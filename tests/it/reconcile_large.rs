@@ -29,7 +29,7 @@ fn a_million_rows_are_reconciled_in_flat_memory() {
         "ALTER TABLE northwind_dw.dim_customers DELETE WHERE customer_id IN ('K2', 'K5000', 'K500000', 'K1000000')",
     );
     shop.world.clickhouse(
-        "INSERT INTO northwind_dw.dim_customers (customer_id, company_name, _version) VALUES ('A', 'x', 1), ('M', 'x', 1), ('Z', 'x', 1)",
+        "INSERT INTO northwind_dw.dim_customers (customer_id, company_name, _version, _partition) VALUES ('A', 'x', 1, 9), ('M', 'x', 1, 9), ('Z', 'x', 1, 9)",
     );
 
     let small = shop.reconcile(&["--table", "region"]).expect_exit(0);

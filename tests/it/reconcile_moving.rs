@@ -16,12 +16,15 @@ impl Drop for StopAtEnd<'_> {
 }
 
 const KEYS: usize = 20_000;
+/// Between two writes of a writer: some two thousand writes a second. Without it two cores are not enough for the shop, Debezium, Kafka and
+/// ClickHouse together, and every reconcile waits for Debezium.
+const PAUSE: Duration = Duration::from_millis(3);
 
 /// Eight writers over 20,000 keys, ingests in a loop, and reconciles one after the other: none of them may say no, and each has to
 /// have compared 99 % of the keys.
 #[test]
 fn while_both_sides_move_there_is_no_false_failure() {
-    let rounds: u32 = std::env::var("RECONCILES").ok().and_then(|text| text.parse().ok()).unwrap_or(10);
+    let rounds: u32 = std::env::var("RECONCILES").ok().and_then(|text| text.parse().ok()).unwrap_or(20);
     let shop = Checked::new("reconcile_moving", &["customers"]);
     shop.change(&format!(
         "INSERT INTO customers (customer_id, company_name) SELECT 'K' || i, 'start' FROM generate_series(0, {KEYS} - 1) AS i"
@@ -42,7 +45,8 @@ fn while_both_sides_move_there_is_no_false_failure() {
         });
         let started = Instant::now();
         for round in 0..rounds {
-            let outcome = shop.reconcile(&["--table", "customers"]).expect_exit(0);
+            let outcome = shop.reconcile(&["--table", "customers"]);
+            assert!([0, 75].contains(&outcome.exit), "{outcome:?}");
             let detail = shop.detail(&outcome, "customers");
             let (same, undecided) = (number(&detail, " the same"), outcome.count("undecided"));
             println!(
@@ -75,12 +79,9 @@ fn write(shop: &Checked, seed: u64, stop: &AtomicBool, written: &AtomicU64) {
         };
         client.batch_execute(&sql).unwrap();
         written.fetch_add(1, Ordering::Relaxed);
-        std::thread::sleep(Duration::from_millis(PAUSE_MS));
+        std::thread::sleep(PAUSE);
     }
 }
-
-/// As fast as two cores let all of it go on: without a pause, Debezium falls behind for good.
-const PAUSE_MS: u64 = 5;
 
 /// The number before these words.
 fn number(text: &str, before: &str) -> i64 {

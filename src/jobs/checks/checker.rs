@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use postgres::Client;
 
-use crate::cli::Stop;
+use crate::cli::{Exit, Report, Stop, fault, needs_person};
 use crate::jobs::checks::args::CheckArgs;
 use crate::jobs::checks::settings::Settings;
 use crate::source;
@@ -13,6 +13,9 @@ use crate::warehouse::Warehouse;
 
 /// The connector confirms its place in the log every second or two. What differs is worth that much, even with `--wait 0s`.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// Results that are stored stand; the others are made by the next run.
+pub const STOPPED: &str = "stopped by a signal before every check was made; run again";
 
 /// The servers, the settings, and how much patience is left.
 pub struct Checker<'s> {
@@ -44,11 +47,13 @@ impl<'s> Checker<'s> {
     /// Reads the settings and connects.
     ///
     /// # Errors
-    /// The settings are wrong (78); PostgreSQL is not there, or refuses.
+    /// The settings are wrong (78); PostgreSQL is not there, or refuses, or is a standby (78).
     pub fn open(job: &str, args: CheckArgs, stop: &'s Stop) -> Result<Checker<'s>> {
+        // For the case that a server keeps the job from returning in time.
+        stop.remember(Report::of_error(&fault(Exit::Stopped, STOPPED)).line(job));
         let settings = Settings::read(args.config.as_deref())?;
         let warehouse = Warehouse::new(&args.clickhouse)?;
-        let client = source::connect(&args.postgres, job)?;
+        let client = connect(&args, job)?;
         let patience = Patience { capture: args.wait.max(GRACE), ingest: args.wait };
         Ok(Checker { job: job.to_owned(), args, settings, warehouse, stop, patience, client })
     }
@@ -56,11 +61,23 @@ impl<'s> Checker<'s> {
     /// PostgreSQL; connected again if the session was lost meanwhile.
     ///
     /// # Errors
-    /// The server is not there, or refuses.
+    /// The server is not there, or refuses; it is a standby (78).
     pub fn source(&mut self) -> Result<&mut Client> {
         if self.client.is_closed() {
-            self.client = source::connect(&self.args.postgres, &self.job)?;
+            self.client = connect(&self.args, &self.job)?;
         }
         Ok(&mut self.client)
+    }
+}
+
+/// A standby's snapshots leave out running transactions, and it does not know where the primary's log ends.
+fn connect(args: &CheckArgs, job: &str) -> Result<Client> {
+    let mut client = source::connect(&args.postgres, job)?;
+    let row = client.query_one("SELECT pg_is_in_recovery()", &[]).context("asking whether PostgreSQL is a standby")?;
+    match row.get(0) {
+        false => Ok(client),
+        true => Err(needs_person(
+            "this PostgreSQL is a standby, whose snapshots leave out running transactions: point POSTGRES_HOST at the primary",
+        )),
     }
 }

@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 use postgres::Client;
 use serde_json::{Value, json};
 
-use crate::cli::needs_person;
-use crate::jobs::checks::checker::Patience;
+use crate::cli::{Exit, Stop, fault, needs_person};
+use crate::jobs::checks::checker::{Patience, STOPPED};
 use crate::stream::{self, Consumer};
 
 const PAUSE: Duration = Duration::from_millis(50);
@@ -24,6 +24,8 @@ pub struct Fence<'f> {
     pub consumer: &'f Consumer,
     /// How long.
     pub patience: Patience,
+    /// Asked to stop?
+    pub stop: &'f Stop,
 }
 
 /// How far it got.
@@ -43,7 +45,7 @@ impl Fence<'_> {
     /// A server is gone; there is no such slot (78).
     pub fn wait(&self, client: &mut Client, lsn: &str) -> Result<Passed> {
         let mut confirmed = String::new();
-        let passed = until(self.patience.capture, || {
+        let passed = self.until(self.patience.capture, || {
             let (is_past, at) = self.confirmed(client, lsn)?;
             confirmed = at;
             Ok(is_past)
@@ -61,7 +63,7 @@ impl Fence<'_> {
         let log = stream::log_spans(self.consumer, self.topic, &topic.partitions)?;
         let ends: Vec<i64> = log.iter().map(|span| span.end).collect();
         let mut committed = Vec::new();
-        let passed = until(self.patience.ingest, || {
+        let passed = self.until(self.patience.ingest, || {
             let commits = stream::committed(self.consumer, self.topic, &topic.partitions)?;
             let reached = commits.iter().zip(&log);
             committed = reached.map(|(commit, log)| commit.as_ref().map_or(log.start, |c| c.offset)).collect();
@@ -91,17 +93,20 @@ impl Fence<'_> {
         })?;
         Ok((row.get(0), row.get(1)))
     }
-}
 
-fn until(patience: Duration, mut condition: impl FnMut() -> Result<bool>) -> Result<bool> {
-    let deadline = Instant::now() + patience;
-    loop {
-        if condition()? {
-            return Ok(true);
+    fn until(&self, patience: Duration, mut condition: impl FnMut() -> Result<bool>) -> Result<bool> {
+        let deadline = Instant::now() + patience;
+        loop {
+            if condition()? {
+                return Ok(true);
+            }
+            if self.stop.asked() {
+                return Err(fault(Exit::Stopped, STOPPED));
+            }
+            if Instant::now() + PAUSE >= deadline {
+                return Ok(false);
+            }
+            std::thread::sleep(PAUSE);
         }
-        if Instant::now() + PAUSE >= deadline {
-            return Ok(false);
-        }
-        std::thread::sleep(PAUSE);
     }
 }

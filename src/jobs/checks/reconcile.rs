@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use crate::jobs::checks::args::Scope;
 use crate::jobs::checks::checker::Checker;
 use crate::jobs::checks::compare::Tally;
 use crate::jobs::checks::results::{Finding, Status};
@@ -18,17 +19,17 @@ pub const NAME: &str = "reconcile";
 /// A server is gone or refuses.
 pub fn check(checker: &mut Checker<'_>, table: &TableFacts, slice: &Slice) -> Result<Vec<Finding>> {
     let compared = checker.compare(table, slice.keys.as_deref())?;
-    Ok(vec![judge(checker, table, slice, compared)])
+    Ok(vec![judge(checker, table, compared)])
 }
 
 /// What the comparison of a table means.
-pub fn judge(checker: &Checker<'_>, table: &TableFacts, slice: &Slice, compared: Compared) -> Finding {
+fn judge(checker: &Checker<'_>, table: &TableFacts, compared: Compared) -> Finding {
     let Compared { tally, fence, behind } = compared;
     let mut finding = Finding::new(NAME, table.source, "0 differing keys");
     finding.measured = tally.different as f64;
     finding.fence = fence;
     finding.failures = tally.differing.iter().flat_map(|difference| difference.failures()).collect();
-    let is_empty = tally.rows == (0, 0) && tally.open() == 0 && slice.keys.is_none();
+    let is_empty = tally.rows == (0, 0) && tally.open() == 0 && checker.args.scope == Scope::Full;
     if is_empty && !checker.args.allow_empty {
         finding.status = Status::Error;
         let db = &checker.args.postgres.postgres_db;

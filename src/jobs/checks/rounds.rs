@@ -125,7 +125,7 @@ impl Checker<'_> {
         let topic = table.topic(&self.args.prefix);
         let consumer = stream::connect(&self.args.kafka, &table.group(&self.args.prefix))?;
         let (slot, patience) = (self.args.slot.clone(), self.patience);
-        let fence = Fence { slot: &slot, topic: &topic, consumer: &consumer, patience };
+        let fence = Fence { slot: &slot, topic: &topic, consumer: &consumer, patience, stop: self.stop };
         let passed = fence.wait(self.source()?, &snapshot.lsn);
         // librdkafka's orderly goodbye would take 100 ms and change nothing.
         std::mem::forget(consumer);

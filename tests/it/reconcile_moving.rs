@@ -16,15 +16,19 @@ impl Drop for StopAtEnd<'_> {
 }
 
 const KEYS: usize = 20_000;
-/// Between two writes of a writer: some two thousand writes a second. Without it two cores are not enough for the shop, Debezium, Kafka and
-/// ClickHouse together, and every reconcile waits for Debezium.
-const PAUSE: Duration = Duration::from_millis(3);
+
+/// A number from the environment: RECONCILES=100 WRITE_PAUSE_MS=3 is some two thousand writes a second. (With 0, two cores are not enough for
+/// the shop, Debezium, Kafka and ClickHouse together: nearly every key still settles, but each reconcile waits for Debezium.)
+fn number_of(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
 
 /// Eight writers over 20,000 keys, ingests in a loop, and reconciles one after the other: none of them may say no, and each has to
 /// have compared 99 % of the keys.
 #[test]
 fn while_both_sides_move_there_is_no_false_failure() {
-    let rounds: u32 = std::env::var("RECONCILES").ok().and_then(|text| text.parse().ok()).unwrap_or(20);
+    let rounds = number_of("RECONCILES", 30);
+    let pause = Duration::from_millis(number_of("WRITE_PAUSE_MS", 20));
     let shop = Checked::new("reconcile_moving", &["customers"]);
     shop.change(&format!(
         "INSERT INTO customers (customer_id, company_name) SELECT 'K' || i, 'start' FROM generate_series(0, {KEYS} - 1) AS i"
@@ -35,7 +39,7 @@ fn while_both_sides_move_there_is_no_false_failure() {
         let _stop = StopAtEnd(&stop);
         for seed in 0..8 {
             let (shop, stop, written) = (&shop, &stop, &written);
-            scope.spawn(move || write(shop, seed, stop, written));
+            scope.spawn(move || write(shop, seed, pause, stop, written));
         }
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
@@ -64,7 +68,7 @@ fn while_both_sides_move_there_is_no_false_failure() {
     });
 }
 
-fn write(shop: &Checked, seed: u64, stop: &AtomicBool, written: &AtomicU64) {
+fn write(shop: &Checked, seed: u64, pause: Duration, stop: &AtomicBool, written: &AtomicU64) {
     let mut random = Random::new(seed);
     let mut client = shop.world.postgres();
     while !stop.load(Ordering::Relaxed) {
@@ -79,7 +83,7 @@ fn write(shop: &Checked, seed: u64, stop: &AtomicBool, written: &AtomicU64) {
         };
         client.batch_execute(&sql).unwrap();
         written.fetch_add(1, Ordering::Relaxed);
-        std::thread::sleep(PAUSE);
+        std::thread::sleep(pause);
     }
 }
 

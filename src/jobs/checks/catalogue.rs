@@ -121,7 +121,7 @@ mod tests {
     fn every_rule_has_a_file_and_every_file_a_rule() {
         let is_pointer = |rule: &&str| tables::all().iter().any(|table| table.pointers.iter().any(|p| p.rule == *rule));
         let known: Vec<(&str, &str)> = all_rules().iter().map(|rule| (rule.table, rule.name)).collect();
-        let wanted = known.iter().filter(|(_, rule)| !is_pointer(&rule) && !JUDGED_BY_INGEST_ONLY.contains(rule));
+        let wanted = known.iter().filter(|(_, rule)| !is_pointer(rule) && !JUDGED_BY_INGEST_ONLY.contains(rule));
         let files: Vec<(&str, &str)> = RULES.iter().map(|rule| (rule.table, rule.check.name)).collect();
         for rule in wanted.clone() {
             assert!(files.contains(rule), "{rule:?} has no file in src/jobs/checks/rules");

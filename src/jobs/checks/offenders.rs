@@ -158,11 +158,12 @@ impl Checker<'_> {
         answer: &mut Answer,
     ) -> Result<HashMap<(&'static str, String), Verdict>> {
         let mut verdicts = HashMap::new();
-        let tables = [vec![question.table.clone()], statement::others(&question.file)].concat();
-        for table in tables {
+        let others = statement::others(&question.file);
+        let others = others.iter().filter(|other| other.source != question.table.source);
+        for table in std::iter::once(question.table).chain(others) {
             let keys: Vec<String> =
                 rows.iter().filter(|(name, _)| *name == table.source).map(|(_, key)| key.clone()).collect();
-            let compared = self.compare(&table, Some(&keys))?;
+            let compared = self.compare(table, Some(&keys))?;
             answer.behind = answer.behind.take().or(compared.behind);
             let mut put = |key: String, verdict| verdicts.insert((table.source, key), verdict);
             compared.tally.undecided.into_iter().for_each(|key| drop(put(key, Verdict::Undecided)));

@@ -36,6 +36,17 @@ fn a_rule_broken_in_the_source_is_a_warning() {
     assert_eq!(failures(&outcome), "discount-limit source 10248/8 in quarantine\n");
     assert!(shop.statuses(&outcome).contains("discount-limit order_details warn\n"));
     assert!(outcome.stdout.contains("1 rows break it in the source (1 of them in quarantine)"), "{}", outcome.stdout);
+    // 0.2 is no more than 0.2, though PostgreSQL's real is a little more.
+    let strict = shop.config("[rules]\ndiscount_limit = \"0.2\"\n");
+    let outcome = shop.run("check-rules", &["--table", "order_details", "--config", &strict]).expect_exit(0);
+    let above = "SELECT count(*) FROM order_details WHERE discount::text::numeric > 0.2 OR discount < 0";
+    let (above, of_limit): (i64, i64) = {
+        let mut postgres = shop.world.postgres();
+        let mut count = |sql: &str| postgres.query_one(sql, &[]).unwrap().get(0);
+        (count(above), count("SELECT count(*) FROM order_details WHERE discount::text = '0.2'"))
+    };
+    let found = shop.failures(&outcome, "row_key").lines().count() as i64;
+    assert!(of_limit > 0 && found == above, "{found} rows found, {above} are above, {of_limit} at the limit");
     // A rule that only warns lets the row into the warehouse: it is still the source's.
     shop.change("UPDATE order_details SET discount = 1.4 WHERE order_id = 10248 AND product_id = 8");
     shop.world.ingest_table("order_details", &["--rule", "discount-limit=warn"]).expect_exit(0);

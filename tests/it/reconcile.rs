@@ -135,18 +135,49 @@ fn a_locked_table_is_inconclusive() {
     transaction.rollback().unwrap();
 }
 
+/// The order of keys is that of bytes, whatever the database sorts by.
+#[test]
+fn keys_are_compared_in_the_order_of_their_bytes() {
+    let shop = Checked::new("reconcile_order", &["customers"]);
+    shop.change("ALTER TABLE customers ALTER COLUMN customer_id TYPE varchar(5) COLLATE \"en-x-icu\"");
+    shop.change("INSERT INTO customers (customer_id, company_name) VALUES ('alfki', 'a'), ('Bloki', 'b'), ('_', 'c'), ('Ärger', 'd')");
+    shop.ingest(&["customers"]);
+    let outcome = shop.reconcile(&["--table", "customers"]).expect_exit(0);
+    assert!(shop.detail(&outcome, "customers").contains("95 the same, 0 different"), "{outcome:?}");
+}
+
+/// Starts a reconcile of customers, and waits until it has its snapshot and waits for the ingest job.
+fn waiting_for_ingest(shop: &Checked) -> std::process::Child {
+    let args = ["--prefix", &shop.world.name, "--slot", &shop.connector, "--table", "customers", "--wait", "10m"];
+    let waiting = shop.world.command("check-reconcile", &args).spawn().unwrap();
+    let asked_slot = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND application_name = 'check-reconcile'
+         AND query LIKE '%replication_slots%' AND state = 'idle' AND now() - state_change > interval '500 ms'",
+        shop.world.pg_db
+    );
+    let mut postgres = shop.world.postgres();
+    wait_for("the fence", || postgres.query_one(&asked_slot, &[]).unwrap().get::<_, i64>(0) == 1);
+    waiting
+}
+
+/// While the fence is waited for, a key changes again: the warehouse has a row that the snapshot does not know. It is in flight, and
+/// settled by the next round.
+#[test]
+fn a_row_that_is_newer_than_the_snapshot_is_no_difference() {
+    let shop = Checked::new("reconcile_in_flight", &["customers"]);
+    shop.change("UPDATE customers SET city = 'Köln' WHERE customer_id = 'ALFKI'");
+    let waiting = waiting_for_ingest(&shop);
+    shop.change("UPDATE customers SET city = 'Bonn' WHERE customer_id = 'ALFKI'; DELETE FROM customers WHERE customer_id = 'PARIS'");
+    shop.ingest(&["customers"]);
+    let outcome = outcome(waiting).expect_exit(0);
+    assert!(shop.detail(&outcome, "customers").contains("0 different"), "{outcome:?}");
+}
+
 #[test]
 fn a_reconcile_that_waits_can_be_stopped() {
     let shop = Checked::new("reconcile_sigterm", &["customers"]);
     shop.change("UPDATE customers SET city = 'Köln' WHERE customer_id = 'ALFKI'");
-    let args = ["--prefix", &shop.world.name, "--slot", &shop.connector, "--table", "customers", "--wait", "10m"];
-    let waiting = shop.world.command("check-reconcile", &args).spawn().unwrap();
-    let connected = format!(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND application_name = 'check-reconcile' AND query LIKE '%replication_slots%'",
-        shop.world.pg_db
-    );
-    let mut postgres = shop.world.postgres();
-    wait_for("the fence", || postgres.query_one(&connected, &[]).unwrap().get::<_, i64>(0) == 1);
+    let waiting = waiting_for_ingest(&shop);
     let started = Instant::now();
     signal(&waiting, "TERM");
     let outcome = outcome(waiting).expect_exit(143);

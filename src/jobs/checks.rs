@@ -26,7 +26,7 @@ use anyhow::Result;
 use postgres::error::SqlState;
 
 use crate::cli::{Exit, Report, Stop};
-use crate::jobs::{Job, Kind};
+use crate::jobs::{Job, Kind, end_with_the_reader};
 use crate::tables::{self, TableFacts};
 use args::{CheckArgs, ReconcileArgs};
 use checker::Checker;
@@ -114,6 +114,9 @@ fn run_reconcile(job: &str, args: ReconcileArgs, stop: &Stop) -> Result<Report> 
 
 fn run(job: &str, checks: &[Check], args: CheckArgs, stop: &Stop) -> Result<Report> {
     let tables = tables::chosen(&args.table)?;
+    if args.list || args.explain {
+        end_with_the_reader();
+    }
     if args.list {
         let jobs: Vec<&str> = checks.iter().map(|check| check.job()).collect();
         print!("{}", catalogue::list(&jobs, &Settings::read(args.config.as_deref())?, &tables));

@@ -169,9 +169,13 @@ fn not_made(check: Check, table: &TableFacts, error: anyhow::Error) -> Result<Ve
     let is_locked = |error: &postgres::Error| error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE);
     let locked = error.chain().any(|cause| cause.downcast_ref().is_some_and(is_locked));
     let mut finding = Finding::new(check.stands_for(), table.source, "an answer");
+    // Data exceptions (class 22): a column is of another type than the check's SQL takes it for.
+    let is_misfit = |error: &postgres::Error| error.code().is_some_and(|state| state.code().starts_with("22"));
+    let misfit = error.chain().any(|cause| cause.downcast_ref().is_some_and(is_misfit));
     finding.status = match Exit::of(&error) {
         Exit::TryAgain => Status::Inconclusive,
         Exit::NeedsPerson => Status::Error,
+        _ if misfit => Status::Error,
         _ => return Err(error),
     };
     let hint = if locked { "the table is locked by somebody else (ALTER TABLE, TRUNCATE); try again: " } else { "" };

@@ -115,19 +115,22 @@ impl Checker<'_> {
         };
         let suspects: Vec<(String, Shown)> = suspects.into_iter().map(|(_, suspect)| suspect).collect();
         let verdicts = self.verdicts(question, suspects.iter().flat_map(rows_of).collect(), answer)?;
+        let statement = question.in_warehouse(self, "true");
         let mut same = Vec::new();
         for suspect in &suspects {
             let of_rows: Vec<(&'static str, &Verdict)> =
                 rows_of(suspect).into_iter().filter_map(|row| Some((row.0, verdicts.get(&row)?))).collect();
             let differing = of_rows.iter().find_map(|(table, verdict)| match verdict {
-                Verdict::Differs(difference) => Some((table, difference)),
+                Verdict::Differs(it) if *table != question.table.source || explains(it, &statement) => {
+                    Some((table, it))
+                }
                 _ => None,
             });
             if let Some((table, difference)) = differing {
                 answer.by_pipeline.push(failure(question, suspect, table, difference));
             } else if of_rows.iter().any(|(_, verdict)| matches!(verdict, Verdict::Undecided)) {
                 answer.undecided.push(suspect.0.clone());
-            } else if !of_rows.is_empty() {
+            } else if of_rows.iter().any(|(_, verdict)| matches!(verdict, Verdict::HeldBack)) {
                 answer.held_back.push(suspect.0.clone());
             } else {
                 same.push(suspect.0.clone());
@@ -244,6 +247,12 @@ fn not_too_many(question: &Question<'_>, found: &BTreeMap<String, Shown>) -> Res
         "more than {MOST_OFFENDERS} rows of {} break {}: they have one cause; look at some of them (--explain prints the SQL)",
         question.table.source, question.check
     )))
+}
+
+/// Does the row's own difference have to do with what the check looks at, or is it in another column?
+fn explains(difference: &Difference, statement: &str) -> bool {
+    let is_asked_for = |column: &str| column.is_empty() || statement::names(statement, column);
+    difference.failures().iter().any(|failure| is_asked_for(&failure.column))
 }
 
 /// The failure of a row, by the row that differs: its own, or one that it points at.

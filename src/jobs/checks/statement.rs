@@ -29,7 +29,7 @@ pub fn fill(file: &str, table: &TableFacts, limits: &Rules, side: Side<'_>, cond
     let key = table.key.iter().map(|column| column.name).collect::<Vec<_>>().join(", ");
     put("key", &key);
     put("required", &required(table).join(", "));
-    put("is_empty", &any(required(table).iter().map(|column| format!("{column} = ''"))));
+    put("is_empty", &any(required(table).iter().map(|column| format!("{} = ''", text(column, side)))));
     put("is_placeholder", &any(placeholders(table, side).into_iter()));
     put("discount_limit", &limits.discount_limit.to_string());
     let rows = rows(table, side, condition, &sql);
@@ -79,11 +79,19 @@ fn placeholders(table: &TableFacts, side: Side<'_>) -> Vec<String> {
                 Some(format!("{column} = convert_to('{UNAVAILABLE}', 'UTF8')"))
             }
             (kind, Side::Warehouse(_)) if kind.starts_with("Tuple(") => Some(format!("{column}.2 = '{hash}'")),
-            (kind, _) if kind.contains("String") => Some(format!("{column} = '{UNAVAILABLE}'")),
+            (kind, _) if kind.contains("String") => Some(format!("{} = '{UNAVAILABLE}'", text(column, side))),
             _ => None,
         }
     };
     table.source_columns().filter_map(condition).collect()
+}
+
+/// A text column; the source's may be of another type by now.
+fn text(column: &str, side: Side<'_>) -> String {
+    match side {
+        Side::Source => format!("{column}::text"),
+        Side::Warehouse(_) => column.to_owned(),
+    }
 }
 
 fn any(conditions: impl Iterator<Item = String>) -> String {
@@ -91,14 +99,16 @@ fn any(conditions: impl Iterator<Item = String>) -> String {
     if all.is_empty() { "false".to_owned() } else { all.join(" OR ") }
 }
 
+/// Does a statement name this column?
+pub fn names(statement: &str, column: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    statement.split(|c| !is_part(c)).any(|word| word == column)
+}
+
 /// A table's rows as a subquery, with its key and the columns that the statement names.
 fn rows(table: &TableFacts, side: Side<'_>, condition: &str, statement: &str) -> String {
-    let is_named = |column: &str| {
-        let is_part = |c: char| c.is_alphanumeric() || c == '_';
-        statement.split(|c| !is_part(c)).any(|word| word == column)
-    };
     let is_key = |column: &str| table.key.iter().any(|key| key.name == column);
-    let columns = table.source_columns().filter(|column| is_key(column) || is_named(column));
+    let columns = table.source_columns().filter(|column| is_key(column) || names(statement, column));
     let is_decimal = |column: &str| table.declaration(column).is_some_and(|declared| declared.contains("Decimal"));
     match side {
         Side::Source => {

@@ -96,6 +96,8 @@ fn a_row_in_quarantine_is_a_warning() {
     let outcome = shop.reconcile(&["--table", "order_details"]).expect_exit(0);
     assert_eq!(shop.statuses(&outcome), "reconcile order_details warn\n");
     assert!(shop.detail(&outcome, "order_details").contains("1 in quarantine"), "{outcome:?}");
+    let named = shop.failures(&outcome, "owner, replace(row_key, char(31), '/'), detail");
+    assert_eq!(named, "source 10248/8 a newer event of this key lies in quarantine\n");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::jobs::checks::args::Scope;
 use crate::jobs::checks::checker::Checker;
 use crate::jobs::checks::compare::Tally;
-use crate::jobs::checks::results::{Finding, Status};
+use crate::jobs::checks::results::{Failure, Finding, Status};
 use crate::jobs::checks::rounds::Compared;
 use crate::jobs::checks::slice::Slice;
 use crate::tables::TableFacts;
@@ -29,6 +29,7 @@ fn judge(checker: &Checker<'_>, table: &TableFacts, compared: Compared) -> Findi
     finding.measured = tally.different as f64;
     finding.fence = fence;
     finding.failures = tally.differing.iter().flat_map(|difference| difference.failures()).collect();
+    finding.failures.extend(tally.held_back.iter().map(|key| held_back(key)));
     let is_empty = tally.rows == (0, 0) && tally.open() == 0 && checker.args.scope == Scope::Full;
     if is_empty && !checker.args.allow_empty {
         finding.status = Status::Error;
@@ -49,6 +50,12 @@ fn judge(checker: &Checker<'_>, table: &TableFacts, compared: Compared) -> Findi
     }
     finding.undecided = tally.undecided;
     finding
+}
+
+/// Everybody knows already; the key is named all the same.
+fn held_back(key: &str) -> Failure {
+    let detail = "a newer event of this key lies in quarantine".to_owned();
+    Failure { owner: "source".to_owned(), row_key: key.to_owned(), detail, ..Failure::default() }
 }
 
 fn describe(tally: &Tally, table: &TableFacts) -> String {

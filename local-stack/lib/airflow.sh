@@ -102,7 +102,11 @@ password() { sed 's/.*: "\(.*\)".*/\1/' "$AIRFLOW/passwords.json"; }
 
 # An instance that is running keeps the runner that it was started with.
 choose_runner() {
-    [[ -n $RUNNER ]] || RUNNER=$(recorded_runner)
+    local recorded
+    recorded=$(recorded_runner)
+    [[ -z $recorded || -z $RUNNER || $RUNNER == "$recorded" ]] ||
+        die "Airflow is running with RUNNER=$recorded: '$HERE/airflow down' first"
+    RUNNER=${RUNNER:-$recorded}
     eval "$("$HERE/docker" env)"
     if [[ -z $RUNNER ]]; then
         RUNNER=local

@@ -6,7 +6,7 @@ STACK := local-stack/stack
 # Where the jobs find the servers, on whatever ports these were started.
 ENVIRONMENT := eval "$$($(STACK) env)"
 
-.PHONY: help up down wipe status logs build demo airflow airflow-down image test test-airflow fmt lint
+.PHONY: help up down wipe status logs build demo airflow airflow-down image test test-airflow test-ui fmt lint
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,9 @@ test: up build lint ## every check and test, on the running servers
 
 test-airflow: build ## the tests of the DAGs alone
 	airflow/tests/run
+
+test-ui: airflow ## the trigger form in a browser (Chromium); its screenshot is docs/airflow.png
+	@airflow/tests/ui/run
 
 fmt: ## format the code
 	cargo fmt

@@ -6,11 +6,11 @@ STACK := local-stack/stack
 # Where the jobs find the servers, on whatever ports these were started.
 ENVIRONMENT := eval "$$($(STACK) env)"
 
-.PHONY: help up down wipe status logs build demo test fmt lint
+.PHONY: help up down wipe status logs build demo airflow airflow-down image test test-airflow test-ui fmt lint
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
-	@printf '\n  NORTHWIND_SQL=dump.sql  another Northwind to load     NORTHWIND_SCALE=10  a larger one\n'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@printf '\n  RUNNER=docker           the DAGs run the image, not the executables\n  NORTHWIND_SQL=dump.sql  another Northwind to load     NORTHWIND_SCALE=10  a larger one\n'
 	@printf '  POSTGRES_PORT=5433 …    other ports: %s help\n' $(STACK)
 
 up: ## start PostgreSQL, Kafka, Connect and ClickHouse, with Northwind loaded and captured
@@ -33,15 +33,37 @@ build: ## build the jobs: bin/northwind, and a link for each of them
 	cargo build --release --locked
 	target/release/northwind link bin
 
+airflow: up build ## Airflow with the DAGs, on http://127.0.0.1:8080
+	$(ENVIRONMENT) && bin/migrate > /dev/null
+	@local-stack/airflow up
+
+airflow-down: ## stop Airflow; the servers go on
+	@local-stack/airflow down
+
+image: ## build the jobs' image, northwind-cdc (where no registry can be reached, also its base images)
+	@local-stack/docker build
+
 demo: up build ## all tables from PostgreSQL to ClickHouse, and the proof that nothing is missing
 	@local-stack/demo
 
 test: up build lint ## every check and test, on the running servers
 	$(ENVIRONMENT) && tests/run
+	airflow/tests/run
+
+test-airflow: build ## the tests of the DAGs alone
+	airflow/tests/run
+
+test-ui: airflow ## the trigger form in a browser (Chromium); its screenshot is docs/airflow.png
+	@airflow/tests/ui/run
 
 fmt: ## format the code
 	cargo fmt
+	@local-stack/airflow install
+	.stack/downloads/airflow/bin/ruff format -q airflow
 
 lint: ## format and style, without changing anything
 	cargo fmt --check
 	cargo clippy --release --locked --all-targets -- -D warnings
+	@local-stack/airflow install
+	.stack/downloads/airflow/bin/ruff check -q airflow
+	.stack/downloads/airflow/bin/ruff format -q --check airflow

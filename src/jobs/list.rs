@@ -1,8 +1,14 @@
-//! `jobs`: the list of jobs as JSON, for the DAG factory.
+//! `jobs`: the list of jobs as JSON. The DAG factory reads it from `airflow/dags/jobs.json`, where a test keeps it equal.
 
-use serde_json::json;
+use std::collections::BTreeMap;
 
-use crate::jobs::Job;
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use crate::jobs::{Job, Kind};
+use crate::tables::{self, TableFacts};
+
+const CONNECTOR: &str = include_str!("../../connectors/debezium-northwind.json");
 
 /// The job.
 pub fn job() -> Job {
@@ -11,12 +17,63 @@ pub fn job() -> Job {
         "Print the list of jobs as JSON",
         |command| command,
         |_| {
-            let jobs: Vec<_> = super::all()
-                .iter()
-                .map(|job| json!({"name": job.name, "kind": job.kind.name(), "about": job.about}))
-                .collect();
-            println!("{}", serde_json::to_string_pretty(&jobs)?);
+            let connector: Value = serde_json::from_str(CONNECTOR).context("reading the connector's file")?;
+            let jobs: Result<Vec<Value>> =
+                super::all().iter().map(|job| described(job, &connector["config"])).collect();
+            println!("{}", serde_json::to_string_pretty(&jobs?)?);
             Ok(())
         },
     )
+}
+
+fn described(job: &Job, connector: &Value) -> Result<Value> {
+    let mut entry = json!({"name": job.name, "kind": job.kind.name(), "about": job.about});
+    if job.kind == Kind::Ingest {
+        let tables = tables::all();
+        let facts = tables.iter().find(|table| table.ingest_job() == job.name);
+        let facts = facts.with_context(|| format!("{} belongs to no table", job.name))?;
+        entry["table"] = json!(facts.source);
+        // Which rule asks for which table: who schedules jobs brings that table first.
+        let references: BTreeMap<_, _> = facts.pointers.iter().map(|it| (it.rule, it.table)).collect();
+        entry["references"] = json!(references);
+        entry["partitions"] = json!(partitions(facts, connector)?);
+    }
+    Ok(entry)
+}
+
+/// With how many partitions the connector creates a table's topic: by the group that names it, else by default.
+fn partitions(table: &TableFacts, connector: &Value) -> Result<u32> {
+    let setting = |name: &str| connector[name].as_str().unwrap_or_default();
+    let topic = table.topic(setting("topic.prefix"));
+    let names_it = |group: &&str| {
+        let included = setting(&format!("topic.creation.{group}.include"));
+        included.split(',').any(|pattern| pattern.trim().replace("\\.", ".") == topic)
+    };
+    let groups = setting("topic.creation.groups");
+    let group = groups.split(',').map(str::trim).find(names_it).unwrap_or("default");
+    let number = setting(&format!("topic.creation.{group}.partitions"));
+    number.parse().with_context(|| format!("topic.creation.{group}.partitions is {number:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_that_names_a_topic_says_how_many_partitions_it_has() {
+        let connector = json!({
+            "topic.prefix": "northwind",
+            "topic.creation.groups": "other, large",
+            "topic.creation.default.partitions": "1",
+            "topic.creation.other.include": "northwind\\.public\\.orders_old",
+            "topic.creation.other.partitions": "2",
+            "topic.creation.large.include": "northwind\\.public\\.products,northwind\\.public\\.orders",
+            "topic.creation.large.partitions": "6",
+        });
+        let of = |name: &str| {
+            let table = tables::all().into_iter().find(|table| table.source == name).unwrap();
+            partitions(&table, &connector).unwrap()
+        };
+        assert_eq!((of("orders"), of("products"), of("customers")), (6, 6, 1));
+    }
 }

@@ -1,0 +1,1 @@
+"""What the DAGs are made with: the list of jobs, the tasks, the parameters."""

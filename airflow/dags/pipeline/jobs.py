@@ -1,0 +1,38 @@
+"""The jobs, as `northwind jobs` lists them. The list lies beside the DAGs: parsing them starts no process."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_LIST = Path(os.environ.get("NORTHWIND_JOBS") or Path(__file__).parents[1] / "jobs.json")
+
+
+@dataclass(frozen=True)
+class Job:
+    name: str
+    kind: str
+    about: str
+    # Of ingest jobs only: the table; which rule asks for which other table; the topic's partitions.
+    table: str = ""
+    references: dict[str, str] = field(default_factory=dict)
+    partitions: int = 1
+
+    @property
+    def task_id(self) -> str:
+        return self.name.replace("-", "_")
+
+    @property
+    def parents(self) -> set[str]:
+        return set(self.references.values()) - {self.table}
+
+
+JOBS = {job["name"]: Job(**job) for job in json.loads(_LIST.read_text())}
+INGESTS = [job for job in JOBS.values() if job.kind == "ingest"]
+TABLES = [job.table for job in INGESTS]
+# `check-all` is all of them in one process, for people; here each has a task of its own.
+CHECKS = [job for job in JOBS.values() if job.kind == "check" and job.name != "check-all"]
+# What a record was refused for that mends itself when other records arrive. Any other rule waits for a person.
+RULES_THAT_SETTLE = sorted({"not-in-postgres"}.union(*(job.references for job in INGESTS)))

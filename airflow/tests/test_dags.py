@@ -1,0 +1,213 @@
+"""What holds for every DAG, without running one."""
+
+from __future__ import annotations
+
+import collections
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import EXECUTABLE, ROOT
+
+DAGS = {"northwind_backfill", "northwind_ingest", "northwind_observe", "northwind_quality", "northwind_replay"}
+# A value for every parameter that has none by default, so that each flag is on the command line.
+VALUES = {
+    "tables": ["orders", "order_details"],
+    "max_records": 100,
+    "max_reject_ratio": 0.5,
+    "dry_run": True,
+    "rule": "customer-exists",
+    "table": "orders",
+    "since": "2026-01-31T08:00:00Z",
+}
+
+
+def job_tasks(dag):
+    return [task for task in dag.tasks if task.task_id != "finish"]
+
+
+def commands(dag, values, template="command"):
+    """The command line of each task (or another template), as it is rendered for a run with these parameters."""
+    from airflow.sdk import timezone
+
+    params = {name: values.get(name, param.value) for name, param in dag.params.items()}
+    context = {
+        "params": params,
+        "data_interval_start": timezone.datetime(2026, 1, 30),
+        "data_interval_end": timezone.datetime(2026, 1, 31),
+    }
+    environment = dag.get_template_env()
+    for task in job_tasks(dag):
+        yield environment.from_string(getattr(task, template)).render(context)
+
+
+def test_these_are_the_dags(dags):
+    assert set(dags) == DAGS
+
+
+def test_the_list_of_jobs_is_what_the_executable_says():
+    said = subprocess.run([EXECUTABLE, "jobs"], capture_output=True, check=True, text=True).stdout
+    assert (ROOT / "airflow/dags/jobs.json").read_text() == said, "bin/northwind jobs > airflow/dags/jobs.json"
+
+
+@pytest.mark.parametrize("values", [VALUES, {}], ids=["every field filled in", "nothing filled in"])
+@pytest.mark.parametrize("dag_id", sorted(DAGS))
+def test_every_command_is_one_that_its_job_understands(dags, dag_id, values):
+    for command in commands(dags[dag_id], values):
+        # --help comes last: the flags before it, with their values, are looked at first.
+        ran = subprocess.run([EXECUTABLE, *command.split(), "--help"], capture_output=True, text=True)
+        assert ran.returncode == 0, f"{command}: {ran.stderr}"
+
+
+def test_each_field_of_a_trigger_form_says_something_to_a_job(dags):
+    for dag in dags.values():
+        for name in dag.params:
+            assert name in VALUES, f"{dag.dag_id}: no test value for {name}"
+            without, filled_in = (
+                [*commands(dag, v), *commands(dag, v, "skip_reason")] for v in ({}, {name: VALUES[name]})
+            )
+            assert without != filled_in, f"{dag.dag_id}: {name} changes no command, and leaves out no task"
+
+
+def test_fields_have_types_limits_and_explanations(dags):
+    for dag in dags.values():
+        for name, param in dag.params.items():
+            schema, where = param.schema, f"{dag.dag_id}: {name}"
+            assert schema.get("title") and param.description, where
+            types = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
+            if "string" in types:  # it ends up on a command line
+                assert "pattern" in schema or "enum" in schema, where
+            if "integer" in types or "number" in types:
+                assert "minimum" in schema and "maximum" in schema, where
+            if "array" in types:
+                assert schema["items"]["enum"], where
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "name", "value"),
+    [
+        ("northwind_ingest", "max_records", 0),
+        ("northwind_ingest", "max_records", "many"),
+        ("northwind_ingest", "max_reject_ratio", 1.5),
+        ("northwind_ingest", "tables", ["nobody"]),
+        ("northwind_ingest", "dry_run", "perhaps"),
+        ("northwind_replay", "rule", "a b; rm"),
+        ("northwind_replay", "since", "yesterday --full"),
+        ("northwind_replay", "table", "nobody"),
+    ],
+)
+def test_a_bad_value_is_refused(dags, dag_id, name, value):
+    from airflow.sdk.exceptions import ParamValidationError
+
+    with pytest.raises(ParamValidationError):
+        dags[dag_id].params.get_param(name).resolve(value)
+
+
+def test_policy(dags):
+    for dag in dags.values():
+        assert "northwind" in dag.tags and len(dag.tags) > 1, dag.dag_id
+        assert "**When a run is red**" in dag.doc_md, dag.dag_id
+        assert not dag.catchup and dag.max_active_runs == 1 and dag.dagrun_timeout, dag.dag_id
+        for task in dag.tasks:
+            assert task.owner == "northwind", task.task_id
+            assert "**When it is red**" in task.doc_md, task.task_id
+            assert task.execution_timeout, task.task_id
+            if dag.dag_id != "northwind_observe":
+                assert task.retries > 0 and task.retry_exponential_backoff, task.task_id
+
+
+def test_schedules(dags):
+    ingest, quality = dags["northwind_ingest"], dags["northwind_quality"]
+    assert (ingest.schedule, dags["northwind_replay"].schedule) == ("*/5 * * * *", None)
+    assert dags["northwind_observe"].schedule == "* * * * *"
+    assert type(dags["northwind_backfill"].schedule).__name__ == "CronDataIntervalTimetable"
+    assert quality.schedule.endswith(" * * * *")
+    waits = {
+        dag.dag_id
+        for dag in dags.values()
+        for command in commands(dag, {})
+        if "--wait" in command and "--wait 0s" not in command
+    }
+    assert waits == {"northwind_quality"}, "to wait in the DAG that is waited for would block it"
+
+
+def test_a_job_is_told_to_stop_before_airflow_kills_it(dags):
+    for task in job_tasks(dags["northwind_ingest"]):
+        if task.task_id.startswith("ingest_"):
+            assert "--max-duration 4m" in task.command
+            assert task.execution_timeout.total_seconds() > 4 * 60
+
+
+def test_tables_come_behind_those_that_they_point_at(dags):
+    from pipeline.jobs import INGESTS, TABLES
+
+    assert len(TABLES) == 14
+    for dag_id in ("northwind_ingest", "northwind_backfill"):
+        dag = dags[dag_id]
+        for job in INGESTS:
+            for parent in job.parents:
+                assert f"ingest_{parent}" in dag.get_task(job.task_id).get_flat_relative_ids(upstream=True)
+
+
+def test_every_task_runs_whatever_became_of_the_one_before_and_the_last_one_sees_all(dags):
+    for dag_id in ("northwind_ingest", "northwind_backfill", "northwind_replay"):
+        dag = dags[dag_id]
+        assert {task.trigger_rule for task in dag.tasks} == {"all_done"}
+        assert [task.task_id for task in dag.leaves] == ["finish"]
+        assert dag.get_task("finish").get_flat_relative_ids(upstream=True) == set(dag.task_ids) - {"finish"}
+
+
+def test_an_asset_has_one_name_and_is_told_of_by_the_last_task_alone(dags):
+    names = collections.defaultdict(set)
+    tellers = set()
+    for dag in dags.values():
+        for task in dag.tasks:
+            for asset in [*task.inlets, *task.outlets]:
+                names[asset.uri].add(asset.name)
+            tellers.update(f"{dag.dag_id}.{task.task_id}" for _ in task.outlets)
+    # Of two names Airflow would make one inactive, and its tasks would fail at once.
+    assert dict(names) == {"x-northwind://clickhouse/northwind_dw": {"northwind_dw"}}
+    assert tellers == {"northwind_ingest.finish", "northwind_backfill.finish", "northwind_replay.finish"}
+
+
+def test_what_is_stored_of_a_dag_holds_no_secret(dags):
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    for dag in dags.values():
+        stored = json.dumps(DagSerialization.to_dict(dag))
+        assert "app_password" not in stored, dag.dag_id
+
+
+LOOK_AT_SHARDS = """
+import sys
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag(dag_folder=sys.argv[1])
+assert not bag.import_errors, bag.import_errors
+task = bag.dags["northwind_ingest"].get_task("ingest_orders")
+print(task.expand_input.value["command"])
+assert bag.dags["northwind_ingest"].get_task("ingest_order_details").get_flat_relative_ids(upstream=True) >= {"ingest_orders"}
+"""
+
+
+def test_a_topic_with_several_partitions_is_shared_by_as_many_tasks(tmp_path, monkeypatch):
+    jobs = json.loads((ROOT / "airflow/dags/jobs.json").read_text())
+    next(job for job in jobs if job.get("table") == "orders")["partitions"] = 3
+    (tmp_path / "jobs.json").write_text(json.dumps(jobs))
+    monkeypatch.setenv("NORTHWIND_JOBS", str(tmp_path / "jobs.json"))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "airflow/plugins") + ":" + str(ROOT / "airflow/dags"))
+    # In a process of its own: the list of jobs is read once.
+    ran = subprocess.run([sys.executable, "-c", LOOK_AT_SHARDS, ROOT / "airflow/dags"], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    for share in ("--shard 1/3", "--shard 2/3", "--shard 3/3"):
+        assert share in ran.stdout
+    assert "--shard 4" not in ran.stdout
+
+
+def test_parsing_starts_no_process_and_asks_no_server():
+    for file in [*Path(ROOT / "airflow/dags").rglob("*.py")]:
+        text = file.read_text()
+        for word in ("subprocess", "urllib", "requests", "Variable.get", "BaseHook"):
+            assert word not in text, f"{file}: {word}"

@@ -102,7 +102,7 @@ fn a_row_in_quarantine_is_a_warning() {
 
 #[test]
 fn what_cannot_be_checked_is_no_pass() {
-    let shop = Checked::new("reconcile_refused", &["customers"]);
+    let mut shop = Checked::new("reconcile_refused", &["customers"]);
     shop.change("TRUNCATE us_states");
     shop.ingest(&["us_states"]);
     let outcome = shop.reconcile(&["--table", "us_states"]).expect_exit(78);
@@ -121,6 +121,10 @@ fn what_cannot_be_checked_is_no_pass() {
     shop.world.clickhouse("DROP TABLE northwind_dw.dim_customers SYNC");
     let outcome = shop.reconcile(&["--table", "customers"]).expect_exit(78);
     assert!(outcome.error().contains("run `migrate` first"), "{}", outcome.error());
+
+    shop.world.environment.push(("TMPDIR".to_owned(), "/nowhere".to_owned()));
+    let outcome = shop.reconcile(&["--table", "us_states"]).expect_exit(78);
+    assert!(outcome.error().contains("no room in /nowhere"), "{}", outcome.error());
 }
 
 /// Somebody alters the table: not a no, and nobody is held up for longer than the lock timeout.

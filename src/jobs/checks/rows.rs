@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::io::{BufReader, BufWriter, ErrorKind, Read, Seek, Write};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::cdc::Fields;
+use crate::cli::needs_person;
 use crate::tables::{Key, SYSTEM_COLUMNS, TableFacts};
 use crate::warehouse::JsonLines;
 
@@ -125,32 +126,40 @@ impl SpoolWriter {
     /// An empty spool.
     ///
     /// # Errors
-    /// There is no place for temporary files.
+    /// There is no place for temporary files (78).
     pub fn new() -> Result<SpoolWriter> {
-        Ok(SpoolWriter { out: BufWriter::new(tempfile::tempfile().context("making a temporary file")?) })
+        tempfile::tempfile().map(|file| SpoolWriter { out: BufWriter::new(file) }).map_err(|e| no_room(&e))
     }
 
     /// Appends a row.
     ///
     /// # Errors
-    /// The disk is full.
+    /// The disk is full (78).
     pub fn push(&mut self, json: &str) -> Result<()> {
         let length = u32::try_from(json.len()).context("a row of 4 GiB")?;
         self.out
             .write_all(&length.to_le_bytes())
             .and_then(|()| self.out.write_all(json.as_bytes()))
-            .context("writing to a temporary file")
+            .map_err(|e| no_room(&e))
     }
 
     /// Ready to be read.
     ///
     /// # Errors
-    /// The disk is full.
+    /// The disk is full (78).
     pub fn finish(self) -> Result<BufReader<File>> {
-        let mut file = self.out.into_inner().map_err(|e| e.into_error()).context("writing to a temporary file")?;
+        let mut file = self.out.into_inner().map_err(|e| no_room(e.error()))?;
         file.rewind().context("reading a temporary file")?;
         Ok(BufReader::new(file))
     }
+}
+
+fn no_room(error: &std::io::Error) -> Error {
+    needs_person(format!(
+        "no room in {} for the source's rows while they are compared: {error}; set TMPDIR to a folder that takes a copy of the \
+         table, or, in a container with a read-only root, mount one there (--tmpfs /tmp)",
+        std::env::temp_dir().display()
+    ))
 }
 
 impl Side for BufReader<File> {

@@ -6,7 +6,7 @@ STACK := local-stack/stack
 # Where the jobs find the servers, on whatever ports these were started.
 ENVIRONMENT := eval "$$($(STACK) env)"
 
-.PHONY: help up down wipe status logs build demo airflow airflow-down image test test-airflow test-ui fmt lint
+.PHONY: help up down wipe status logs build demo airflow airflow-down image test test-airflow test-compose test-ui fmt lint
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -53,17 +53,20 @@ test: up build lint ## every check and test, on the running servers
 test-airflow: build ## the tests of the DAGs alone
 	airflow/tests/run
 
+test-compose: ## docker-compose.yml, started whole (builds Docker Compose and stand-ins for its images: ten minutes)
+	compose/tests/run
+
 test-ui: airflow ## the trigger form in a browser (Chromium); its screenshot is docs/airflow.png
 	@airflow/tests/ui/run
 
 fmt: ## format the code
 	cargo fmt
 	@local-stack/airflow install
-	.stack/downloads/airflow/bin/ruff format -q airflow
+	.stack/downloads/airflow/bin/ruff format -q --config airflow/ruff.toml airflow compose
 
 lint: ## format and style, without changing anything
 	cargo fmt --check
 	cargo clippy --release --locked --all-targets -- -D warnings
 	@local-stack/airflow install
-	.stack/downloads/airflow/bin/ruff check -q airflow
-	.stack/downloads/airflow/bin/ruff format -q --check airflow
+	.stack/downloads/airflow/bin/ruff check -q --config airflow/ruff.toml airflow compose
+	.stack/downloads/airflow/bin/ruff format -q --check --config airflow/ruff.toml airflow compose

@@ -104,10 +104,9 @@ def test_an_incompatible_column_leaves_the_other_tables_up_to_date_and_the_run_r
         run = airflow.trigger("northwind_ingest")
         assert run.end() == "failed"
         states = run.states()
-        assert {name for name, state in states.items() if state == "failed"} - set(CHECKS) == {"sync_schema", "finish"}
+        # No check: each row that differs has its newer change in quarantine, where sync_schema's error sends people.
+        assert {name for name, state in states.items() if state != "success"} == {"sync_schema", "finish"}
         assert run.tasks()["sync_schema"]["try_number"] == 1, "78 is not tried again"
-        ingested = [name for name, state in states.items() if name.startswith("ingest_") and state == "success"]
-        assert len(ingested) == 14
         for table, column in touched.items():
             [[old]] = warehouse(f"SELECT countIf({column} != '{mark}') FROM northwind_dw.v_{table}")
             assert old == "0", table

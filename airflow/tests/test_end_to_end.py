@@ -123,6 +123,29 @@ def test_an_incompatible_column_leaves_the_other_tables_up_to_date_and_the_run_r
     assert healed.end() == "success", healed.states()
 
 
+def test_a_topic_with_two_partitions_is_shared_by_two_tasks(airflow):
+    mark = f"shared {time.time():.0f}"
+    published(f"UPDATE us_states SET state_region = '{mark}'")
+    [[rows]] = source("SELECT count(*) FROM us_states")
+    run = airflow.trigger("northwind_ingest", tables=["us_states"])
+    assert run.end() == "success", run.states()
+
+    shares = [task for name, task in sorted(run.tasks().items()) if name.startswith("ingest_us_states")]
+    assert [share["state"] for share in shares] == ["success", "success"]
+    assert [share["rendered_map_index"] for share in shares] == ["shard 1/2", "shard 2/2"]
+    for share, task in enumerate(shares, start=1):
+        assert task["rendered_fields"]["command"].endswith(f" --shard {share}/2")
+
+    results = [run.xcom("ingest_us_states", map_index=index) for index in (0, 1)]
+    assert all(result["written"] >= 1 for result in results)
+    assert sum(result["written"] for result in results) == rows
+    assert run.xcom("finish")["tables"]["us_states"] == {"written": rows, "rejected": 0}
+    seen = f"SELECT count(), countIf(state_region = '{mark}') FROM northwind_dw.v_us_states"
+    assert warehouse(seen) == [[str(rows), str(rows)]]
+    partitions = "SELECT DISTINCT _partition FROM northwind_dw.dim_us_states FINAL ORDER BY 1"
+    assert warehouse(partitions) == [["0"], ["1"]]
+
+
 def test_a_check_that_finds_a_difference_is_red_without_a_second_try(airflow):
     change = "ALTER TABLE northwind_dw.dim_shippers UPDATE company_name = '{}' WHERE shipper_id = 2"
     [[name]] = source("SELECT company_name FROM shippers WHERE shipper_id = 2")

@@ -69,16 +69,15 @@ class Run:
         return self.state()
 
     def tasks(self):
-        return {
-            task["task_id"]: task
-            for task in self.airflow.get(f"{self.path}/taskInstances", limit=100)["task_instances"]
-        }
+        """By name; those of a mapped task are called NAME[0], NAME[1] …"""
+        tasks = self.airflow.get(f"{self.path}/taskInstances", limit=100)["task_instances"]
+        return {task["task_id"] + (f"[{task['map_index']}]" if task["map_index"] >= 0 else ""): task for task in tasks}
 
     def states(self):
         return {name: task["state"] for name, task in self.tasks().items()}
 
-    def xcom(self, task_id, key="return_value"):
-        return self.airflow.get(f"{self.path}/taskInstances/{task_id}/xcomEntries/{key}")["value"]
+    def xcom(self, task_id, key="return_value", map_index=-1):
+        return self.airflow.get(f"{self.path}/taskInstances/{task_id}/xcomEntries/{key}", map_index=map_index)["value"]
 
     def log(self, task_id, attempt=1):
         content = self.airflow.get(f"{self.path}/taskInstances/{task_id}/logs/{attempt}")["content"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import urllib.error
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
@@ -239,3 +240,18 @@ def test_a_replay_by_hand(airflow):
     run = airflow.trigger("northwind_replay", table="orders", rule="customer-exists", since="1d")
     assert run.end() == "success", run.states()
     assert run.xcom("replay_rejected")["job"] == "replay-rejected"
+
+
+def test_the_schedule_starts_a_run_every_minute(airflow):
+    # Unpaused, the DAG at once makes up for its last tick: what is waited for is the one after that.
+    query = {"run_type": "scheduled", "run_after_gte": datetime.now(UTC).isoformat()}
+    airflow.pause("northwind_observe", False)
+    try:
+        run = wait_for("the next tick", lambda: airflow.newest_run("northwind_observe", **query))
+        assert run.end() == "success", run.states()
+    finally:
+        airflow.pause("northwind_observe", True)
+    assert run.xcom("observe")["healthy"], run.xcom("observe")
+    for book in ("runs", "observed_connectors", "observed_slots", "observed_lags"):
+        [[rows]] = warehouse(f"SELECT count() FROM northwind_ops.{book} WHERE dag_run_id = '{run.run_id}'")
+        assert rows != "0", book

@@ -51,9 +51,16 @@ class Airflow:
 
     def trigger(self, dag_id, **conf):
         """Starts a run, as a script would: over REST."""
-        self.call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
+        self.pause(dag_id, False)
         run = self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
         return Run(self, dag_id, run["dag_run_id"])
+
+    def pause(self, dag_id, paused):
+        self.call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": paused})
+
+    def newest_run(self, dag_id, **query):
+        runs = self.get(f"/dags/{dag_id}/dagRuns", order_by="-run_after", limit=1, **query)["dag_runs"]
+        return Run(self, dag_id, runs[0]["dag_run_id"]) if runs else None
 
 
 class Run:

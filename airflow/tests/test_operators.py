@@ -23,11 +23,7 @@ STUB = ROOT / "airflow/tests/stub"
 def image():
     name = "northwind-cdc-stub"
     base = os.environ.get("BASE_IMAGE", "debian:bookworm-slim")
-    subprocess.run(
-        ["docker", "build", "-q", "-t", name, "--build-arg", f"BASE_IMAGE={base}", STUB],
-        check=True,
-        capture_output=True,
-    )
+    docker("build", "-q", "-t", name, "--build-arg", f"BASE_IMAGE={base}", str(STUB))
     return name
 
 
@@ -58,11 +54,12 @@ class Context(dict):
         super().__init__(ti=ti)
 
 
+def docker(*arguments):
+    return subprocess.run(["docker", *arguments], capture_output=True, check=True, text=True).stdout
+
+
 def containers():
-    found = subprocess.run(
-        ["docker", "ps", "-aq", "--filter", "label=northwind.dag=a_dag"], capture_output=True, check=True, text=True
-    )
-    return found.stdout.split()
+    return docker("ps", "-aq", "--no-trunc", "--filter", "label=northwind.dag=a_dag").split()
 
 
 @pytest.fixture(autouse=True)
@@ -201,10 +198,7 @@ def test_a_container_says_whose_it_is(operator, caplog):
 
     def look():
         label = "{{range $k, $v := .Config.Labels}}{{$k}}={{$v}} {{end}}"
-        looked = subprocess.run(
-            ["docker", "inspect", "-f", label, *containers()], capture_output=True, check=True, text=True
-        )
-        found.append(looked.stdout)
+        found.append(docker("inspect", "-f", label, *containers()))
         task.on_kill()
 
     with caplog.at_level(logging.INFO), pytest.raises(AirflowException):
@@ -213,6 +207,33 @@ def test_a_container_says_whose_it_is(operator, caplog):
     thread.join()
     for label in ("northwind.dag=a_dag", "northwind.run=a_run", "northwind.task=stub", "northwind.try=2"):
         assert label in found[0]
+
+
+@pytest.fixture
+def left_behind(image):
+    """Makes a container as a killed worker leaves it: nobody waits for it, nobody removes it."""
+
+    def left_behind(command, task_id="stub", map_index=-1):
+        names = {"dag": "a_dag", "run": "a_run", "task": task_id, "map-index": map_index, "try": 1}
+        marks = [word for name, value in names.items() for word in ("--label", f"northwind.{name}={value}")]
+        made = docker("run", "-d", *marks, image, command).strip()
+        if command == "silent":
+            docker("wait", made)
+        return made
+
+    yield left_behind
+    docker("rm", "-f", *containers())
+
+
+@pytest.mark.parametrize("operator", ["docker"], indirect=True)
+def test_the_next_try_removes_what_a_killed_worker_has_left(operator, left_behind):
+    dead = left_behind("silent")
+    at_work = left_behind("waits")
+    of_others = [left_behind("silent", task_id="another"), left_behind("silent", map_index=1)]
+    operator("silent").execute(Context())
+    there = containers()
+    assert dead not in there
+    assert set(there) == {at_work, *of_others}
 
 
 def test_a_hundred_runs_of_the_image_have_a_hundred_results():

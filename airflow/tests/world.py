@@ -51,9 +51,16 @@ class Airflow:
 
     def trigger(self, dag_id, **conf):
         """Starts a run, as a script would: over REST."""
-        self.call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
+        self.pause(dag_id, False)
         run = self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
         return Run(self, dag_id, run["dag_run_id"])
+
+    def pause(self, dag_id, paused):
+        self.call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": paused})
+
+    def newest_run(self, dag_id, **query):
+        runs = self.get(f"/dags/{dag_id}/dagRuns", order_by="-run_after", limit=1, **query)["dag_runs"]
+        return Run(self, dag_id, runs[0]["dag_run_id"]) if runs else None
 
 
 class Run:
@@ -69,16 +76,15 @@ class Run:
         return self.state()
 
     def tasks(self):
-        return {
-            task["task_id"]: task
-            for task in self.airflow.get(f"{self.path}/taskInstances", limit=100)["task_instances"]
-        }
+        """By name; those of a mapped task are called NAME[0], NAME[1] …"""
+        tasks = self.airflow.get(f"{self.path}/taskInstances", limit=100)["task_instances"]
+        return {task["task_id"] + (f"[{task['map_index']}]" if task["map_index"] >= 0 else ""): task for task in tasks}
 
     def states(self):
         return {name: task["state"] for name, task in self.tasks().items()}
 
-    def xcom(self, task_id, key="return_value"):
-        return self.airflow.get(f"{self.path}/taskInstances/{task_id}/xcomEntries/{key}")["value"]
+    def xcom(self, task_id, key="return_value", map_index=-1):
+        return self.airflow.get(f"{self.path}/taskInstances/{task_id}/xcomEntries/{key}", map_index=map_index)["value"]
 
     def log(self, task_id, attempt=1):
         content = self.airflow.get(f"{self.path}/taskInstances/{task_id}/logs/{attempt}")["content"]

@@ -51,6 +51,7 @@ class DockerJobOperator(DockerOperator):
     def execute(self, context: Any) -> dict[str, Any] | None:
         skip_if(self.skip_reason)
         self.labels = labels(context)
+        self.remove_what_is_left()
         self.environment = {**self.environment, **settings.job_context(context)}
         # Read when the job starts, so that neither a template nor the metadata database ever has them.
         self._private_environment = settings.job_secrets()
@@ -60,6 +61,13 @@ class DockerJobOperator(DockerOperator):
         except DockerContainerFailedException as failure:
             code, lines = exit_code(failure), [str(line) for line in failure.logs or []]
         return settle(context, code, lines, self.by_hand())
+
+    def remove_what_is_left(self) -> None:
+        """Nobody waits for the container of a try whose worker was killed. It may still be at work; only its remains are removed."""
+        same_task = [f"{name}={value}" for name, value in self.labels.items() if name != "northwind.try"]
+        for left in self.cli.containers(filters={"status": "exited", "label": same_task}, all=True):
+            with suppress(APIError):  # somebody else was faster
+                self.cli.remove_container(left["Id"])
 
     def on_kill(self) -> None:
         # Only this: who waits for the container, in `execute`, removes it. If both do, one is refused, and its error takes

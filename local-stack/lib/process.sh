@@ -155,6 +155,7 @@ refuse_taken_ports() { # NAME
             holder=${holder%/fd}
             holder="pid ${holder#/proc/} ($(tr '\0' ' ' < "$holder/cmdline" | cut -c 1-80))"
         fi
-        die "port ${!var} for $1 is in use by ${holder:-a process of another user}; choose another: $var=$((${!var} + 10000))"
+        # Below 32768, from where on the kernel lends ports to outgoing connections.
+        die "port ${!var} for $1 is in use by ${holder:-a process of another user}; choose another: $var=$((${!var} + 1000))"
     done
 }

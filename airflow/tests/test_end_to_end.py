@@ -215,8 +215,8 @@ def test_a_job_that_is_stopped_ends_soon_and_the_next_try_goes_on(airflow):
 
 
 def test_a_task_that_is_marked_as_failed_stops_its_job(airflow):
-    # Nobody ingests this change, so the comparison waits for it, as long as it is let.
-    published("UPDATE shippers SET phone = phone WHERE shipper_id = 1")
+    # Nobody ingests this change, so the comparison waits for it, as long as it is let; for a row that is the same it would not.
+    published("UPDATE shippers SET phone = '(503) 555-' || (1000 + random() * 8999)::int WHERE shipper_id = 1")
     run = airflow.trigger("northwind_quality", tables=["shippers"])
     job = running(run, "check_reconcile")
     airflow.call("PATCH", f"/api/v2{run.path}/taskInstances/check_reconcile", {"new_state": "failed"})

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT
+from conftest import EXECUTABLE, ROOT
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def cron(tmp_path, monkeypatch):
         ran = subprocess.run([ROOT / "cron/round", name], capture_output=True, text=True)
         return ran.stdout, ran.returncode, [line.split()[0] for line in calls.read_text().splitlines()]
 
-    cron.log = tmp_path / "log"
+    cron.log, cron.bin, cron.calls = tmp_path / "log", tmp_path / "bin", calls
     return cron
 
 
@@ -61,11 +61,42 @@ def test_what_the_next_round_will_do_is_not_told(cron):
 def test_the_other_rounds(cron):
     assert cron("quality")[2] == ["check-all"]
     assert cron("observe")[2] == ["observe"]
+    assert cron("prune")[2] == ["rejected"]
     assert cron("whatever")[1] == 2
+
+
+@pytest.mark.parametrize("name", ["ingest", "quality", "observe", "prune"])
+def test_every_command_is_one_that_its_job_understands(cron, name):
+    cron(name)
+    for call in cron.calls.read_text().splitlines():
+        # --help comes last: the flags before it, with their values, are looked at first.
+        ran = subprocess.run([EXECUTABLE, *call.split(), "--help"], capture_output=True, text=True)
+        assert ran.returncode == 0, f"{call}: {ran.stderr}"
+
+
+def test_rounds_that_overlap_keep_their_words_apart(cron, tmp_path):
+    """A check that waits for the data, as each hour's does, while the next round's is quick."""
+    slow = cron.bin / "check-all"
+    slow.write_text(
+        f"""#!/bin/sh
+case "$*" in *full*)
+    while [ ! -e {tmp_path}/go ]; do sleep 0.1; done
+    echo '{{"job":"check-all","exit":10,"error":"of the slow one"}}'; exit 10 ;;
+esac
+echo '{{"job":"check-all","exit":0}}'
+"""
+    )
+    waiting = subprocess.Popen(
+        [ROOT / "cron/round", "quality"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert cron("ingest")[:2] == ("", 0)
+    (tmp_path / "go").touch()
+    assert "of the slow one" in waiting.communicate(timeout=30)[0] and waiting.returncode == 10
+    assert [json.loads(line)["exit"] for line in (cron.log / "check-all.json").read_text().splitlines()] == [0, 10]
 
 
 def test_the_crontab_names_what_is_there():
     for line in (ROOT / "cron/crontab").read_text().splitlines():
-        if "/cron/" in line and not line.startswith("#"):
+        if " * * " in line and not line.startswith("#"):
             script, name = line.split()[5:7]
-            assert script == "/opt/northwind/cron/round" and name in ("ingest", "quality", "observe")
+            assert script == "/opt/northwind/cron/round" and name in ("ingest", "quality", "observe", "prune")

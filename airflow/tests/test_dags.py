@@ -141,6 +141,12 @@ def test_a_job_is_told_to_stop_before_airflow_kills_it(dags):
             assert task.execution_timeout.total_seconds() > 4 * 60
 
 
+def test_a_day_that_is_read_again_has_the_time_it_needs(dags):
+    for task in job_tasks(dags["northwind_backfill"]):
+        if task.task_id.startswith("ingest_"):
+            assert "--max-duration" not in task.command and task.execution_timeout.total_seconds() == 2 * 3600
+
+
 def test_tables_come_behind_those_that_they_point_at(dags):
     from pipeline.jobs import INGESTS, TABLES
 

@@ -84,10 +84,7 @@ def test_no_password_can_be_read_from_outside():
     told = json.dumps(containers()) + compose("config").stdout
     for file in secrets:
         assert file.read_text().strip() not in told, file.name
-    with urllib.request.urlopen(
-        f"http://127.0.0.1:{os.environ['CONNECT_PORT']}/connectors/northwind-cdc-connector/config", timeout=30
-    ) as answer:
-        assert json.load(answer)["database.password"] == "${dir:/run/secrets:debezium_password}"
+    assert connect("config")["database.password"] == "${dir:/run/secrets:debezium_password}"
 
 
 def test_ports_are_open_to_this_machine_only():
@@ -121,6 +118,21 @@ def test_a_raw_message_ends_in_quarantine():
     kafka("kafka-console-producer", "--topic", "northwind.public.customers", input='{"not": "an event"}\n')
     assert job("ingest-customers", "--max-records", "10000")["rejected"] == 1
     assert job("rejected", "--table", "customers")["records"] == 1
+
+
+def connect(path, method="GET"):
+    url = f"http://127.0.0.1:{os.environ['CONNECT_PORT']}/connectors/northwind-cdc-connector/{path}"
+    with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=30) as answer:
+        return json.loads(answer.read() or "null")
+
+
+def test_a_task_that_has_failed_is_started_again_when_its_cause_is_gone():
+    psql("ALTER ROLE debezium PASSWORD 'another'")
+    connect("restart?includeTasks=true", "POST")
+    wait_for("the failure", lambda: any(task["state"] == "FAILED" for task in connect("status")["tasks"]), 60)
+    psql(f"ALTER ROLE debezium PASSWORD '{(ROOT / '.secrets/debezium_password').read_text().strip()}'")
+    compose("run", "--rm", "-T", "--no-deps", "connector")
+    assert [task["state"] for task in connect("status")["tasks"]] == ["RUNNING"]
 
 
 def test_to_start_it_again_changes_nothing():
@@ -161,85 +173,6 @@ def test_airflow_runs_the_jobs_through_the_proxy():
     tasks = call("GET", f"{run}/taskInstances", token=token)["task_instances"]
     assert call("GET", run, token=token)["state"] == "success", {one["task_id"]: one["state"] for one in tasks}
     assert clickhouse("SELECT phone FROM northwind_dw.v_shippers WHERE shipper_id = 1") == "(503) 555-0000"
-
-
-HARMLESS = {"Image": "northwind-cdc", "Cmd": ["--help"], "HostConfig": {"NetworkMode": os.environ["NORTHWIND_NETWORK"]}}
-
-
-def ask_proxy(requests):
-    """The proxy's answers, as Airflow's scheduler gets them: the status of each request, (method, path, body)."""
-    program = """if True:
-        import http.client, json, sys
-        for method, path, body in json.load(sys.stdin):
-            connection = http.client.HTTPConnection("docker-proxy", 2375, timeout=30)
-            connection.request(method, path, body, {"Content-Type": "application/json"})
-            print(connection.getresponse().status)
-    """
-    said = compose("exec", "-T", "airflow-scheduler", "python3", "-c", program, input=json.dumps(requests)).stdout
-    return [int(line) for line in said.split()]
-
-
-def create(host=(), **container):
-    wanted = {**HARMLESS, **container}
-    return [
-        "POST",
-        "/v1.41/containers/create",
-        json.dumps({**wanted, "HostConfig": {**HARMLESS["HostConfig"], **dict(host)}}),
-    ]
-
-
-def test_the_proxy_lets_jobs_be_started():
-    # 404: the engine was asked, and knows no such container.
-    allowed = [
-        create(),
-        ["GET", "/version", None],
-        ["GET", "/containers/json", None],
-        ["POST", f"/containers/{'0' * 12}/start", None],
-    ]
-    assert ask_proxy(allowed) == [201, 200, 200, 404]
-    subprocess.run(
-        "docker rm $(docker ps -aq --filter status=created --filter ancestor=northwind-cdc)",
-        shell=True,
-        check=True,
-        capture_output=True,
-    )
-
-
-def test_the_proxy_refuses_whatever_reaches_the_machine():
-    body = json.dumps(HARMLESS)
-    refused = {
-        "a folder of the machine": create({"Binds": ["/:/host"]}),
-        "the same, as a mount": create({"Mounts": [{"Type": "bind", "Source": "/", "Target": "/host"}]}),
-        "all rights": create({"Privileged": True}),
-        "all rights, in other letters": [
-            "POST",
-            "/containers/create",
-            body.replace('"HostConfig": {', '"HostConfig": {"privileged": true, '),
-        ],
-        "all rights, escaped": [
-            "POST",
-            "/containers/create",
-            body.replace('"HostConfig": {', '"HostConfig": {"Privilege\\u0064": true, '),
-        ],
-        "a device": create({"Devices": [{"PathOnHost": "/dev/sda"}]}),
-        "a capability": create({"CapAdd": ["SYS_ADMIN"]}),
-        "the machine's processes": create({"PidMode": "host"}),
-        "the machine's network": create({"NetworkMode": "host"}),
-        "two networks": create(NetworkingConfig={"EndpointsConfig": {"host": {}}}),
-        "root": create(User="0"),
-        "another image": create(Image="debian:bookworm-slim"),
-        "two images": create(image="debian:bookworm-slim"),
-        "too much to look at": create(Env=["X=" + "x" * 70000]),
-        "a program in another container": ["POST", f"/containers/{'0' * 12}/exec", "{}"],
-        "files of another container": ["GET", f"/containers/{'0' * 12}/archive?path=/run/secrets", None],
-        "the settings of the engine": ["GET", "/info", None],
-        "an image from elsewhere": ["POST", "/images/create?fromImage=debian", None],
-        "a build": ["POST", "/build", None],
-        "a volume": ["POST", "/volumes/create", "{}"],
-        "the removal of what has stopped": ["POST", "/containers/prune", None],
-        "a way around": ["GET", "/containers/json/../../info", None],
-    }
-    assert dict(zip(refused, ask_proxy(list(refused.values())), strict=True)) == dict.fromkeys(refused, 403)
 
 
 def test_what_was_stored_is_still_there_after_a_restart():

@@ -16,8 +16,8 @@ from pipeline.params import each, switch
 # One URI has one name everywhere: of two, Airflow makes one inactive, and its tasks fail at once.
 WAREHOUSE = Asset(name="northwind_dw", uri="x-northwind://clickhouse/northwind_dw")
 
-# An ingest job stops at a window's end after this long, before Airflow would have to kill it.
-INGEST_DURATION = timedelta(minutes=4)
+# An ingest job stops at a window's end after `--max-duration 4m`, before Airflow would have to kill it.
+INGEST_TIMEOUT = timedelta(minutes=6)
 _RETRY_DELAY = timedelta(seconds=float(os.environ.get("NORTHWIND_RETRY_SECONDS", "30")))
 DEFAULTS = {
     "owner": "northwind",
@@ -56,11 +56,11 @@ def doc_md(job: Job, doc: str) -> str:
     return f"`{job.name}`: {job.about}.\n\n{doc}\n{WHEN_RED}"
 
 
-def ingest(job: Job, flags: str, chosen: str) -> Any:
+def ingest(job: Job, flags: str, timeout: timedelta) -> Any:
     """A table's ingest job; a topic with several partitions is shared by as many of them, side by side."""
     command = f"{job.name} {flags}"
+    chosen = f"not params.tables or '{job.table}' in params.tables"
     skip_reason = f"{{{{ '' if {chosen} else 'not among the tables of this run' }}}}"
-    timeout = INGEST_DURATION + timedelta(minutes=2)
     if job.partitions == 1:
         return job_task(job, command, skip_reason=skip_reason, execution_timeout=timeout)
     shares = [f"{command} --shard {share}/{job.partitions}" for share in range(1, job.partitions + 1)]
@@ -74,18 +74,16 @@ def ingest(job: Job, flags: str, chosen: str) -> Any:
     ).expand(command=shares)
 
 
-def ingests(
-    flags: str, chosen: str = "(not params.tables or '{table}' in params.tables)"
-) -> tuple[TaskGroup, TaskGroup]:
+def ingests(flags: str, timeout: timedelta = INGEST_TIMEOUT) -> tuple[TaskGroup, TaskGroup]:
     """All tables; those that others point at first, so that a new order finds its new customer in the same run."""
     tasks: dict[str, Any] = {}
     with TaskGroup("parents", prefix_group_id=False, tooltip="Tables that point at no other") as parents:
         for job in (job for job in INGESTS if not job.parents):
-            tasks[job.table] = ingest(job, flags, chosen.format(table=job.table))
+            tasks[job.table] = ingest(job, flags, timeout)
     with TaskGroup("children", prefix_group_id=False, tooltip="Tables that point at others") as children:
         jobs = [job for job in INGESTS if job.parents]
         for job in jobs:
-            tasks[job.table] = ingest(job, flags, chosen.format(table=job.table))
+            tasks[job.table] = ingest(job, flags, timeout)
         among_children = {job.table for job in jobs}
         for job in jobs:
             for parent in sorted(job.parents & among_children):

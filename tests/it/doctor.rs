@@ -57,21 +57,25 @@ fn expect_failure(outcome: Outcome, exit: i32, check: &str) -> String {
 fn each_broken_dependency_is_named() {
     let world = World::with_topic("doctor_broken", 1);
     let everything = ["CONNECT_URL", "KAFKA_BOOTSTRAP_SERVERS"];
+    let connect = crate::support::env("CONNECT_URL", "http://127.0.0.1:8083");
+    let connect_port = connect.rsplit(':').next().unwrap();
+    let (as_kafka, over_tls) = (format!("127.0.0.1:{connect_port}"), format!("https://127.0.0.1:{connect_port}"));
+    let clickhouse = crate::support::clickhouse_url();
     let cases = [
         (("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1"), 75, "kafka reachable", "KAFKA_BOOTSTRAP_SERVERS"),
-        (("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:8083"), 75, "kafka reachable", "Kafka's port"),
+        (("KAFKA_BOOTSTRAP_SERVERS", as_kafka.as_str()), 75, "kafka reachable", "Kafka's port"),
         (("KAFKA_BOOTSTRAP_SERVERS", "no-such-host.invalid:9092"), 75, "kafka reachable", "KAFKA_BOOTSTRAP_SERVERS"),
         (("KAFKA_OPTIONS", "no.such.setting=1"), 78, "kafka settings", "KAFKA_OPTIONS"),
         (("POSTGRES_PORT", "1"), 75, "postgres reachable", "POSTGRES_PORT"),
         (("POSTGRES_PASSWORD", "wrong"), 78, "postgres login", "POSTGRES_PASSWORD"),
         (("POSTGRES_DB", "no_such_database"), 78, "postgres login", "POSTGRES_DB"),
         (("CLICKHOUSE_PORT", "1"), 75, "clickhouse reachable", "CLICKHOUSE_PORT"),
-        (("CLICKHOUSE_PORT", "8083"), 78, "clickhouse reachable", "HTTP port"),
+        (("CLICKHOUSE_PORT", connect_port), 78, "clickhouse reachable", "HTTP port"),
         (("CLICKHOUSE_USER", "nobody"), 78, "clickhouse login", "CLICKHOUSE_PASSWORD"),
         (("CLICKHOUSE_DB", "no_such_database"), 78, "clickhouse databases", "northwind migrate"),
         (("CONNECT_URL", "http://127.0.0.1:1"), 75, "connect reachable", "CONNECT_URL"),
-        (("CONNECT_URL", "http://127.0.0.1:8123"), 78, "connect reachable", "CONNECT_URL"),
-        (("CONNECT_URL", "https://127.0.0.1:8083"), 78, "connect reachable", "--connect-url"),
+        (("CONNECT_URL", clickhouse.as_str()), 78, "connect reachable", "CONNECT_URL"),
+        (("CONNECT_URL", over_tls.as_str()), 78, "connect reachable", "--connect-url"),
     ];
     for ((variable, value), exit, check, word) in cases {
         let fix = expect_failure(doctor_with(&world, &[(variable, value)], &[]), exit, check);

@@ -141,7 +141,7 @@ impl<'m, T: Table> Decoder<'m, T> {
             Op::Truncate => {
                 let lsn = head
                     .source
-                    .lsn
+                    .own_lsn
                     .ok_or_else(|| bad("a truncate without source.lsn says nothing about which rows are gone"))?;
                 Ok(Event::Truncate(lsn))
             }
@@ -259,7 +259,7 @@ impl<'m, T: Table> Decoder<'m, T> {
             deleted: head.op == Op::Delete,
             updated_at: self.now,
             source_ts_ms: ts_ms,
-            lsn: head.source.lsn,
+            lsn: head.source.lsn(),
             tx_id: head.source.tx_id,
             partition: record.partition,
             offset: record.offset,

@@ -52,14 +52,23 @@ impl Op {
 pub struct Source {
     /// Commit time, milliseconds since the epoch.
     pub ts_ms: Option<i64>,
-    /// Position in the log.
-    pub lsn: Option<u64>,
+    /// The event's own position in the log.
+    #[serde(rename = "lsn")]
+    pub own_lsn: Option<u64>,
     /// Top-level transaction id.
     #[serde(rename = "txId")]
     pub tx_id: Option<u64>,
     /// Position of the last commit and of this event.
     #[serde(default)]
     pub sequence: Option<Sequence>,
+}
+
+impl Source {
+    /// Position in the log. A row that was sent again (an incremental snapshot) has none of its own: it is what the row was when the
+    /// connector had read so far.
+    pub fn lsn(&self) -> Option<u64> {
+        self.own_lsn.or_else(|| self.sequence.map(|Sequence(_, read)| read).filter(|read| *read > 0))
+    }
 }
 
 /// `source.sequence`, the JSON text `["<last commit LSN>","<LSN>"]`: rises within what a connector sends once.
@@ -252,6 +261,15 @@ mod tests {
         let parse = |json| serde_json::from_str::<Sequence>(json).unwrap();
         assert_eq!(parse(r#""[\"27460264\",\"27460320\"]""#), Sequence(27460264, 27460320));
         assert_eq!(parse(r#""[null,\"27459944\"]""#), Sequence(0, 27459944));
+    }
+
+    #[test]
+    fn a_row_that_was_sent_again_stands_where_the_connector_had_read_to() {
+        let lsn = |json| serde_json::from_str::<Source>(json).unwrap().lsn();
+        assert_eq!(lsn(r#"{"lsn":null,"sequence":"[\"336952168\",\"336952272\"]"}"#), Some(336_952_272));
+        assert_eq!(lsn(r#"{"lsn":7,"sequence":"[\"5\",\"9\"]"}"#), Some(7));
+        assert_eq!(lsn(r#"{"lsn":null,"sequence":"[\"5\",null]"}"#), None);
+        assert_eq!(lsn("{}"), None);
     }
 
     #[test]

@@ -50,5 +50,5 @@ impl Violation {
 /// The LSN of a record, as far as it can be read; for the quarantine.
 pub fn lsn_of(record: &Record<'_>) -> Option<u64> {
     let envelope = envelope::RawEnvelope::parse(record.value?).ok()?;
-    envelope.source?.lsn
+    envelope.source?.lsn()
 }

@@ -58,7 +58,7 @@ pub fn fingerprint<T: Table>(records: &[Record<'_>], events: &[Event<'_, T>], ca
 /// The lowest LSN among the rows; 0 if one has none. `None` without rows.
 pub fn oldest_lsn<T: Table>(events: &[Event<'_, T>]) -> Option<u64> {
     let lsn = |event: &Event<'_, T>| match event {
-        Event::Change(change) => Some(change.head.source.lsn.unwrap_or(0)),
+        Event::Change(change) => Some(change.head.source.lsn().unwrap_or(0)),
         _ => None,
     };
     events.iter().filter_map(lsn).min()

@@ -149,16 +149,14 @@ impl Sync {
     }
 }
 
-/// How values come that only the source knows. An UPDATE needs nothing but the right to it; an incremental snapshot needs the
-/// connector's `signal.data.collection`, and leaves the rows alone.
+/// How values come that only the source knows. To send the table again leaves its rows alone; an UPDATE works with any connector.
 fn resend(table: &TableFacts, column: &str, rows: u64) -> String {
     let (source, job) = (table.source, table.ingest_job());
     let name = format!("\"{}\"", column.replace('"', "\"\""));
     format!(
         "{column}: {rows} row(s) are older than the column, and PostgreSQL's catalogue does not say what they have in it (a volatile \
-         default, an identity, or the table was rewritten since), so it is NULL here; let the source send them again, by an incremental \
-         snapshot: INSERT INTO <signal.data.collection> (id, type, data) VALUES ('{source}', 'execute-snapshot', \
-         '{{\"type\": \"incremental\", \"data-collections\": [\"public.{source}\"]}}'), or without one: \
+         default, an identity, or the table was rewritten since), so it is NULL here; let the connector send them again: \
+         SELECT northwind_cdc.send_again('public.{source}'), or where it has no signal table: \
          UPDATE public.{source} SET {name} = {name}; then {job}"
     )
 }

@@ -198,7 +198,7 @@ impl<'c> Reader<'c> {
             Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => Err(needs_person(format!(
                 "{place}: the broker does not have this offset any more (retention was shorter than the pause between \
                  runs, or the topic was recreated); the rows in between are lost to the log: choose --resume-from \
-                 log-start, then reconcile or let the connector snapshot the table again"
+                 log-start, then SELECT northwind_cdc.send_again('<table>') in the source, and reconcile"
             ))),
             _ => Err(error).with_context(|| format!("{place}{}", complaint(self.consumer))),
         }

@@ -95,7 +95,7 @@ impl Validator {
             .iter()
             .map(|reference| (reference.key_of)(&change.row).and_then(|key| known.parent(reference, &key)))
             .collect();
-        let known = rules::Known { parents: &parents, lsn: change.head.source.lsn, limits: self.settings.limits };
+        let known = rules::Known { parents: &parents, lsn: change.head.source.lsn(), limits: self.settings.limits };
         for rule in T::RULES {
             if let Err(detail) = (rule.check)(&change.row, &known) {
                 broken.push((Violation::new(rule.name, detail), self.settings.severity(rule.name, rule.severity)));
@@ -129,7 +129,7 @@ impl Doubts {
     fn is_past<T: Table>(&self, change: &Change<'_, T>) -> bool {
         let key = change.row.key_text();
         let is_truncated =
-            self.truncated_later.is_some_and(|truncate| change.head.source.lsn.is_none_or(|lsn| lsn < truncate));
+            self.truncated_later.is_some_and(|truncate| change.head.source.lsn().is_none_or(|lsn| lsn < truncate));
         let cannot_win = self.held.get(key.as_ref()).is_some_and(|newest| *newest >= change.row.version());
         is_truncated || cannot_win || self.settled_later.contains(key.as_ref())
     }

@@ -236,7 +236,9 @@ fn the_connectors_health_is_told_and_its_fixes_work() {
     let patch = |settings: &str| {
         shell(&format!("curl -s -X PATCH -H 'Content-Type: application/json' -d '{settings}' {url}/config"));
     };
-    patch(r#"{"skipped.operations": "t", "decimal.handling.mode": null, "heartbeat.action.query": ""}"#);
+    patch(
+        r#"{"skipped.operations": "t", "decimal.handling.mode": null, "heartbeat.action.query": "", "signal.data.collection": null}"#,
+    );
     // A task that starts again with its new settings may not be well for a moment.
     let failing = |world: &World, checks: &[&str]| {
         let mut outcome = examine(world);

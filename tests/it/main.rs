@@ -40,6 +40,7 @@ mod resume;
 mod rules;
 mod schema_drift;
 mod schema_person;
+mod sent_again;
 mod settings;
 mod source;
 mod source_moves;

@@ -23,8 +23,8 @@ fn number_of(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-/// Eight writers over 20,000 keys, ingests in a loop, and reconciles one after the other: none of them may say no, and each has to
-/// have compared 99 % of the keys.
+/// Eight writers over 20,000 keys, ingests in a loop, the whole table sent again and again, and reconciles one after the other: none of
+/// them may say no, and each has to have compared 99 % of the keys.
 #[test]
 fn while_both_sides_move_there_is_no_false_failure() {
     let rounds = number_of("RECONCILES", 30);
@@ -45,6 +45,13 @@ fn while_both_sides_move_there_is_no_false_failure() {
             while !stop.load(Ordering::Relaxed) {
                 let outcome = shop.world.run("ingest-customers", &[]);
                 assert!([0, 75].contains(&outcome.exit), "{outcome:?}");
+            }
+        });
+        scope.spawn(|| {
+            let mut client = shop.world.postgres();
+            while !stop.load(Ordering::Relaxed) {
+                client.batch_execute("SELECT northwind_cdc.send_again('customers')").unwrap();
+                std::thread::sleep(Duration::from_secs(3));
             }
         });
         let started = Instant::now();

@@ -137,12 +137,12 @@ impl Comparison<'_> {
         if self.differences.len() >= CHUNK { self.settle() } else { Ok(()) }
     }
 
-    /// Does the snapshot know the event? The mark of a TRUNCATE has no transaction, but needs none: a table that we had locked was not
-    /// truncated, so the place in the log says it.
+    /// Does the snapshot know the event? One without a transaction is judged by its place in the log: the mark of a TRUNCATE (a table
+    /// that we had locked was not truncated), and a row that was sent again (Debezium leaves it out if it changes while it is read).
     fn is_seen(&self, event: &EventOf) -> bool {
-        match (event.op.as_str(), event.lsn) {
-            ("t", Some(lsn)) => lsn <= self.terms.snapshot.position(),
-            _ => self.terms.snapshot.sees(event.tx_id),
+        match (event.tx_id, event.lsn) {
+            (None, Some(lsn)) => lsn <= self.terms.snapshot.position(),
+            (tx_id, _) => self.terms.snapshot.sees(tx_id),
         }
     }
 

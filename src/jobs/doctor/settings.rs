@@ -8,7 +8,8 @@ use crate::jobs::finding::{Finding, fail, ok, warn};
 /// A check of the connector's configuration.
 type Setting = fn(&Wanted, &Value) -> Finding;
 /// Every one of them.
-pub const SETTINGS: [Setting; 8] = [operations, decimals, heartbeat, slot, prefix, database, tables, converters];
+pub const SETTINGS: [Setting; 9] =
+    [operations, decimals, heartbeat, signals, slot, prefix, database, tables, converters];
 
 fn set(wanted: &Wanted, key: &str, value: &str) -> String {
     let (url, name) = (&wanted.args.connect.connect_url, &wanted.args.connect.connector);
@@ -59,6 +60,17 @@ fn heartbeat(wanted: &Wanted, config: &Value) -> Finding {
         _ => warn(
             "heartbeat.action.query is not set: when this database is idle and others are busy, WAL piles up and check-reconcile waits for nothing",
             set(wanted, "heartbeat.action.query", "UPDATE northwind_cdc.heartbeat SET ts = now() WHERE id = 1"),
+        ),
+    }
+}
+
+/// How a connector is asked to send a table again.
+fn signals(wanted: &Wanted, config: &Value) -> Finding {
+    match config["signal.data.collection"].as_str() {
+        Some(table) => ok(format!("signal.data.collection={table}: a table can be sent again")),
+        None => warn(
+            "signal.data.collection is not set: no table can be sent again, as after a topic was lost",
+            set(wanted, "signal.data.collection", "northwind_cdc.signal"),
         ),
     }
 }

@@ -150,7 +150,7 @@ pub enum ResumeFrom {
     Committed,
     /// Where the log starts: nothing that is still there is left out
     LogStart,
-    /// Where the log ends: skip everything; the connector has to snapshot the table again
+    /// Where the log ends: skip everything; the connector has to send the table again
     LogEnd,
 }
 

@@ -75,7 +75,7 @@ impl Books {
                 .collect();
         needs_person(format!(
             "{} (group {}): {}. Nothing was read. Decide where to go on: --resume-from ledger (where the warehouse stands), committed \
-             (where the group stands), log-start (all that is there), or log-end (skip it, then let the connector snapshot the table again)",
+             (where the group stands), log-start (all that is there), or log-end (skip it, then SELECT northwind_cdc.send_again('<table>') in the source)",
             run.topic,
             run.group,
             stops.join("; ")

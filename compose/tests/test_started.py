@@ -120,6 +120,12 @@ def test_a_raw_message_ends_in_quarantine():
     assert job("rejected", "--table", "customers")["records"] == 1
 
 
+def test_a_table_can_be_sent_again():
+    job("ingest-region")
+    psql("SELECT northwind_cdc.send_again('region')")
+    wait_for("the rows", lambda: job("ingest-region")["written"] == 4, 30)
+
+
 def connect(path, method="GET"):
     url = f"http://127.0.0.1:{os.environ['CONNECT_PORT']}/connectors/northwind-cdc-connector/{path}"
     with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=30) as answer:

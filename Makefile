@@ -6,7 +6,7 @@ STACK := local-stack/stack
 # Where the jobs find the servers, on whatever ports these were started.
 ENVIRONMENT := eval "$$($(STACK) env)"
 
-.PHONY: help up down wipe status logs build demo airflow airflow-down image test test-airflow test-compose test-ui fmt lint
+.PHONY: help up down wipe status logs build demo airflow airflow-down image check test test-airflow test-compose test-ui fmt lint
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,11 @@ image: ## build the jobs' image, northwind-cdc (where no registry can be reached
 
 demo: up build ## all tables from PostgreSQL to ClickHouse, and the proof that nothing is missing
 	@local-stack/demo
+
+check: ## format, style and the tests that need no server: seconds, once the crates are built
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo test --locked --lib -q
 
 test: up build lint ## every check and test, on the running servers
 	$(ENVIRONMENT) && tests/run

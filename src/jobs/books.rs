@@ -1,10 +1,30 @@
 //! What every run that writes says about itself: its rows in `northwind_ops.runs`, its time and memory.
 
+use anyhow::Result;
 use chrono::{DateTime, Utc};
+use postgres::Client;
 use serde_json::{Value, json};
 
 use crate::cli::{Exit, Report};
+use crate::source;
 use crate::warehouse::{RunRow, Warehouse};
+
+/// Every job that writes begins with this: `migrate` waits until its session has ended, and the books are those that it knows.
+///
+/// # Errors
+/// Exit 75: `migrate` is at work; 78: the books are older than this executable, or newer.
+pub fn enter(warehouse: &Warehouse, session: &mut Client) -> Result<()> {
+    source::share_books(session, &warehouse.ops)?;
+    warehouse.fits()
+}
+
+/// For jobs that go on without the warehouse if it does not answer.
+///
+/// # Errors
+/// Exit 78: the books are older than this executable, or newer.
+pub fn fit_if_there(warehouse: &Warehouse) -> Result<()> {
+    warehouse.fits().or_else(|error| if Exit::of(&error) == Exit::NeedsPerson { Err(error) } else { Ok(()) })
+}
 
 /// A run's row with nothing counted yet; jobs add where they read from and what they did.
 pub fn row(id: &str, job: &str, started: DateTime<Utc>, exit: Option<Exit>, summary: &str) -> RunRow {

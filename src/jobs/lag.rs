@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::{ClickHouseArgs, Exit, KafkaArgs, OutputArgs, Report, Stop, usage};
 use crate::for_each_table;
-use crate::jobs::{Job, JobArgs, Kind};
+use crate::jobs::{Job, JobArgs, Kind, books};
 use crate::tables::Table;
 use crate::warehouse::Warehouse;
 pub use measure::{Lag, Target, TopicLag, all as measure};
@@ -56,6 +56,7 @@ pub fn job() -> Job {
 fn run(_: &str, args: LagArgs, stop: &Stop) -> Result<Report> {
     let targets = targets(&args)?;
     let warehouse = Warehouse::new(&args.clickhouse)?;
+    books::fit_if_there(&warehouse)?;
     let measure = || measure(&args.kafka, &warehouse, &targets);
     let mut lags = measure();
     print!("{}", table::table(&lags, args.max_records));

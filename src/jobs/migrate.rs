@@ -1,20 +1,37 @@
-//! `migrate`: brings ClickHouse's schema up to date. Run it as often as you like.
+//! `migrate`: makes the tables in ClickHouse, or brings older ones up to date. Run it as often as you like.
+//!
+//! Is there anything to apply? → the books alone, when the jobs have ended → what a killed `migrate` left running is ended → migrations in
+//! order → the schema of today, where something is missing. With nothing to apply it runs beside the jobs.
+
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::cli::{ClickHouseArgs, Exit, OutputArgs, Report, Stop};
+use crate::cli::{ClickHouseArgs, Exit, OutputArgs, PostgresArgs, Report, Stop, StopAt, parse_duration};
 use crate::jobs::{Job, JobArgs, Kind};
-use crate::warehouse::{self, Warehouse};
+use crate::source;
+use crate::warehouse::{SCHEMA_VERSION, Warehouse};
+
+/// A migration may have to write a table anew; one statement may take this long.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(4 * 3600);
 
 /// Flags of `migrate`.
 #[derive(Debug, Args)]
 pub struct MigrateArgs {
+    /// How long to wait for jobs that are at work, as in 60s, 5m; meanwhile no other job begins
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
+    wait: Duration,
+    #[command(flatten)]
+    postgres: PostgresArgs,
     #[command(flatten)]
     clickhouse: ClickHouseArgs,
     #[command(flatten)]
     output: OutputArgs,
+    /// For tests: freeze at a named point
+    #[arg(long, hide = true, value_name = "POINT[:N]")]
+    stop_at: Option<StopAt>,
 }
 
 impl JobArgs for MigrateArgs {
@@ -25,12 +42,36 @@ impl JobArgs for MigrateArgs {
 
 /// The job.
 pub fn job() -> Job {
-    let examples = "  migrate\n  CLICKHOUSE_HOST=ch.internal CLICKHOUSE_PASSWORD_FILE=/run/secrets/ch migrate\n  migrate --clickhouse-db shadow_dw";
+    let examples = "  migrate\n  migrate --wait 10m\n  CLICKHOUSE_HOST=ch.internal CLICKHOUSE_PASSWORD_FILE=/run/secrets/ch migrate\n  migrate --clickhouse-db shadow_dw";
     super::job("migrate", "Create or update the tables in ClickHouse", examples, Kind::Tool, run)
 }
 
-fn run(_: &str, args: MigrateArgs, _: &Stop) -> Result<Report> {
-    let statements = warehouse::migrate(&Warehouse::new(&args.clickhouse)?)?;
-    let fields = Map::from_iter([("statements".to_owned(), Value::from(statements))]);
-    Ok(Report { exit: Exit::Done, fields })
+fn run(job: &str, args: MigrateArgs, _: &Stop) -> Result<Report> {
+    let warehouse = Warehouse::new(&args.clickhouse)?.with_query_timeout(STATEMENT_TIMEOUT);
+    let versions = warehouse.versions()?;
+    versions.refuse_newer()?;
+    let mut session = source::connect(&args.postgres, job)?;
+    let comment = format!("northwind migrate of {}", warehouse.ops);
+    if versions.is_current() {
+        source::share_books(&mut session, &warehouse.ops)?;
+    } else {
+        source::take_books(&mut session, &warehouse.ops, args.wait)?;
+        warehouse.end_statements(&comment)?;
+    }
+    // Under the lock it is asked anew: another migrate may just have ended.
+    let versions = warehouse.versions()?;
+    versions.refuse_newer()?;
+    let warehouse = warehouse.with_comment(&comment);
+    let passes = |point: &str| {
+        if let Some(stop_at) = &args.stop_at {
+            stop_at.pass(point);
+        }
+    };
+    let applied = warehouse.migrate(&versions, &passes)?;
+    let fields = [
+        ("from_version", json!(versions.newest())),
+        ("version", json!(SCHEMA_VERSION)),
+        ("applied", Value::from(applied)),
+    ];
+    Ok(Report { exit: Exit::Done, fields: Map::from_iter(fields.map(|(name, value)| (name.to_owned(), value))) })
 }

@@ -53,6 +53,8 @@ pub struct Look {
     args: ObserveArgs,
     warehouse: Warehouse,
     notes: Notes,
+    /// Holds the books until the look is over.
+    session: Option<postgres::Client>,
 }
 
 /// What it has seen; nothing of what could not be asked.
@@ -68,7 +70,7 @@ fn run(job: &str, args: ObserveArgs, stop: &Stop) -> Result<Report> {
     let tables = tables::chosen(&args.tables.table)?;
     let mut look = Look::begin(job, args)?;
     let connector = connector::look(&mut look);
-    let (slot, sessions) = look.at_the_source(connector.as_ref());
+    let (slot, sessions) = look.at_the_source(connector.as_ref())?;
     let runs = runs::look(&mut look, sessions.as_ref());
     let lags = lags::look(&mut look, &tables);
     let seen = Seen { connector, slot, runs, lags };
@@ -90,30 +92,39 @@ const POSTGRES: &str = "is PostgreSQL running? `doctor` says what is wrong";
 
 impl Look {
     fn begin(job: &str, args: ObserveArgs) -> Result<Look> {
-        Ok(Look {
+        let look = Look {
             job: job.to_owned(),
             id: uuid::Uuid::now_v7().to_string(),
             at: Utc::now(),
             dag_run_id: books::dag_run_id(),
             warehouse: Warehouse::new(&args.clickhouse)?,
             notes: Notes::default(),
+            session: None,
             args,
-        })
+        };
+        books::fit_if_there(&look.warehouse)?;
+        Ok(look)
     }
 
     /// The slot, and every session of the server: those have to be known *before* the runs are read.
-    fn at_the_source(&mut self, connector: Option<&SeenConnector>) -> (Option<SeenSlot>, Option<source::Sessions>) {
+    fn at_the_source(
+        &mut self,
+        connector: Option<&SeenConnector>,
+    ) -> Result<(Option<SeenSlot>, Option<source::Sessions>)> {
         let mut client = match source::connect(&self.args.postgres, &source::session_name(&self.job, &self.id)) {
             Ok(client) => client,
             Err(error) => {
                 self.notes.unseen("slot and runs", &broken(&error, POSTGRES));
-                return (None, None);
+                return Ok((None, None));
             }
         };
+        source::share_books(&mut client, &self.warehouse.ops)?;
         let sessions = source::Sessions::now(&mut client)
             .inspect_err(|error| self.notes.unseen("runs", &broken(error, POSTGRES)))
             .ok();
-        (slot::look(self, &mut client, connector), sessions)
+        let slot = slot::look(self, &mut client, connector);
+        self.session = Some(client);
+        Ok((slot, sessions))
     }
 
     fn write_down(&self, seen: &Seen) -> Result<()> {

@@ -12,9 +12,10 @@ use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
-use crate::cli::{ClickHouseArgs, Exit, OutputArgs, Report, Stop, parse_duration, usage};
+use crate::cli::{ClickHouseArgs, Exit, OutputArgs, PostgresArgs, Report, Stop, parse_duration, usage};
 use crate::for_each_table;
-use crate::jobs::{Job, JobArgs, Kind};
+use crate::jobs::{Job, JobArgs, Kind, books};
+use crate::source;
 use crate::stream::parse_time;
 use crate::tables::Table;
 use crate::warehouse::{Selection, Warehouse};
@@ -55,6 +56,8 @@ pub struct RejectedArgs {
     /// Remove closed records for good that were closed longer ago than this, as in 90d
     #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with_all = ["show", "since", "until"])]
     prune: Option<Duration>,
+    #[command(flatten)]
+    postgres: PostgresArgs,
     #[command(flatten)]
     clickhouse: ClickHouseArgs,
     #[command(flatten)]
@@ -133,8 +136,17 @@ pub fn job() -> Job {
     super::job("rejected", "Look at rejected records, and throw old closed ones away", examples, Kind::Tool, run)
 }
 
-fn run(_: &str, args: RejectedArgs, _: &Stop) -> Result<Report> {
+fn run(job: &str, args: RejectedArgs, _: &Stop) -> Result<Report> {
     let warehouse = Warehouse::new(&args.clickhouse)?;
+    // Only pruning changes the books.
+    let _session = match args.prune {
+        None => warehouse.fits().map(|()| None)?,
+        Some(_) => {
+            let mut session = source::connect(&args.postgres, job)?;
+            books::enter(&warehouse, &mut session)?;
+            Some(session)
+        }
+    };
     let fields = match (args.show, args.prune) {
         (Some(at), _) => show(&args, &warehouse, at)?,
         (None, Some(age)) => prune(&args, &warehouse, age)?,

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use self::compare::{Plan, Sides, compare};
 use crate::cli::{ClickHouseArgs, Exit, OutputArgs, PostgresArgs, Report, Stop};
-use crate::jobs::{Job, JobArgs, Kind};
+use crate::jobs::{Job, JobArgs, Kind, books};
 use crate::source;
 use crate::tables::{self, TableFacts};
 use crate::warehouse::{Warehouse, has, view_of};
@@ -54,6 +54,10 @@ fn run(_: &str, args: SyncSchemaArgs, stop: &Stop) -> Result<Report> {
         warehouse: Warehouse::new(&args.clickhouse)?,
         check: args.check,
     };
+    match sync.check {
+        true => sync.warehouse.fits()?,
+        false => books::enter(&sync.warehouse, &mut sync.source)?,
+    }
     let mut found = Vec::new();
     for table in &tables {
         if stop.asked() {

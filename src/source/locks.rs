@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::cli::{needs_person, try_again};
 
-fn lock_class(who: &str, what: &str) -> i32 {
+pub(super) fn lock_class(who: &str, what: &str) -> i32 {
     xxh3_64(format!("{who}\0{what}").as_bytes()) as i32
 }
 
@@ -58,7 +58,11 @@ fn take(client: &mut Client, class: i32, numbers: &[i32], name: impl Fn(&[i32]) 
     }
     let Some(busy) = row.get::<_, Option<Vec<i32>>>(1) else { return Ok(()) };
     let holders = holders(client, class, &busy)?;
-    client.execute("SELECT pg_advisory_unlock_all()", &[]).context("giving the locks back")?;
+    // Not all locks of the session: it also holds the books.
+    let taken: Vec<i32> = numbers.iter().copied().filter(|number| !busy.contains(number)).collect();
+    client
+        .execute("SELECT pg_advisory_unlock($1, p) FROM unnest($2::int4[]) AS p", &[&class, &taken])
+        .context("giving the locks back")?;
     Err(try_again(format!("{}: another run is at work: {holders}; nothing was done", name(&busy))))
 }
 
@@ -79,7 +83,7 @@ pub fn still_held(client: &mut Client) -> Result<()> {
     })
 }
 
-fn holders(client: &mut Client, class: i32, numbers: &[i32]) -> Result<String> {
+pub(super) fn holders(client: &mut Client, class: i32, numbers: &[i32]) -> Result<String> {
     let rows = client
         .query(
             "SELECT DISTINCT coalesce(nullif(a.application_name, ''), 'unnamed session') || ' (pid ' || a.pid || ', from ' ||

@@ -1,5 +1,6 @@
 //! PostgreSQL, the source: look-ups, catalogue and locks. The jobs never write to it.
 
+mod books;
 mod catalogue;
 mod locks;
 mod lookup;
@@ -16,6 +17,7 @@ use postgres::{Client, NoTls};
 
 use crate::cli::{Exit, PostgresArgs, Secret, try_again};
 
+pub use books::{share_books, take_books};
 pub use catalogue::{SourceColumn, SourceTable, SourceType, catalogue};
 pub use locks::{lock, lock_job, lock_tables, still_held, unlock};
 pub use lookup::{Existence, look_up};

@@ -64,6 +64,11 @@ impl Warehouse {
         Warehouse { query_timeout, ..self }
     }
 
+    /// Gives every statement a comment, by which it can be found on the server when its client is gone.
+    pub fn with_comment(self, comment: &str) -> Warehouse {
+        Warehouse { client: self.client.with_setting("log_comment", comment), ..self }
+    }
+
     /// A statement of a `.sql` file, in which `northwind_dw` and `northwind_ops` stand for this warehouse's databases.
     pub fn named(&self, sql: &str) -> String {
         sql.replace("northwind_dw", &self.db).replace("northwind_ops", &self.ops)

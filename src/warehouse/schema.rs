@@ -5,9 +5,11 @@ use anyhow::Result;
 use crate::tables;
 use crate::warehouse::Warehouse;
 
-const DATABASES: &str = include_str!("../../clickhouse/init/00_databases.sql");
+pub(super) const DATABASES: &str = include_str!("../../clickhouse/init/00_databases.sql");
+pub(super) const VERSIONS: &str = include_str!("../../clickhouse/init/00_versions.sql");
 /// The files of `northwind_ops`.
-pub const BOOKS: [&str; 3] = [
+pub const BOOKS: &[&str] = &[
+    VERSIONS,
     include_str!("../../clickhouse/init/01_ops.sql"),
     include_str!("../../clickhouse/init/02_checks.sql"),
     include_str!("../../clickhouse/init/03_observations.sql"),
@@ -15,29 +17,29 @@ pub const BOOKS: [&str; 3] = [
 const ORDER_WIDE: &str = include_str!("../../clickhouse/init/30_order_wide.sql");
 const SALES_VIEWS: &str = include_str!("../../clickhouse/init/91_sales_views.sql");
 
-/// Applies every file of `clickhouse/init/`, where every statement says IF NOT EXISTS, and replaces the views for people.
-/// Returns the number of statements.
-///
-/// # Errors
-/// The server is gone or refuses.
-pub fn migrate(warehouse: &Warehouse) -> Result<usize> {
-    let tables = tables::all();
-    let mut applied = tables.len();
-    let own = tables.iter().map(|table| table.ddl);
-    for file in [DATABASES].into_iter().chain(BOOKS).chain(own).chain([ORDER_WIDE, SALES_VIEWS]) {
-        for statement in statements(file) {
-            warehouse.execute("applying the schema", &warehouse.named(statement))?;
-            applied += 1;
+impl Warehouse {
+    /// Applies every file of `clickhouse/init/`, where every statement says IF NOT EXISTS, and replaces the views for people.
+    /// `passes` is told after each statement.
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    pub fn apply_schema(&self, passes: &dyn Fn(&str)) -> Result<()> {
+        let tables = tables::all();
+        let own = tables.iter().map(|table| table.ddl);
+        let files = [DATABASES].into_iter().chain(BOOKS.iter().copied()).chain(own).chain([ORDER_WIDE, SALES_VIEWS]);
+        for statement in files.flat_map(statements) {
+            self.execute("applying the schema", &self.named(statement))?;
+            passes("schema-statement");
         }
+        for table in &tables {
+            self.replace_view(table, &self.columns(table.target)?)?;
+        }
+        Ok(())
     }
-    for table in &tables {
-        warehouse.replace_view(table, &warehouse.columns(table.target)?)?;
-    }
-    Ok(applied)
 }
 
 /// The statements of a file: each ends with a semicolon at the end of a line.
-fn statements(file: &str) -> impl Iterator<Item = &str> {
+pub(super) fn statements(file: &str) -> impl Iterator<Item = &str> {
     file.split(";\n")
         .map(str::trim)
         .filter(|statement| statement.lines().any(|line| !line.is_empty() && !line.starts_with("--")))

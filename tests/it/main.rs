@@ -47,5 +47,6 @@ mod source_moves;
 mod support;
 mod toast;
 mod truncate;
+mod upgrade;
 mod views;
 mod workload;

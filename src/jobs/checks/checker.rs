@@ -54,6 +54,7 @@ impl<'s> Checker<'s> {
         let settings = Settings::read(args.config.as_deref())?;
         let warehouse = Warehouse::new(&args.clickhouse)?;
         let client = connect(&args, job)?;
+        warehouse.fits()?;
         let patience = Patience { capture: args.wait.max(GRACE), ingest: args.wait };
         Ok(Checker { job: job.to_owned(), args, settings, warehouse, stop, patience, client })
     }
@@ -74,10 +75,11 @@ impl<'s> Checker<'s> {
 fn connect(args: &CheckArgs, job: &str) -> Result<Client> {
     let mut client = source::connect(&args.postgres, job)?;
     let row = client.query_one("SELECT pg_is_in_recovery()", &[]).context("asking whether PostgreSQL is a standby")?;
-    match row.get(0) {
-        false => Ok(client),
-        true => Err(needs_person(
+    if row.get(0) {
+        return Err(needs_person(
             "this PostgreSQL is a standby, whose snapshots leave out running transactions: point POSTGRES_HOST at the primary",
-        )),
+        ));
     }
+    source::share_books(&mut client, &args.clickhouse.clickhouse_ops_db)?;
+    Ok(client)
 }

@@ -16,7 +16,7 @@ use crate::tables::TableFacts;
 use crate::warehouse::{Warehouse, quote};
 
 const TIMEOUT: Duration = Duration::from_secs(3);
-const AFTER_LOGIN: [&str; 5] = ["databases", "tables", "columns", "engine", "deduplication"];
+const AFTER_LOGIN: [&str; 6] = ["databases", "version", "tables", "columns", "engine", "deduplication"];
 
 /// Makes the checks; returns the server's clock minus ours, in milliseconds.
 pub fn check(sheet: &Sheet, wanted: &Wanted) -> Option<i64> {
@@ -38,11 +38,12 @@ pub fn check(sheet: &Sheet, wanted: &Wanted) -> Option<i64> {
         skip(&AFTER_LOGIN[1..], "there is no such database");
         return clock;
     }
+    sheet.check(Server::ClickHouse, "version", version(&warehouse));
     let existing = match existing(&warehouse) {
         Ok(existing) => existing,
         Err(error) => {
             put("tables", broken(&error, format!("GRANT SELECT ON system.tables TO {}", args.clickhouse_user)));
-            skip(&AFTER_LOGIN[2..], "the tables are not known");
+            skip(&AFTER_LOGIN[3..], "the tables are not known");
             return clock;
         }
     };
@@ -54,6 +55,18 @@ pub fn check(sheet: &Sheet, wanted: &Wanted) -> Option<i64> {
     put("engine", engine(&warehouse, &there, &existing));
     sheet.check(Server::ClickHouse, "deduplication", deduplication(&warehouse, &there, &existing));
     clock
+}
+
+/// Are the books those of this executable?
+fn version(warehouse: &Warehouse) -> Result<Finding> {
+    let versions = warehouse.versions()?;
+    if let Err(error) = versions.refuse_newer() {
+        return Ok(fail(error.to_string(), "install the executable that migrated it, or a newer one"));
+    }
+    Ok(match versions.fit() {
+        Ok(()) => ok(format!("{} is at version {}", warehouse.ops, versions.newest())),
+        Err(error) => fail(error.to_string(), "northwind migrate"),
+    })
 }
 
 /// `/ping` needs no login.

@@ -52,7 +52,7 @@ impl Run {
         let consumer = Arc::new(stream::connect(&args.kafka, &group)?);
         let warehouse = Warehouse::new(&args.clickhouse)?;
         let name = source::session_name(job, &id);
-        let run = Run {
+        let mut run = Run {
             job: job.to_owned(),
             topic,
             group,
@@ -69,7 +69,10 @@ impl Run {
             id,
             args,
         };
-        if !run.args.dry_run {
+        if run.args.dry_run {
+            run.warehouse.fits()?;
+        } else {
+            books::enter(&run.warehouse, &mut run.source)?;
             run.warehouse.write_run(&run.row(None, ""))?;
         }
         run.passes("opened");

@@ -63,12 +63,12 @@ impl Run {
         }
         self.passes("quarantine-resolved");
         self.verify::<T>(&pending)?;
-        self.check_locks()?;
+        source::still_held(&mut self.source)?;
         pending.ledger.closed_at = Utc::now().timestamp_millis();
         self.warehouse.write_windows(std::slice::from_ref(&pending.ledger))?;
         self.passes("ledger-written");
         if let Some(committed) = &pending.commit {
-            self.check_locks()?;
+            source::still_held(&mut self.source)?;
             commit(&self.consumer, &self.topic, &[(pending.partition, committed.clone())])?;
         }
         self.passes("committed");
@@ -124,10 +124,6 @@ impl Run {
                 format!("{place}: offset {offset} was rejected, but is not in quarantine; the window stays open"),
             )),
         }
-    }
-
-    fn check_locks(&mut self) -> Result<()> {
-        if self.locked { source::still_held(&mut self.source) } else { Ok(()) }
     }
 }
 

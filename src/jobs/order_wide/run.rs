@@ -53,7 +53,7 @@ impl Run {
     pub fn open(job: &str, args: OrderWideArgs, stop: &Stop) -> Result<Run> {
         let id = uuid::Uuid::now_v7().to_string();
         let connect = || source::connect(&args.postgres, &source::session_name(job, &id));
-        let run = Run {
+        let mut run = Run {
             job: job.to_owned(),
             session: if args.dry_run { None } else { Some(connect()?) },
             id,
@@ -63,8 +63,12 @@ impl Run {
             started: Utc::now(),
             args,
         };
-        if !run.args.dry_run {
-            run.warehouse.write_run(&books::row(&run.id, &run.job, run.started, None, ""))?;
+        match &mut run.session {
+            None => run.warehouse.fits()?,
+            Some(session) => {
+                books::enter(&run.warehouse, session)?;
+                run.warehouse.write_run(&books::row(&run.id, &run.job, run.started, None, ""))?;
+            }
         }
         Ok(run)
     }

@@ -74,7 +74,7 @@ impl Replay {
         let id = uuid::Uuid::now_v7().to_string();
         let name = source::session_name(job, &id);
         let source = source::connect(&args.postgres, &name)?;
-        let replay = Replay {
+        let mut replay = Replay {
             job: job.to_owned(),
             look_ups: LookUps::connect(&args.postgres, &args.replica, &name)?,
             validator: Validator::new(&args.rules)?,
@@ -85,7 +85,10 @@ impl Replay {
             id,
             args,
         };
-        if !replay.args.dry_run {
+        if replay.args.dry_run {
+            replay.warehouse.fits()?;
+        } else {
+            books::enter(&replay.warehouse, &mut replay.source)?;
             replay.warehouse.write_run(&replay.row(None, ""))?;
         }
         Ok(replay)

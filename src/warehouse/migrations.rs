@@ -1,0 +1,297 @@
+//! Migrations: what brings older books, and the warehouse beside them, to the schema of this executable.
+//!
+//! `clickhouse/init` has the schema of today; a fresh installation runs it whole and is recorded as having had every migration. Books
+//! that were there before get `clickhouse/migrations` in order, each recorded after its last statement. Every statement may be run
+//! twice, so `migrate` can be killed anywhere and run again.
+
+use anyhow::Result;
+use chrono::Utc;
+use clickhouse::Row;
+use serde::{Deserialize, Serialize};
+
+use crate::cli::needs_person;
+use crate::warehouse::schema::{DATABASES, VERSIONS, statements};
+use crate::warehouse::{Warehouse, quote};
+
+/// One step of the schema's history. Once released it is never changed: what was forgotten is the next one.
+struct Migration {
+    version: u32,
+    name: &'static str,
+    step: Step,
+}
+
+/// What a migration does.
+enum Step {
+    /// Statements, each ended by a semicolon at the end of a line.
+    Sql(&'static str),
+    /// For what no single statement can do; it works on `northwind_ops` alone.
+    #[allow(dead_code)]
+    Code(fn(&Warehouse) -> Result<()>),
+}
+
+macro_rules! sql {
+    ($version:literal, $name:literal, $file:literal) => {
+        Migration {
+            version: $version,
+            name: $name,
+            step: Step::Sql(include_str!(concat!("../../clickhouse/migrations/", $file))),
+        }
+    };
+}
+
+/// All of them, numbered from 1 without holes.
+const MIGRATIONS: &[Migration] = &[sql!(1, "baseline", "0001_baseline.sql")];
+
+/// Recorded when a fresh installation begins: tables without a version are then no older books.
+const INSTALLING: (u32, &str) = (0, "installing");
+
+/// The version that this executable was built for.
+pub const SCHEMA_VERSION: u32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
+
+/// A row of `northwind_ops.schema_migrations`.
+#[derive(Debug, Clone, Row, Deserialize)]
+struct Recorded {
+    version: u32,
+    warehouse: String,
+    applied_by: String,
+}
+
+#[derive(Row, Serialize)]
+struct NewRecord {
+    version: u32,
+    warehouse: String,
+    name: String,
+    applied_by: String,
+    applied_at: i64,
+}
+
+/// What the books say of themselves, for one warehouse database.
+#[derive(Debug)]
+pub struct Versions {
+    books: String,
+    warehouse: String,
+    recorded: Vec<Recorded>,
+    /// Is there any table of ours, in the books or in the warehouse?
+    any_table: bool,
+}
+
+impl Versions {
+    /// The highest version of this warehouse; 0 if none is recorded.
+    pub fn newest(&self) -> u32 {
+        self.of_warehouse().map(|row| row.version).max().unwrap_or(0)
+    }
+
+    /// Is everything applied that this executable knows?
+    pub fn is_current(&self) -> bool {
+        self.missing().next().is_none()
+    }
+
+    /// Nothing is there, or what an installation has begun.
+    fn is_fresh(&self) -> bool {
+        match self.recorded.iter().map(|row| row.version).max() {
+            Some(newest) => newest == INSTALLING.0,
+            None => !self.any_table,
+        }
+    }
+
+    /// Books that a newer executable has changed are not ours to touch.
+    ///
+    /// # Errors
+    /// Exit 78: they are newer.
+    pub fn refuse_newer(&self) -> Result<()> {
+        let newer: Vec<&Recorded> = self.recorded.iter().filter(|row| row.version > SCHEMA_VERSION).collect();
+        let Some(last) = newer.last() else { return Ok(()) };
+        let mut versions: Vec<String> = newer.iter().map(|row| row.version.to_string()).collect();
+        versions.dedup();
+        Err(needs_person(format!(
+            "{} is newer than this executable: versions {} (by northwind {}), where this one knows {SCHEMA_VERSION}; use that executable",
+            self.books,
+            versions.join(", "),
+            last.applied_by
+        )))
+    }
+
+    /// What every job asks before it works.
+    ///
+    /// # Errors
+    /// Exit 78: the books are older than this executable, or newer.
+    pub fn fit(&self) -> Result<()> {
+        self.refuse_newer()?;
+        let missing: Vec<String> = self.missing().map(|migration| migration.version.to_string()).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let Versions { books, warehouse, .. } = self;
+        let is = match self.newest() {
+            0 if self.recorded.is_empty() => "has no version".to_owned(),
+            0 => format!("has no version for {warehouse}, or its installation was cut short"),
+            newest => format!("is at version {newest}"),
+        };
+        Err(needs_person(format!(
+            "{books} {is}, older than this executable, which needs {SCHEMA_VERSION}: run `migrate` first (missing: {})",
+            missing.join(", ")
+        )))
+    }
+
+    fn of_warehouse(&self) -> impl Iterator<Item = &Recorded> {
+        self.recorded.iter().filter(|row| row.warehouse == self.warehouse)
+    }
+
+    fn missing(&self) -> impl Iterator<Item = &'static Migration> {
+        MIGRATIONS.iter().filter(|migration| !self.of_warehouse().any(|row| row.version == migration.version))
+    }
+
+    /// Has any warehouse of these books had it?
+    fn books_have(&self, version: u32) -> bool {
+        self.recorded.iter().any(|row| row.version == version)
+    }
+}
+
+impl Warehouse {
+    /// What is recorded. A table of versions that is missing says that nothing is.
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    pub fn versions(&self) -> Result<Versions> {
+        #[derive(Row, Deserialize)]
+        struct Table {
+            is_versions: bool,
+        }
+        let sql = format!(
+            "SELECT database = {ops} AND name = 'schema_migrations' AS is_versions FROM system.tables WHERE database IN ({ops}, {})",
+            quote(&self.db),
+            ops = quote(&self.ops)
+        );
+        let tables = self.rows::<Table>("looking for the books", &sql)?;
+        let recorded = if tables.iter().any(|table| table.is_versions) { self.recorded()? } else { Vec::new() };
+        let any_table = tables.iter().any(|table| !table.is_versions);
+        Ok(Versions { books: self.ops.clone(), warehouse: self.db.clone(), recorded, any_table })
+    }
+
+    /// Do the books fit this executable? Every job asks that first.
+    ///
+    /// # Errors
+    /// Exit 78: they are older, or newer, or not there; the server is gone.
+    pub fn fits(&self) -> Result<()> {
+        let (books, warehouse) = (self.ops.clone(), self.db.clone());
+        Versions { books, warehouse, recorded: self.recorded()?, any_table: true }.fit()
+    }
+
+    fn recorded(&self) -> Result<Vec<Recorded>> {
+        let sql =
+            format!("SELECT version, warehouse, applied_by FROM {}.schema_migrations FINAL ORDER BY version", self.ops);
+        self.rows("asking for the version of the books", &sql)
+    }
+
+    /// Ends what the server still does for a `migrate` that was killed: statements with its comment.
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    pub fn end_statements(&self, comment: &str) -> Result<()> {
+        let kill = format!("KILL QUERY WHERE Settings['log_comment'] = {} SYNC", quote(comment));
+        self.execute("ending the statements of a killed migrate", &kill)
+    }
+
+    /// Brings everything to the version of this executable; returns what was applied. `passes` is told after every step.
+    ///
+    /// # Errors
+    /// The server is gone or refuses. Run it again: it goes on where it was.
+    pub fn migrate(&self, versions: &Versions, passes: &dyn Fn(&str)) -> Result<Vec<&'static str>> {
+        for statement in statements(DATABASES).chain(statements(VERSIONS)) {
+            self.execute("making the table of versions", &self.named(statement))?;
+        }
+        passes("versions-made");
+        let missing: Vec<&Migration> = versions.missing().collect();
+        if versions.is_fresh() {
+            self.record(&[INSTALLING])?;
+            passes("installing");
+            self.apply_schema(passes)?;
+            self.record(&missing.iter().map(|migration| (migration.version, migration.name)).collect::<Vec<_>>())?;
+            passes("recorded");
+            return Ok(Vec::new());
+        }
+        for migration in &missing {
+            tracing::info!("{}: migration {} ({})", self.ops, migration.version, migration.name);
+            self.apply(migration, versions.books_have(migration.version), passes)?;
+            self.record(&[(migration.version, migration.name)])?;
+            passes("recorded");
+        }
+        self.apply_schema(passes)?;
+        Ok(missing.iter().map(|migration| migration.name).collect())
+    }
+
+    /// A second warehouse of the same books needs only what is done to its own tables.
+    fn apply(&self, migration: &Migration, books_have_it: bool, passes: &dyn Fn(&str)) -> Result<()> {
+        let what = format!("migration {} ({})", migration.version, migration.name);
+        match migration.step {
+            Step::Sql(file) => {
+                let wanted = |statement: &&str| !books_have_it || statement.contains("northwind_dw");
+                for statement in statements(file).filter(wanted) {
+                    self.execute(&what, &self.named(statement))?;
+                    passes("statement");
+                }
+                Ok(())
+            }
+            Step::Code(_) if books_have_it => Ok(()),
+            Step::Code(run) => run(self),
+        }
+    }
+
+    fn record(&self, migrations: &[(u32, &str)]) -> Result<()> {
+        let row = |(version, name): &(u32, &str)| NewRecord {
+            version: *version,
+            warehouse: self.db.clone(),
+            name: (*name).to_owned(),
+            applied_by: crate::VERSION.to_owned(),
+            applied_at: Utc::now().timestamp_millis(),
+        };
+        let rows: Vec<NewRecord> = migrations.iter().map(row).collect();
+        let token = format!("{}/{:?}/{}", self.db, migrations, Utc::now().timestamp_micros());
+        self.insert::<NewRecord>(&self.ops, "schema_migrations", &token, rows.iter())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn versions(recorded: &[(u32, &str)], any_table: bool) -> Versions {
+        let row = |(version, warehouse): &(u32, &str)| Recorded {
+            version: *version,
+            warehouse: (*warehouse).to_owned(),
+            applied_by: "0.1.0".to_owned(),
+        };
+        Versions {
+            books: "northwind_ops".to_owned(),
+            warehouse: "northwind_dw".to_owned(),
+            recorded: recorded.iter().map(row).collect(),
+            any_table,
+        }
+    }
+
+    #[test]
+    fn versions_count_from_one_without_holes() {
+        assert!(MIGRATIONS.iter().map(|migration| migration.version).eq(1..=SCHEMA_VERSION));
+    }
+
+    #[test]
+    fn an_installation_that_was_cut_short_is_no_older_book() {
+        assert!(versions(&[], false).is_fresh());
+        assert!(!versions(&[], true).is_fresh(), "tables without a version: older books");
+        assert!(versions(&[(0, "northwind_dw")], true).is_fresh(), "begun, and not ended");
+        assert!(versions(&[(0, "shadow_dw")], true).is_fresh(), "begun with another warehouse");
+        assert!(!versions(&[(0, "shadow_dw"), (1, "shadow_dw")], true).is_fresh());
+    }
+
+    #[test]
+    fn books_of_another_version_are_refused_in_words() {
+        let all: Vec<(u32, &str)> = (0..=SCHEMA_VERSION).map(|version| (version, "northwind_dw")).collect();
+        assert!(versions(&all, true).fit().is_ok());
+        let refusal = |recorded: &[(u32, &str)]| versions(recorded, true).fit().unwrap_err().to_string();
+        assert!(refusal(&[]).contains("has no version, older than this executable"));
+        assert!(refusal(&[(0, "northwind_dw")]).contains("cut short"));
+        assert!(refusal(&[(SCHEMA_VERSION, "shadow_dw")]).contains("no version for northwind_dw"));
+        let newer = refusal(&[&all[..], &[(9998, "northwind_dw"), (9999, "northwind_dw")]].concat());
+        assert!(newer.contains("newer than this executable: versions 9998, 9999 (by northwind 0.1.0)"), "{newer}");
+    }
+}

@@ -79,7 +79,7 @@ impl Check {
     fn look(self, checker: &mut Checker<'_>, table: &TableFacts, slice: &Slice) -> Result<Vec<Finding>> {
         match self {
             Check::Freshness => freshness::check(checker, table),
-            Check::Volume => volume::check(checker, self.job(), table),
+            Check::Volume => volume::check(checker, table, slice),
             Check::Integrity => integrity::check(checker, table, slice),
             Check::Rules => rules::check(checker, table, slice),
             Check::Reconcile => reconcile::check(checker, table, slice),
@@ -145,9 +145,15 @@ fn one(check: Check, checker: &mut Checker<'_>, table: &TableFacts, findings: &m
         Check::Freshness => Slice::default(),
         _ => checker.slice(check.job(), table)?,
     };
+    if let Err(error) = slice.news.is_whole() {
+        for finding in not_made(check, table, error)? {
+            findings.add(&checker.warehouse, finding)?;
+        }
+    }
     if slice.is_empty() {
         findings.nothing_new += 1;
-        return Ok(());
+        // Windows without a row are taken up as well, or they would be looked at for ever.
+        return checker.take_up(check.job(), &findings.run_id, table, &slice.news, &[], &[]);
     }
     if checker.settings.severity(check.stands_for(), table.source) == Severity::Off {
         return Ok(());
@@ -155,11 +161,12 @@ fn one(check: Check, checker: &mut Checker<'_>, table: &TableFacts, findings: &m
     let found = check.look(checker, table, &slice).or_else(|error| not_made(check, table, error))?;
     let is_conclusive = found.iter().all(Finding::is_conclusive);
     let undecided: Vec<String> = found.iter().flat_map(|finding| finding.undecided.clone()).collect();
+    let unfinished: Vec<String> = found.iter().flat_map(|finding| finding.unfinished.clone()).collect();
     for finding in found {
         findings.add(&checker.warehouse, finding)?;
     }
     if is_conclusive && checker.args.scope == args::Scope::New {
-        checker.take_up(check.job(), &findings.run_id, table, slice.windows, &undecided)?;
+        checker.take_up(check.job(), &findings.run_id, table, &slice.news, &undecided, &unfinished)?;
     }
     Ok(())
 }

@@ -2,7 +2,6 @@
 
 mod client;
 mod columns;
-mod consumed;
 mod extra_column;
 mod insert;
 mod landing;
@@ -16,8 +15,10 @@ mod rejected;
 mod runs;
 mod schema;
 mod selection;
+mod seq;
 mod spans;
 mod stream;
+mod take_up;
 mod truncates;
 mod views;
 
@@ -27,7 +28,6 @@ use crate::cli::Exit;
 
 pub use client::{Warehouse, identifier, quote};
 pub use columns::{Column, without_default};
-pub use consumed::OpenWindow;
 pub use extra_column::{Origin, Untouched, has};
 pub use insert::InFlight;
 pub use landing::Landing;
@@ -42,6 +42,7 @@ pub use schema::BOOKS;
 pub use selection::Selection;
 pub use spans::{at_offsets, spans_of};
 pub use stream::{JsonLines, PLAIN_NUMBERS};
+pub use take_up::{News, OpenWindow};
 pub use truncates::{MarkAt, NewestTruncate, TruncateRow};
 pub use views::view_of;
 

@@ -28,22 +28,23 @@ pub struct LastRun {
     pub started_ms: i64,
     pub written: u64,
     pub rejected: u64,
-    /// The summary's; empty without one.
+    /// Why it did not end well.
     pub error: String,
 }
 
 impl Warehouse {
-    /// The runs that have no final row.
+    /// The runs that have no final row. Rows that say so are few, as merges take away those that have one; FINAL looks at these alone.
     ///
     /// # Errors
     /// The server is gone, or `migrate` has not run.
     pub fn open_runs(&self) -> Result<Vec<OpenRun>> {
         let sql = format!(
             "SELECT run_id, job, host, toUnixTimestamp64Milli(started_at) AS started_ms
-             FROM {}.runs FINAL
-             WHERE status = 'running'
+             FROM {ops}.runs FINAL
+             WHERE (job, started_at, run_id) IN (SELECT job, started_at, run_id FROM {ops}.runs WHERE status = 'running')
+               AND status = 'running'
              ORDER BY started_at",
-            self.ops
+            ops = self.ops
         );
         self.rows("looking for runs without an end", &sql)
     }
@@ -53,31 +54,36 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn mark_lost(&self, run_id: &str) -> Result<()> {
+    pub fn mark_lost(&self, run: &OpenRun) -> Result<()> {
         let sql = format!(
             "INSERT INTO {ops}.runs
              SELECT * REPLACE ('lost' AS status, addMilliseconds(updated_at, 1) AS updated_at)
-             FROM (SELECT * FROM {ops}.runs FINAL WHERE run_id = {} AND status = 'running')",
-            quote(run_id),
+             FROM
+             (
+                 SELECT * FROM {ops}.runs FINAL
+                 WHERE job = {} AND started_at = fromUnixTimestamp64Milli({}) AND run_id = {} AND status = 'running'
+             )",
+            quote(&run.job),
+            run.started_ms,
+            quote(&run.run_id),
             ops = self.ops
         );
         self.execute("marking a run as lost", &sql)
     }
 
-    /// The last run of every job but one.
+    /// The last run of every job but one. When it started comes from a projection of a row per job.
     ///
     /// # Errors
     /// The server is gone, or `migrate` has not run.
     pub fn last_runs(&self, but: &str) -> Result<Vec<LastRun>> {
         let sql = format!(
-            "SELECT job, run_id, status, toUnixTimestamp64Milli(started_at) AS started_ms, written, rejected,
-                    JSONExtractString(summary, 'error') AS error
-             FROM {}.runs FINAL
-             WHERE job != {}
-             ORDER BY job, started_at DESC
+            "SELECT job, run_id, status, toUnixTimestamp64Milli(started_at) AS started_ms, written, rejected, error
+             FROM {ops}.runs
+             WHERE (job, started_at) IN (SELECT job, max(started_at) FROM {ops}.runs WHERE job != {} GROUP BY job)
+             ORDER BY job, run_id, updated_at DESC
              LIMIT 1 BY job",
-            self.ops,
-            quote(but)
+            quote(but),
+            ops = self.ops
         );
         self.rows("looking at the last runs", &sql)
     }

@@ -76,19 +76,23 @@ fn a_run_is_judged_by_those_before_it() {
     let world = World::with_topic("checks_volume", 1);
     let runs = [10, 12, 9, 11, 10, 300];
     for (i, records) in runs.iter().enumerate() {
-        let window = format!(
-            "('{i}', 'plan', 'ingest-customers', 'run {i}', '{i}', {records}, now() - INTERVAL {} MINUTE)",
-            runs.len() - i
-        );
-        world.clickhouse(&format!(
-            "INSERT INTO northwind_ops.windows (topic, mode, job, run_id, token, written, closed_at) VALUES {window}"
-        ));
+        let run = |mode: &str, written: i64| {
+            let started = format!("now() - INTERVAL {} MINUTE", runs.len() - i);
+            world.clickhouse(&format!(
+                r#"INSERT INTO northwind_ops.runs (job, run_id, status, written, summary, started_at, updated_at)
+                   VALUES ('ingest-customers', '{mode} {i}', 'done', {written}, '{{"plan":{{"mode":"{mode}"}}}}', {started}, {started})"#
+            ));
+        };
+        run("plan", *records);
+        // Runs that found nothing, and those of explicit ranges, are no measure.
+        run("idle", 0);
+        run("range", 5_000);
     }
     let shop = Checked { world, connector: String::new() };
     let check = |config: &str| shop.run("check-volume", &["--table", "customers", "--config", config]);
     let outcome = check(&shop.config("[volume]\nfewest_runs = 5\ntolerance = 100\n")).expect_exit(0);
     assert_eq!(shop.statuses(&outcome), "volume customers warn\n");
-    assert_eq!(shop.failures(&outcome, "row_key, splitByString(' records', detail)[1]"), "run 5 300\n");
+    assert_eq!(shop.failures(&outcome, "row_key, splitByString(' records', detail)[1]"), "plan 5 300\n");
     check(&shop.config("[volume]\nfewest_runs = 5\ntolerance = 100\n[severity]\nvolume = \"fail\"\n")).expect_exit(10);
     // Too few runs, or a deviation that is tolerated.
     assert_eq!(check(&shop.config("[volume]\nfewest_runs = 6\ntolerance = 100\n")).expect_exit(0).count("pass"), 1);

@@ -15,6 +15,7 @@ mod faults;
 mod gaps;
 mod history;
 mod lag;
+mod ledger;
 mod migrate;
 mod observe;
 mod order_wide;

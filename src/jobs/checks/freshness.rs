@@ -91,7 +91,8 @@ fn capture(checker: &mut Checker<'_>) -> Result<Capture> {
 
 fn last_success(checker: &Checker<'_>, table: &TableFacts) -> Result<String> {
     let sql = format!(
-        "SELECT toUnixTimestamp64Milli(max(updated_at)) AS ended FROM {}.runs WHERE job = {} AND status IN ('done', 'nothing-to-do')",
+        "SELECT toUnixTimestamp64Milli(max(updated_at)) AS ended
+         FROM (SELECT updated_at FROM {}.runs WHERE job = {} AND status IN ('done', 'nothing-to-do') ORDER BY started_at DESC LIMIT 1)",
         checker.warehouse.ops,
         quote(&table.ingest_job())
     );

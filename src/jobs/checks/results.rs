@@ -101,6 +101,8 @@ pub struct Finding {
     pub failures: Vec<Failure>,
     /// Keys that could not be decided, as far as they are remembered.
     pub undecided: Vec<String>,
+    /// Runs that have not ended yet, so that nothing can be said of them.
+    pub unfinished: Vec<String>,
 }
 
 impl Finding {
@@ -116,6 +118,7 @@ impl Finding {
             fence: Value::Null,
             failures: Vec::new(),
             undecided: Vec::new(),
+            unfinished: Vec::new(),
         }
     }
 

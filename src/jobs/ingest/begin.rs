@@ -1,7 +1,6 @@
 //! The beginning of a run: take the locks, continue the open plan or write a new one.
 
 use anyhow::Result;
-use chrono::Utc;
 use serde_json::json;
 
 use crate::cdc::Generation;
@@ -272,8 +271,10 @@ impl Books {
         reason: &str,
     ) -> WindowRow {
         WindowRow {
+            source: run.table.to_owned(),
             group_id: run.group.clone(),
             topic: run.topic.clone(),
+            stream: mode.stream(self.partitions[i]),
             topic_id: self.topic.id.clone(),
             partition: self.partitions[i],
             generation,
@@ -285,7 +286,6 @@ impl Books {
             job: run.job.clone(),
             run_id: run.id.clone(),
             reason: reason.to_owned(),
-            closed_at: Utc::now().timestamp_millis(),
             ..WindowRow::default()
         }
     }

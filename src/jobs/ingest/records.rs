@@ -12,7 +12,7 @@ use crate::jobs::ingest::run::Run;
 use crate::jobs::ingest::write::Judged;
 use crate::stream::Window;
 use crate::tables::Table;
-use crate::warehouse::{Bytes, Mode, Quarantined, RejectedRow, WindowRow};
+use crate::warehouse::{Bytes, Quarantined, RejectedRow, WindowRow};
 
 impl Run {
     /// The records that are rejected, as quarantine rows.
@@ -66,13 +66,15 @@ impl Run {
         token: &str,
     ) -> WindowRow {
         WindowRow {
+            source: self.table.to_owned(),
             group_id: self.group.clone(),
             topic: self.topic.clone(),
+            stream: plan.mode.stream(window.partition),
+            seq: planned.seq,
             topic_id: plan.topic_id.clone(),
             partition: window.partition,
             generation: plan.generation,
             mode: plan.mode.name().to_owned(),
-            seq: if plan.mode == Mode::Plan { planned.seq } else { 0 },
             start_offset: window.span.start,
             end_offset: window.span.end,
             written: counts.written,
@@ -80,12 +82,13 @@ impl Run {
             tombstones: counts.tombstones,
             truncates: counts.truncates,
             gaps: counts.gaps,
+            gap_spans: Vec::new(),
             partitions: plan.partitions,
             token: token.to_owned(),
             job: self.job.clone(),
             run_id: self.id.clone(),
             reason: String::new(),
-            closed_at: 0,
+            source_id: String::new(),
         }
     }
 }

@@ -22,6 +22,8 @@ pub struct Run {
     pub job: String,
     pub id: String,
     pub args: IngestArgs,
+    /// Source table.
+    pub table: &'static str,
     pub topic: String,
     pub group: String,
     pub consumer: Arc<Consumer>,
@@ -54,6 +56,7 @@ impl Run {
         let name = source::session_name(job, &id);
         let mut run = Run {
             job: job.to_owned(),
+            table: T::SOURCE,
             topic,
             group,
             consumer,

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use chrono::Utc;
 
 use crate::cdc::Generation;
 use crate::cli::{Exit, Progress, fault};
@@ -64,7 +63,6 @@ impl Run {
         self.passes("quarantine-resolved");
         self.verify::<T>(&pending)?;
         source::still_held(&mut self.source)?;
-        pending.ledger.closed_at = Utc::now().timestamp_millis();
         self.warehouse.write_windows(std::slice::from_ref(&pending.ledger))?;
         self.passes("ledger-written");
         if let Some(committed) = &pending.commit {

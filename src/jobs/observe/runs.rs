@@ -55,7 +55,7 @@ fn ask(look: &Look, sessions: Option<&Sessions>) -> anyhow::Result<SeenRuns> {
         };
         lost = look.warehouse.open_runs()?.into_iter().filter(is_lost).collect();
         for run in &lost {
-            look.warehouse.mark_lost(&run.run_id)?;
+            look.warehouse.mark_lost(run)?;
         }
     }
     Ok(SeenRuns { last: look.warehouse.last_runs(&look.job)?, lost })

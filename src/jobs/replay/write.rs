@@ -173,6 +173,8 @@ impl Replay {
     fn window_row<T: Table>(&self, batch: &Batch<'_, T>, counts: &Counts, token: &str) -> WindowRow {
         let offsets = || batch.all().map(|kept| kept.offset);
         WindowRow {
+            source: T::SOURCE.to_owned(),
+            stream: Mode::Replay.stream(batch.shelf.partition),
             topic: batch.shelf.topic.clone(),
             topic_id: batch.shelf.topic_id.clone(),
             partition: batch.shelf.partition,
@@ -186,7 +188,6 @@ impl Replay {
             token: token.to_owned(),
             job: self.job.clone(),
             run_id: self.id.clone(),
-            closed_at: Utc::now().timestamp_millis(),
             ..WindowRow::default()
         }
     }

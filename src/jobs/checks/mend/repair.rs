@@ -74,6 +74,8 @@ pub fn write(
     let token = |partition: i32| format!("{}/{topic_id}/{partition}/repair/{run_id}", checker.job);
     checker.warehouse.insert_json(table.target, &token(NOWHERE), &lines)?;
     let window = |(partition, (start, end)): (&i32, &(i64, i64))| WindowRow {
+        source: table.source.to_owned(),
+        stream: Mode::Repair.stream(*partition),
         group_id: group.clone(),
         topic: topic.clone(),
         topic_id: topic_id.clone(),
@@ -88,7 +90,6 @@ pub fn write(
         job: checker.job.clone(),
         run_id: run_id.to_owned(),
         reason: "check-reconcile --repair".to_owned(),
-        closed_at: now.timestamp_millis(),
         ..WindowRow::default()
     };
     let windows: Vec<WindowRow> = offsets.iter().map(window).collect();

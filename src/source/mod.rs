@@ -1,6 +1,7 @@
 //! PostgreSQL, the source: look-ups, catalogue and locks. The jobs never write to it.
 
 mod catalogue;
+mod identity;
 mod locks;
 mod lookup;
 mod replica;
@@ -17,7 +18,8 @@ use postgres::{Client, NoTls};
 use crate::cli::{Exit, PostgresArgs, Secret, try_again};
 
 pub use catalogue::{SourceColumn, SourceTable, SourceType, catalogue};
-pub use locks::{lock, lock_job, lock_tables, still_held, unlock};
+pub use identity::identity;
+pub use locks::{TargetLock, lock, lock_job, lock_tables, still_held, unlock};
 pub use lookup::{Existence, look_up};
 pub use replica::LookUps;
 pub use sessions::{Sessions, session_name};

@@ -86,6 +86,7 @@ pub struct WindowRow {
     pub run_id: String,
     pub reason: String,
     pub closed_at: i64,
+    pub source_id: String,
 }
 
 /// Below this offset of a partition, every window counts.

@@ -1,9 +1,11 @@
 //! ClickHouse, the warehouse: rows, quarantine, ledger, schema.
 
+mod alone;
 mod client;
 mod columns;
 mod consumed;
 mod extra_column;
+mod generations;
 mod insert;
 mod landing;
 mod ledger;
@@ -15,6 +17,8 @@ mod rejected;
 mod runs;
 mod schema;
 mod selection;
+mod shown;
+mod source_ids;
 mod spans;
 mod stream;
 mod truncates;
@@ -28,6 +32,7 @@ pub use client::{Warehouse, identifier, quote};
 pub use columns::{Column, without_default};
 pub use consumed::OpenWindow;
 pub use extra_column::{Origin, Untouched, has};
+pub use generations::{Kin, Lineage, Lineages};
 pub use insert::InFlight;
 pub use landing::Landing;
 pub use ledger::{LedgerRow, Mode, RunRow, Settled, WindowRow};
@@ -38,9 +43,10 @@ pub use rejected::{Bytes, Quarantined, RejectedRow, WarningRow};
 pub use runs::{LastRun, OpenRun};
 pub use schema::{BOOKS, migrate};
 pub use selection::Selection;
+pub use shown::newest_rows;
 pub use spans::{at_offsets, spans_of};
 pub use stream::{JsonLines, PLAIN_NUMBERS};
-pub use truncates::{MarkAt, NewestTruncate, TruncateRow};
+pub use truncates::{MarkAt, TruncateRow, Written};
 pub use views::view_of;
 
 /// A server that is down, busy or full comes back; a missing table, wrong password or other schema needs a person.

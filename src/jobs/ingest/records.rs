@@ -86,6 +86,7 @@ impl Run {
             run_id: self.id.clone(),
             reason: String::new(),
             closed_at: 0,
+            source_id: self.source_id.clone(),
         }
     }
 }

@@ -1,5 +1,5 @@
 -- northwind_ops: what the pipeline knows about itself.
--- `windows`, `positions`, `postponed`, `builds`, `truncates` and `rejected` are the memory of the pipeline: they have no TTL.
+-- `windows`, `positions`, `postponed`, `builds`, `generations`, `truncates` and `rejected` are the memory of the pipeline: they have no TTL.
 -- `runs` and `warnings` are history for people and expire.
 
 -- One row when a run starts (status 'running') and one when it ends, for every outcome.
@@ -171,7 +171,23 @@ ORDER BY (topic, topic_id, partition, offset, rule)
 TTL toDateTime(warned_at) + INTERVAL 180 DAY
 SETTINGS non_replicated_deduplication_window = 10000;
 
--- TRUNCATE events: rows of the table with a lower LSN are gone, whenever they arrive.
+-- Which topics a warehouse table has been read from. A lineage is a topic id with a number of partitions; whatever its groups, it
+-- has one generation, the highest part of its rows' `_version`. Of two rows with one generation the first one counts.
+CREATE TABLE IF NOT EXISTS northwind_ops.generations
+(
+    target     LowCardinality(String) COMMENT 'warehouse table',
+    generation UInt16,
+    topic      String,
+    topic_id   String,
+    partitions UInt32,
+    run_id     String COMMENT 'the run that took the number',
+    taken_at   DateTime64(3, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY (target, generation)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- TRUNCATE events: which rows they remove is said in docs/DESIGN.md, "Change events".
 CREATE TABLE IF NOT EXISTS northwind_ops.truncates
 (
     table      LowCardinality(String),
@@ -181,6 +197,7 @@ CREATE TABLE IF NOT EXISTS northwind_ops.truncates
     partition  Int32,
     offset     Int64,
     lsn        UInt64,
+    ts_ms      Int64 DEFAULT toUnixTimestamp64Milli(stored_at) COMMENT 'when the source committed it',
     run_id     String,
     stored_at  DateTime64(3, 'UTC')
 )

@@ -9,11 +9,14 @@ mod args;
 mod begin;
 mod counts;
 mod judge;
+mod lineage;
 mod records;
 mod resume;
 mod run;
 mod settle;
+mod source_alarm;
 mod totals;
+mod verify;
 mod write;
 
 use std::time::Instant;

@@ -2,6 +2,7 @@
 
 mod books;
 mod catalogue;
+mod identity;
 mod locks;
 mod lookup;
 mod replica;
@@ -19,7 +20,8 @@ use crate::cli::{Exit, PostgresArgs, Secret, try_again};
 
 pub use books::{share_books, take_books};
 pub use catalogue::{SourceColumn, SourceTable, SourceType, catalogue};
-pub use locks::{lock, lock_job, lock_tables, still_held, unlock};
+pub use identity::identity;
+pub use locks::{TargetLock, lock, lock_job, lock_tables, still_held, unlock};
 pub use lookup::{Existence, look_up};
 pub use replica::LookUps;
 pub use sessions::{Sessions, session_name};

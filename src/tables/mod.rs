@@ -41,7 +41,9 @@ pub use picture::Picture;
 pub use products::Products;
 pub use region::Regions;
 pub(crate) use row::row;
-pub use row::{KEY_SEPARATOR, KeyColumn, KeyOf, RowKey, RowOf, SYSTEM_COLUMNS, SourceRow, System, Table, join_key};
+pub use row::{
+    KEY_SEPARATOR, KeyColumn, KeyOf, RowKey, RowOf, SYSTEM_COLUMNS, SourceRow, Standing, System, Table, join_key,
+};
 pub use shippers::Shippers;
 pub use suppliers::Suppliers;
 pub use territories::Territories;

@@ -90,6 +90,14 @@ impl Warehouse {
         self.wait(what, self.query(sql).with_setting("query_id", id).execute())
     }
 
+    /// As [`Warehouse::execute_as`], with a time limit of its own.
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    pub(super) fn execute_within(&self, limit: Duration, id: &str, what: &str, sql: &str) -> Result<()> {
+        self.wait_within(limit, what, self.query(sql).with_setting("query_id", id).execute())
+    }
+
     /// All rows of a query.
     ///
     /// # Errors
@@ -120,9 +128,18 @@ impl Warehouse {
     }
 
     pub(super) fn wait<T>(&self, what: &str, answer: impl Future<Output = clickhouse::error::Result<T>>) -> Result<T> {
+        self.wait_within(self.query_timeout, what, answer)
+    }
+
+    fn wait_within<T>(
+        &self,
+        limit: Duration,
+        what: &str,
+        answer: impl Future<Output = clickhouse::error::Result<T>>,
+    ) -> Result<T> {
         self.runtime
-            .block_on(async { tokio::time::timeout(self.query_timeout, answer).await })
-            .map_err(|_| try_again(format!("no answer in {} s", self.query_timeout.as_secs())))
+            .block_on(async { tokio::time::timeout(limit, answer).await })
+            .map_err(|_| try_again(format!("no answer in {} s", limit.as_secs())))
             .and_then(|answer| answer.map_err(explain))
             .with_context(|| format!("{what} in ClickHouse at {}", self.address))
     }

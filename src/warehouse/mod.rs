@@ -1,8 +1,10 @@
 //! ClickHouse, the warehouse: rows, quarantine, ledger, schema.
 
+mod alone;
 mod client;
 mod columns;
 mod extra_column;
+mod generations;
 mod insert;
 mod landing;
 mod ledger;
@@ -16,6 +18,8 @@ mod runs;
 mod schema;
 mod selection;
 mod seq;
+mod shown;
+mod source_ids;
 mod spans;
 mod stream;
 mod take_up;
@@ -29,6 +33,7 @@ use crate::cli::Exit;
 pub use client::{Warehouse, identifier, quote};
 pub use columns::{Column, without_default};
 pub use extra_column::{Origin, Untouched, has};
+pub use generations::{Kin, Lineage, Lineages};
 pub use insert::InFlight;
 pub use landing::Landing;
 pub use ledger::{LedgerRow, Mode, RunRow, Settled, WindowRow};
@@ -40,10 +45,12 @@ pub use rejected::{Bytes, Quarantined, RejectedRow, WarningRow};
 pub use runs::{LastRun, OpenRun};
 pub use schema::BOOKS;
 pub use selection::Selection;
+pub use shown::newest_rows;
 pub use spans::{at_offsets, spans_of};
 pub use stream::{JsonLines, PLAIN_NUMBERS};
 pub use take_up::{News, OpenWindow};
-pub use truncates::{MarkAt, NewestTruncate, TruncateRow};
+
+pub use truncates::{MarkAt, TruncateRow, Written};
 pub use views::view_of;
 
 /// A server that is down, busy or full comes back; a missing table, wrong password or other schema needs a person.

@@ -7,7 +7,9 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
 
-use crate::cli::{ClickHouseArgs, KafkaArgs, OutputArgs, PostgresArgs, ReplicaArgs, StopAt, parse_duration, usage};
+use crate::cli::{
+    ClickHouseArgs, KafkaArgs, OutputArgs, PostgresArgs, ReplicaArgs, SideBySideArgs, StopAt, parse_duration, usage,
+};
 use crate::jobs::JobArgs;
 use crate::stream::{Explicit, Limits, OffsetRange, parse_time};
 use crate::validate::RuleArgs;
@@ -57,6 +59,8 @@ pub struct IngestArgs {
     /// Stop with exit code 65 when more than this share of the records is rejected (counted from 100 records on)
     #[arg(long, value_name = "0..1", value_parser = parse_ratio)]
     pub max_reject_ratio: Option<f64>,
+    #[command(flatten)]
+    pub beside: SideBySideArgs,
     #[command(flatten)]
     pub rules: RuleArgs,
     #[command(flatten)]

@@ -5,10 +5,12 @@ use serde_json::json;
 
 use crate::cdc::Generation;
 use crate::cli::needs_person;
+use crate::jobs::ingest::lineage::{self, Taken};
 use crate::jobs::ingest::run::Run;
+use crate::jobs::ingest::source_alarm;
 use crate::source;
 use crate::stream::{self, Committed, LedgerEnd, PartitionState, PlanMark, Span, Start, TopicInfo, decide, share};
-use crate::warehouse::{LedgerRow, Mode, WindowRow};
+use crate::warehouse::{LedgerRow, Lineages, Mode, WindowRow};
 
 /// What this run is going to do.
 #[derive(Debug, Clone)]
@@ -21,6 +23,8 @@ pub struct Plan {
     pub partitions: u32,
     /// Generation of the topic.
     pub generation: Generation,
+    /// Why it is a new one; empty if it is not.
+    pub rose: String,
     /// Partition by partition, the longest first, so that no partition waits for ever behind `--max-duration`.
     pub spans: Vec<Planned>,
     /// What `--max-records` has cut off an explicit range.
@@ -61,6 +65,7 @@ pub struct Books {
     pub log: Vec<Span>,
     pub committed: Vec<Option<Committed>>,
     pub ledger: Vec<LedgerRow>,
+    pub lineages: Lineages,
 }
 
 /// Makes the plan. `None` if the topic does not exist and never did: a table without rows has no topic.
@@ -85,7 +90,9 @@ pub fn plan(run: &mut Run) -> Result<Option<Plan>> {
     let log = stream::log_spans(&run.consumer, &run.topic, &partitions)?;
     let committed = stream::committed(&run.consumer, &run.topic, &partitions)?;
     let ledger = run.warehouse.ledger_ends(&run.group, &run.topic)?;
-    let books = Books { topic, partitions, log, committed, ledger };
+    let lineages = lineage::enter(run, &topic)?;
+    let mut books = Books { topic, partitions, log, committed, ledger, lineages };
+    source_alarm::look(run, &books.ledger)?;
     let plan = match explicit {
         Some(explicit) => {
             let spans = explicit.spans(&run.consumer, &run.topic, &books.partitions, &books.log, &books.committed)?;
@@ -100,6 +107,10 @@ pub fn plan(run: &mut Run) -> Result<Option<Plan>> {
         .collect();
     run.plan =
         json!({"mode": plan.mode.name(), "topic_id": plan.topic_id, "generation": plan.generation, "spans": spans});
+    if !plan.rose.is_empty() {
+        run.plan["generation_rose"] = json!(plan.rose);
+    }
+    run.kin = lineage::kin(run, &books.topic, &books.lineages, plan.generation);
     Ok(Some(plan))
 }
 
@@ -129,15 +140,11 @@ impl Books {
         self.ledger.iter().map(|row| &row.end).filter(is_current)
     }
 
-    /// The generation of the topic as it is now; `None` if the ledger knows only another one.
-    fn generation(&self) -> Option<Generation> {
-        let known = self.current().map(|end| end.generation).max();
-        if self.ledger.is_empty() { Some(1) } else { known }
-    }
-
-    fn next_generation(&self) -> Generation {
-        let newest = self.ledger.iter().map(|row| row.end.generation).max().unwrap_or(0);
-        self.generation().unwrap_or(newest + 1)
+    /// Has somebody read a topic of this name that is not the one of now, or had other partitions?
+    fn is_another(&self, name: &str) -> bool {
+        let is_known = self.lineages.of(&self.topic.id, self.partition_count()).is_some();
+        let knows_another = !self.ledger.is_empty() && self.current().next().is_none();
+        knows_another || (!is_known && self.lineages.know_name(name))
     }
 
     pub fn ledger_of(&self, partition: i32) -> Option<&LedgerEnd> {
@@ -152,27 +159,29 @@ impl Books {
         self.ledger.iter().filter(|row| row.partition == partition).map(|row| row.end.seq).max().unwrap_or(0) + 1
     }
 
-    fn plan(&self, mode: Mode, generation: Generation, mut spans: Vec<Planned>) -> Plan {
+    fn plan(&self, mode: Mode, Taken { generation, rose }: Taken, mut spans: Vec<Planned>) -> Plan {
         spans.sort_by_key(|planned| std::cmp::Reverse(planned.span.len()));
         Plan {
             mode,
             topic_id: self.topic.id.clone(),
             partitions: self.partition_count(),
             generation,
+            rose,
             spans,
             cut: Vec::new(),
         }
     }
 
-    /// An explicit range: it needs the topic's generation, and nothing else from the ledger.
-    fn range_plan(&self, run: &Run, spans: Vec<(i32, Span)>) -> Result<Plan> {
-        let generation = self.generation().ok_or_else(|| {
-            needs_person(format!(
+    /// An explicit range: it needs the topic's generation, and nothing from the ledger. Of a topic that came in place of another one not
+    /// a part is read first: what stands above it in the log would be below it in the table.
+    fn range_plan(&mut self, run: &mut Run, spans: Vec<(i32, Span)>) -> Result<Plan> {
+        if self.is_another(&run.topic) {
+            return Err(needs_person(format!(
                 "{} is not the topic that the ledger knows (it was recreated, or has other partitions): \
                  run the job once with --resume-from log-start before reading explicit ranges",
                 run.topic
-            ))
-        })?;
+            )));
+        }
         let budget = run.args.max_records.unwrap_or(u64::MAX);
         let lengths: Vec<u64> = spans.iter().map(|(_, span)| span.len()).collect();
         let mut taken = Vec::new();
@@ -184,18 +193,24 @@ impl Books {
         }
         taken.retain(|planned| !planned.span.is_empty());
         cut.retain(|(_, span)| !span.is_empty());
-        Ok(Plan { cut, ..self.plan(Mode::Range, generation, taken) })
+        let number = lineage::generation(run, &self.topic, &mut self.lineages, !taken.is_empty())?;
+        if !taken.is_empty() {
+            lineage::refuse_older(run, &self.lineages, number.generation)?;
+        }
+        Ok(Plan { cut, ..self.plan(Mode::Range, number, taken) })
     }
 
     /// "What is new": continue the open plan, or write a new one.
-    fn group_plan(&self, run: &mut Run) -> Result<Plan> {
+    fn group_plan(&mut self, run: &mut Run) -> Result<Plan> {
         let mut starts: Vec<Start> = (0..self.partitions.len()).map(|i| self.decide(i)).collect();
-        let mut generation = self.generation().unwrap_or(1);
-        let mut reset = Vec::new();
-        if starts.iter().any(|start| matches!(start, Start::Stop(_))) {
-            generation = self.next_generation();
-            reset = self.reset(run, &mut starts, generation)?;
+        // A stop first: nobody takes a number for a run that does not go on.
+        let answers = self.answers(run, &starts)?;
+        let number = lineage::generation(run, &self.topic, &mut self.lineages, true)?;
+        let generation = number.generation;
+        if answers.iter().any(|(i, at)| *at < self.log[*i].end) {
+            lineage::refuse_older(run, &self.lineages, generation)?;
         }
+        let reset = self.reset(run, &mut starts, &answers, generation)?;
         let open = starts.iter().any(|start| matches!(start, Start::Continue(..)));
         let origins: Vec<WindowRow> = (0..starts.len())
             .filter(|i| matches!(starts[*i], Start::Origin(_)))
@@ -227,10 +242,13 @@ impl Books {
                 spans.push(Planned { partition, span, seq, mark: Some(mark) });
             }
         }
+        if !spans.is_empty() {
+            lineage::refuse_older(run, &self.lineages, generation)?;
+        }
         if !run.args.dry_run {
             self.write_ahead(run, &origins, &commits)?;
         }
-        Ok(self.plan(Mode::Plan, generation, spans))
+        Ok(self.plan(Mode::Plan, number, spans))
     }
 
     fn decide(&self, i: usize) -> Start {
@@ -286,6 +304,7 @@ impl Books {
             job: run.job.clone(),
             run_id: run.id.clone(),
             reason: reason.to_owned(),
+            source_id: run.source_id.clone(),
             ..WindowRow::default()
         }
     }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use typed_arena::Arena;
 
-use crate::cdc::{self, Decoder, Event, Record, Version, Violation};
+use crate::cdc::{self, Decoder, Event, Record, Truncates, Version, Violation};
 use crate::cli::{Exit, fault};
 use crate::jobs::ingest::begin::Plan;
 use crate::jobs::ingest::run::Run;
@@ -22,7 +22,7 @@ impl Run {
     /// A server is gone, refuses or is late.
     pub fn judge<T: Table>(&mut self, events: &mut [Event<'_, T>]) -> Result<Vec<Warning>> {
         let servers = Servers { source: &mut self.source, look_ups: &mut self.look_ups, warehouse: &self.warehouse };
-        self.validator.judge::<T>(servers, events, None)
+        self.validator.judge::<T>(servers, events, &Truncates::default())
     }
 
     /// Completes changes whose unchanged TOAST values were not sent. The insert in flight is acknowledged by now.

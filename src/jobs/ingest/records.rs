@@ -88,7 +88,7 @@ impl Run {
             job: self.job.clone(),
             run_id: self.id.clone(),
             reason: String::new(),
-            source_id: String::new(),
+            source_id: self.source_id.clone(),
         }
     }
 }

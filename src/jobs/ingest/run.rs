@@ -15,7 +15,7 @@ use crate::source::{self, LookUps};
 use crate::stream::{self, Committed, Consumer};
 use crate::tables::Table;
 use crate::validate::Validator;
-use crate::warehouse::{Mode, RunRow, Warehouse};
+use crate::warehouse::{Kin, Mode, RunRow, Warehouse};
 
 /// One run of an ingest job.
 pub struct Run {
@@ -26,13 +26,21 @@ pub struct Run {
     pub table: &'static str,
     pub topic: String,
     pub group: String,
+    /// The warehouse table.
+    pub target: &'static str,
     pub consumer: Arc<Consumer>,
     pub source: postgres::Client,
     pub look_ups: LookUps,
     pub validator: Validator,
     pub warehouse: Warehouse,
-    /// Explicit ranges and dry runs take no locks.
+    /// Dry runs take no locks.
     pub locked: bool,
+    /// The table's generations, as the topic sees them.
+    pub kin: Kin,
+    /// Which server the source is now, if it says so.
+    pub source_id: String,
+    /// Another one than when the last window was closed: the warning.
+    pub source_changed: Option<String>,
     pub totals: Totals,
     /// What the summary says about the plan.
     pub plan: Value,
@@ -65,6 +73,10 @@ impl Run {
             validator: Validator::new(&args.rules)?,
             warehouse,
             locked: false,
+            target: T::TARGET,
+            kin: Kin::default(),
+            source_id: String::new(),
+            source_changed: None,
             totals: Totals::default(),
             plan: Value::Null,
             next: None,
@@ -116,6 +128,9 @@ impl Run {
         put("dry_run", json!(self.args.dry_run));
         put("plan", self.plan.clone());
         self.totals.describe(&mut put);
+        if let Some(changed) = &self.source_changed {
+            put("source_changed", json!(changed));
+        }
         if let Some(next) = &self.next {
             put("next", json!(next));
         }

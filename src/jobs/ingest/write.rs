@@ -1,16 +1,15 @@
 //! Writing a window: rejected records first, rows second, so that a record is never in neither place.
 
-use std::collections::BTreeMap;
-
 use anyhow::Result;
 
 use crate::cdc::{Event, Record};
 use crate::jobs::ingest::begin::{Plan, Planned};
 use crate::jobs::ingest::run::Run;
 use crate::jobs::ingest::settle::Pending;
+use crate::jobs::ingest::verify::Shown;
 use crate::jobs::landing::{self, Place};
 use crate::stream::{Committed, Window};
-use crate::tables::{RowOf, SourceRow, Table};
+use crate::tables::{RowOf, Table};
 use crate::validate::Warning;
 use crate::warehouse::{RejectedRow, WarningRow};
 
@@ -56,6 +55,7 @@ impl Run {
             topic: &self.topic,
             topic_id: &plan.topic_id,
             generation: plan.generation,
+            kin: &self.kin,
             partition: window.partition,
             start: window.span.start,
             run: &self.id,
@@ -89,7 +89,7 @@ impl Run {
         let accepted_now = |offset: &i64| !rejected.iter().any(|row| row.offset == *offset);
         let resolved: Vec<i64> =
             earlier.values().filter(|q| q.status == "open").map(|q| q.offset).filter(accepted_now).collect();
-        let verify = if self.args.verify { newest_by_key::<T>(&rows) } else { BTreeMap::new() };
+        let verify = if self.args.verify { Shown::newest::<T>(&rows)? } else { Shown::default() };
         Ok(Some(Pending {
             partition: window.partition,
             span: window.span,
@@ -97,7 +97,7 @@ impl Run {
             topic_id: plan.topic_id.clone(),
             in_flight,
             truncates: place.truncate_rows::<T>(records, events),
-            oldest_lsn: landing::oldest_lsn::<T>(events),
+            written: landing::written::<T>(&rows),
             resolved,
             verify,
             rejected_offsets: rejected.iter().map(|row| row.offset).collect(),
@@ -127,9 +127,4 @@ impl Run {
         let hash = landing::fingerprint(judged.records, judged.events, &judged.carried);
         format!("{}/{place}/{hash:032x}/{planned_by}", self.job)
     }
-}
-
-fn newest_by_key<T: Table>(rows: &[&RowOf<'_, T>]) -> BTreeMap<String, u64> {
-    // Offsets rise within a window, so the last row of a key is its newest.
-    rows.iter().map(|row| (row.key_text().into_owned(), row.version())).collect()
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use clap::Args;
 
-use crate::cli::{ClickHouseArgs, OutputArgs, PostgresArgs, ReplicaArgs, StopAt};
+use crate::cli::{ClickHouseArgs, OutputArgs, PostgresArgs, ReplicaArgs, SideBySideArgs, StopAt};
 use crate::jobs::JobArgs;
 use crate::jobs::rejected::parse_table;
 use crate::stream::{Limits, parse_time};
@@ -37,6 +37,8 @@ pub struct ReplayArgs {
     /// Decode and judge, write nothing
     #[arg(long)]
     pub dry_run: bool,
+    #[command(flatten)]
+    pub beside: SideBySideArgs,
     #[command(flatten)]
     pub rules: RuleArgs,
     #[command(flatten)]

@@ -7,9 +7,9 @@ use typed_arena::Arena;
 
 use crate::cdc::{self, Decoder, Event, Record, Version, Violation};
 use crate::stream::Span;
-use crate::tables::{SourceRow, Table};
+use crate::tables::{SourceRow, Standing, Table};
 use crate::validate::Warning;
-use crate::warehouse::{Kept, Shelf, Warehouse, carried_rows, newest_versions};
+use crate::warehouse::{Kept, Shelf, Warehouse, Written, carried_rows, newest_versions};
 
 /// Records in the log's order, and what becomes of them.
 pub struct Batch<'k, T: Table> {
@@ -25,6 +25,8 @@ pub struct Batch<'k, T: Table> {
     pub superseded: Vec<&'k Kept>,
     /// The warehouse has them: an earlier replay was cut short after its insert.
     pub landed: Vec<&'k Kept>,
+    /// Their keys.
+    landed_keys: Vec<String>,
     /// Values that were carried forward.
     pub carried: Vec<String>,
     /// Rules that rows break though they are written.
@@ -49,6 +51,7 @@ impl<'k, T: Table> Batch<'k, T> {
             events,
             superseded: Vec::new(),
             landed: Vec::new(),
+            landed_keys: Vec::new(),
             carried: Vec::new(),
             warnings: Vec::new(),
             held: HashMap::new(),
@@ -66,8 +69,11 @@ impl<'k, T: Table> Batch<'k, T> {
         self.held = newest_versions(warehouse, T::TARGET, T::KEY, &distinct.into_iter().collect::<Vec<_>>())?;
         let all = std::mem::take(&mut self.kept).into_iter().zip(std::mem::take(&mut self.records));
         for (((kept, record), event), key) in all.zip(std::mem::take(&mut self.events)).zip(keys) {
-            match key.and_then(|key| self.held.get(&key)) {
-                Some(held) if Version::same_event(*held, kept.version) => self.landed.push(kept),
+            match key.as_ref().and_then(|key| self.held.get(key)) {
+                Some(held) if Version::same_event(*held, kept.version) => {
+                    self.landed.push(kept);
+                    self.landed_keys.extend(key);
+                }
                 Some(held) if *held > kept.version => self.superseded.push(kept),
                 _ => {
                     self.kept.push(kept);
@@ -77,6 +83,19 @@ impl<'k, T: Table> Batch<'k, T> {
             }
         }
         Ok(())
+    }
+
+    /// What an earlier replay has written, for the look at truncates that it may not have come to.
+    pub fn landed_rows(&self) -> Vec<Written> {
+        let standing = |kept: &Kept| Standing {
+            version: kept.version,
+            partition: kept.partition,
+            offset: kept.offset,
+            lsn: kept.lsn,
+            ts_ms: cdc::committed_at(&kept.record()).unwrap_or(kept.record_ts),
+            deleted: false,
+        };
+        self.landed_keys.iter().cloned().zip(self.landed.iter().map(|kept| standing(kept))).collect()
     }
 
     /// Fills in unchanged values that were not sent: from an earlier record of the key in this batch, else from the warehouse; but

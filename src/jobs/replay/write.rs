@@ -13,7 +13,7 @@ use crate::jobs::replay::batch::Batch;
 use crate::jobs::replay::run::Replay;
 use crate::source;
 use crate::tables::{RowOf, Table};
-use crate::warehouse::{Kept, Mode, RejectedRow, WarningRow, WindowRow};
+use crate::warehouse::{Kept, Kin, Mode, RejectedRow, WarningRow, WindowRow};
 
 /// What the records of a batch came to.
 #[derive(Debug, Default)]
@@ -66,10 +66,14 @@ impl Replay {
     /// The rows; then store, then mark, as the ingest jobs do.
     fn land<T: Table>(&mut self, batch: &Batch<'_, T>, token: &str) -> Result<()> {
         let shelf = batch.shelf;
+        let is_beside = |other: &str| self.args.beside.has(&shelf.topic, other);
+        let lineages = self.warehouse.lineages(T::TARGET)?;
+        let kin = Kin::of(&lineages, &shelf.topic_id, shelf.generation, is_beside);
         let place = Place {
             topic: &shelf.topic,
             topic_id: &shelf.topic_id,
             generation: shelf.generation,
+            kin: &kin,
             partition: shelf.partition,
             start: batch.span.start,
             run: &self.id,
@@ -79,9 +83,10 @@ impl Replay {
         let truncates = place.truncate_rows(&batch.records, &batch.events);
         self.warehouse.store_truncates(&truncates, token)?;
         self.passes("truncates-stored");
-        let landed = batch.landed.iter().map(|kept| kept.lsn.unwrap_or(0)).min();
-        let oldest = landing::oldest_lsn(&batch.events).into_iter().chain(landed).min();
-        self.totals.truncated_rows += place.mark_truncated::<T>(&self.warehouse, oldest, !truncates.is_empty())?;
+        let mut written = batch.landed_rows();
+        written.extend(landing::written::<T>(&rows_of(batch)));
+        let marked = place.mark_truncated::<T>(&self.warehouse, &self.args.beside, &written, &truncates)?;
+        self.totals.truncated_rows += marked;
         self.passes("truncates-applied");
         Ok(())
     }
@@ -150,11 +155,7 @@ impl Replay {
             let token = format!("{token}/warnings");
             self.warehouse.insert::<WarningRow<'static>>(&self.warehouse.ops, "warnings", &token, rows.iter())?;
         }
-        let rows: Vec<&RowOf<'k, T>> = batch
-            .events
-            .iter()
-            .filter_map(|event| if let Event::Change(change) = event { Some(&change.row) } else { None })
-            .collect();
+        let rows = rows_of(batch);
         if rows.is_empty() {
             return Ok(());
         }
@@ -212,6 +213,12 @@ impl Replay {
         }
         rows
     }
+}
+
+/// The rows that are written.
+fn rows_of<'b, 'k, T: Table>(batch: &'b Batch<'k, T>) -> Vec<&'b RowOf<'k, T>> {
+    let row = |event: &'b Event<'k, T>| if let Event::Change(change) = event { Some(&change.row) } else { None };
+    batch.events.iter().filter_map(row).collect()
 }
 
 impl<T: Table> Batch<'_, T> {

@@ -45,8 +45,7 @@ pub fn sort_out(
     let (topic, group) = (table.topic(&checker.args.prefix), table.group(&checker.args.prefix));
     let consumer = stream::connect(&checker.args.kafka, &group)?;
     let Some(info) = stream::describe(&consumer, &topic)? else { return Ok((Vec::new(), differing)) };
-    let ledger = checker.warehouse.ledger_ends(&group, &topic)?;
-    let generation = ledger.iter().filter(|row| row.end.topic_id == info.id).map(|row| row.end.generation).max();
+    let generation = checker.warehouse.lineages(table.target)?.of(&info.id, info.partitions.len() as u32);
     let mut last: HashMap<String, Option<LastEvent>> = differing.iter().map(|d| (d.key.clone(), None)).collect();
     let spans = stream::log_spans(&consumer, &topic, &info.partitions)?;
     let mut reader = Reader::new(&consumer, &topic, PIECE, None);

@@ -36,10 +36,11 @@ pub fn write(
     }
     let (topic, group) = (table.topic(&checker.args.prefix), table.group(&checker.args.prefix));
     let consumer = stream::connect(&checker.args.kafka, &group)?;
-    let topic_id = stream::describe(&consumer, &topic)?.map(|info| info.id).unwrap_or_default();
+    let (topic_id, partitions) =
+        stream::describe(&consumer, &topic)?.map(|info| (info.id, info.partitions.len() as u32)).unwrap_or_default();
     std::mem::forget(consumer);
-    let ledger = checker.warehouse.ledger_ends(&group, &topic)?;
-    let generation = ledger.iter().map(|row| row.end.generation).max().unwrap_or(1);
+    let lineages = checker.warehouse.lineages(table.target)?;
+    let generation = lineages.of(&topic_id, partitions).or(lineages.newest()).unwrap_or(1);
     let lsn = fence["lsn"].as_str().map(lsn_position);
     let now = Utc::now();
     let mut lines = String::new();

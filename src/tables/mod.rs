@@ -11,6 +11,7 @@ mod date;
 mod employee_territories;
 mod employees;
 mod facts;
+mod noise;
 mod number;
 mod order_details;
 mod orders;

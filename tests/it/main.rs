@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod all_tables;
+mod amounts;
 mod check_jobs;
 mod checks;
 mod comes_and_goes;

@@ -1,5 +1,6 @@
 //! ClickHouse, the warehouse: rows, quarantine, ledger, schema.
 
+pub mod chunks;
 mod client;
 mod columns;
 mod consumed;

@@ -35,7 +35,7 @@ fn sixty_thousand_records_leave_the_quarantine_together() {
 
     // Killed when a part of a window is closed in quarantine, and not the rest.
     let again = ["--offsets", "0:0..60000"];
-    let mut child = world.start_ingest(&[&["--stop-at", "quarantine-part-resolved:2"], &again[..]].concat());
+    let mut child = world.start_ingest(&[&["--stop-at", "quarantine-part-resolved"], &again[..]].concat());
     wait_until_frozen(&mut child, "quarantine-part-resolved");
     child.kill().unwrap();
     child.wait().unwrap();

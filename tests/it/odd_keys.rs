@@ -64,5 +64,9 @@ fn a_row_that_the_source_cannot_have_is_a_difference() {
     assert_eq!(outcome.count("different"), 0, "the quarantine has the same record: {outcome:?}");
     world.clickhouse("ALTER TABLE northwind_ops.rejected DELETE WHERE 1 SETTINGS mutations_sync = 1");
     let outcome = compare(&["--repair", "--yes"]).expect_exit(0);
-    assert_eq!((outcome.count("different"), outcome.count("in_log") + outcome.count("repaired")), (1, 1), "{outcome:?}");
+    assert_eq!(
+        (outcome.count("different"), outcome.count("in_log") + outcome.count("repaired")),
+        (1, 1),
+        "{outcome:?}"
+    );
 }

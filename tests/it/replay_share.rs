@@ -54,7 +54,12 @@ fn a_large_table_or_rule_keeps_no_other_waiting() {
     for _ in 0..6 {
         assert_eq!(world.replay(&["--max-records", "15"]).expect_exit(0).count("replayed"), 15);
     }
-    assert_eq!(world.number("SELECT countIf(attempt = 1) FROM northwind_ops.rejected FINAL"), 0, "{}", attempts(&world));
+    assert_eq!(
+        world.number("SELECT countIf(attempt = 1) FROM northwind_ops.rejected FINAL"),
+        0,
+        "{}",
+        attempts(&world)
+    );
     // If all fit, all are looked at.
     let before = world.number("SELECT sum(attempt) FROM northwind_ops.rejected FINAL");
     let outcome = world.replay(&["--max-records", "42"]).expect_exit(0);
@@ -79,7 +84,8 @@ fn a_share_may_take_many_batches_and_partitions() {
         let by_rule = "SELECT countIf(attempt = 2), countIf(attempt > 2) FROM northwind_ops.rejected FINAL";
         assert_eq!(world.clickhouse(by_rule), format!("{twice}\t0\n"), "run {run}:\n{}", attempts(&world));
     }
-    let outcome = world.replay(&["--max-records", "7", "--only-rule", "decode", "--attempts-below", "3"]).expect_exit(0);
+    let outcome =
+        world.replay(&["--max-records", "7", "--only-rule", "decode", "--attempts-below", "3"]).expect_exit(0);
     assert_eq!(outcome.count("replayed"), 7);
     assert_eq!(world.number("SELECT countIf(attempt = 3 AND rule = 'decode') FROM northwind_ops.rejected FINAL"), 7);
 }

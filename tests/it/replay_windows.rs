@@ -6,7 +6,8 @@ use serde_json::json;
 
 /// All order lines of the source, one event each; the lines at these places break the rule of the discount.
 fn lines(world: &World, broken: &[usize]) -> Vec<Message> {
-    let sql = "SELECT order_id::int8, product_id::int8, unit_price::text::float8, quantity::int8, discount::text::float8
+    let sql =
+        "SELECT order_id::int8, product_id::int8, unit_price::text::float8, quantity::int8, discount::text::float8
                FROM order_details ORDER BY order_id, product_id";
     let found = world.postgres().query(sql, &[]).unwrap();
     let message = |(i, line): (usize, &postgres::Row)| {
@@ -49,7 +50,11 @@ fn what_lies_between_the_records_of_a_replay_is_not_done_again() {
     let outcome = check("check-reconcile").expect_exit(10);
     let run = outcome.summary["run"].as_str().unwrap();
     let sql = format!("SELECT detail FROM northwind_ops.check_results WHERE run_id = '{run}' FORMAT TSVRaw");
-    assert!(world.clickhouse(&sql).starts_with("3 rows in the source, 3 in the warehouse"), "{}", world.clickhouse(&sql));
+    assert!(
+        world.clickhouse(&sql).starts_with("3 rows in the source, 3 in the warehouse"),
+        "{}",
+        world.clickhouse(&sql)
+    );
 }
 
 /// However scattered the records are: a batch writes a hundred windows at most, and every record stands in one of them.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::jobs::checks::args::Scope;
 use crate::jobs::checks::checker::Checker;
 use crate::tables::TableFacts;
-use crate::warehouse::{OpenWindow, at_offsets, key_in, key_text, quote, spans_of};
+use crate::warehouse::{OpenWindow, at_offsets, chunks, key_in, key_text, quote, spans_of};
 
 /// `--scope recent`.
 const RECENT: TimeDelta = TimeDelta::hours(24);
@@ -111,8 +111,7 @@ impl Checker<'_> {
     /// Where the last events of keys stand, by partition: those that were written, and those that were refused.
     fn places(&self, table: &TableFacts, keys: &[String]) -> Result<HashMap<i32, HashSet<i64>>> {
         let mut places: HashMap<i32, HashSet<i64>> = HashMap::new();
-        for chunk in keys.chunks(1_000) {
-            let chunk: Vec<&str> = chunk.iter().map(String::as_str).collect();
+        for chunk in chunks::of_keys(keys, 2) {
             let texts = chunk.iter().map(|key| quote(key)).collect::<Vec<_>>().join(", ");
             let sql = format!(
                 "SELECT _partition AS partition, _offset AS offset FROM {}.{} WHERE {}
@@ -120,7 +119,7 @@ impl Checker<'_> {
                  SELECT partition, offset FROM {}.rejected WHERE `table` = {} AND row_key IN ({texts})",
                 self.warehouse.db,
                 table.target,
-                key_in(table.key, &chunk),
+                key_in(table.key, chunk),
                 self.warehouse.ops,
                 quote(table.source),
             );

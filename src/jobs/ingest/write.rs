@@ -1,6 +1,6 @@
 //! Writing a window: rejected records first, rows second, so that a record is never in neither place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use anyhow::Result;
 
@@ -86,9 +86,10 @@ impl Run {
                 rows.iter().copied(),
             )?),
         };
-        let accepted_now = |offset: &i64| !rejected.iter().any(|row| row.offset == *offset);
-        let resolved: Vec<i64> =
-            earlier.values().filter(|q| q.status == "open").map(|q| q.offset).filter(accepted_now).collect();
+        let rejected_offsets: HashSet<i64> = rejected.iter().map(|row| row.offset).collect();
+        let still_open = earlier.values().filter(|q| q.status == "open").map(|q| q.offset);
+        let mut resolved: Vec<i64> = still_open.filter(|offset| !rejected_offsets.contains(offset)).collect();
+        resolved.sort_unstable();
         let verify = if self.args.verify { newest_by_key::<T>(&rows) } else { BTreeMap::new() };
         Ok(Some(Pending {
             partition: window.partition,
@@ -100,7 +101,7 @@ impl Run {
             oldest_lsn: landing::oldest_lsn::<T>(events),
             resolved,
             verify,
-            rejected_offsets: rejected.iter().map(|row| row.offset).collect(),
+            rejected_offsets,
             ledger: self.window_row(plan, planned, window, &counts, &token),
             commit: planned
                 .mark

@@ -35,7 +35,7 @@ impl Skewed {
 fn libfaketime() -> PathBuf {
     let folders = std::fs::read_dir("/usr/lib").unwrap().flatten();
     let path = folders.map(|folder| folder.path().join("faketime/libfaketime.so.1")).find(|path| path.exists());
-    path.expect("libfaketime: local-stack/apt-packages.txt has the package, `make build-deps` installs it")
+    path.expect("libfaketime: `make build` installs it (local-stack/apt-packages.txt)")
 }
 
 const ROWS: &str = "SELECT status, count() FROM northwind_ops.runs WHERE job = '{job}' GROUP BY ALL ORDER BY ALL";

@@ -39,7 +39,7 @@ pub use rejected::{Bytes, Quarantined, RejectedRow, WarningRow};
 pub use runs::{LastRun, OpenRun};
 pub use schema::{BOOKS, migrate};
 pub use selection::Selection;
-pub use spans::{at_offsets, spans_of};
+pub use spans::{at_offsets, join_closest, spans_of};
 pub use stream::{JsonLines, PLAIN_NUMBERS};
 pub use truncates::{MarkAt, NewestTruncate, TruncateRow};
 pub use views::view_of;

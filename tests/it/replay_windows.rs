@@ -1,7 +1,7 @@
 //! What a replay tells those who follow the ledger: where its rows stand, not all that lies between them.
 
 use crate::support::event::{customer, row, truncate};
-use crate::support::{Message, World};
+use crate::support::{Message, World, wait_for, wait_until_frozen};
 use serde_json::json;
 
 /// All order lines of the source, one event each; the lines at these places break the rule of the discount.
@@ -55,6 +55,28 @@ fn what_lies_between_the_records_of_a_replay_is_not_done_again() {
         "{}",
         world.clickhouse(&sql)
     );
+}
+
+/// Killed between rows and books, or between books and quarantine: run again, every place is told of, once or twice.
+#[test]
+fn a_killed_replay_tells_of_every_group_when_it_is_run_again() {
+    for point in ["rows-inserted", "ledger-written"] {
+        let world = World::new("replay_between_killed");
+        world.create_topic_of("order_details", 1, &[]);
+        world.produce_to("order_details", &lines(&world, &[0, 2154])[..]);
+        world.ingest_table("order_details", &[]).expect_exit(0);
+        world.build(&[]).expect_exit(0);
+        let soften = ["--rule", "discount-limit=warn"];
+        let args = [&["--stop-at", point], &soften[..]].concat();
+        let mut child = world.command("replay-rejected", &args).spawn().unwrap();
+        wait_until_frozen(&mut child, point);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        wait_for("the dead run's lock", || world.replay(&soften).exit == 0);
+        let told = REPLAYED.replace("SELECT", "SELECT DISTINCT");
+        assert_eq!(world.clickhouse(&told), "0\t1\t1\t0\n2154\t2155\t1\t0\n", "{point}");
+        assert_eq!(world.build(&[]).expect_exit(0).count("touched"), 2, "{point}");
+    }
 }
 
 /// However scattered the records are: a batch writes a hundred windows at most, and every record stands in one of them.

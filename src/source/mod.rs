@@ -18,7 +18,7 @@ use crate::cli::{Exit, PostgresArgs, Secret, try_again};
 
 pub use catalogue::{SourceColumn, SourceTable, SourceType, catalogue};
 pub use locks::{lock, lock_job, lock_tables, still_held, unlock};
-pub use lookup::{Existence, look_up};
+pub use lookup::{Existence, is_possible, look_up};
 pub use replica::LookUps;
 pub use sessions::{Sessions, session_name};
 pub use snapshot::{Moment, Rows, Snapshot, key_in, key_parts, lsn_position};

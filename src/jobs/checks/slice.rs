@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::jobs::checks::args::Scope;
 use crate::jobs::checks::checker::Checker;
+use crate::source;
 use crate::tables::TableFacts;
 use crate::warehouse::{OpenWindow, at_offsets, chunks, key_in, key_text, quote, spans_of};
 
@@ -27,6 +28,18 @@ pub struct Slice {
 }
 
 impl Slice {
+    /// What a check says of keys that the source cannot have: they lie in quarantine, and are known to be absent there.
+    pub fn note(&self, table: &TableFacts) -> String {
+        let impossible = self.keys.iter().flatten().filter(|key| !source::is_possible(key)).count();
+        if impossible == 0 {
+            return String::new();
+        }
+        format!(
+            "; keys with a NUL character, which PostgreSQL cannot have and was not asked for: {impossible} (northwind rejected --table {})",
+            table.source
+        )
+    }
+
     /// Nothing to look at?
     pub fn is_empty(&self) -> bool {
         self.keys.as_ref().is_some_and(Vec::is_empty)

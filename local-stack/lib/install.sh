@@ -23,7 +23,7 @@ install_all() {
     exec 8>&-
 }
 
-# What cargo needs to compile the jobs' C libraries.
+# What cargo needs to compile the jobs' C libraries, and a test to set a job's clock back.
 install_build_deps() {
     mkdir -p "$DOWNLOADS"
     install_packages build

@@ -158,7 +158,10 @@ fn one(check: Check, checker: &mut Checker<'_>, table: &TableFacts, findings: &m
     if checker.settings.severity(check.stands_for(), table.source) == Severity::Off {
         return Ok(());
     }
-    let found = check.look(checker, table, &slice).or_else(|error| not_made(check, table, error))?;
+    let mut found = check.look(checker, table, &slice).or_else(|error| not_made(check, table, error))?;
+    if let Some(first) = found.first_mut().filter(|_| check != Check::Volume) {
+        first.detail += &slice.note(table);
+    }
     let is_conclusive = found.iter().all(Finding::is_conclusive);
     let undecided: Vec<String> = found.iter().flat_map(|finding| finding.undecided.clone()).collect();
     let unfinished: Vec<String> = found.iter().flat_map(|finding| finding.unfinished.clone()).collect();

@@ -2,6 +2,7 @@
 
 mod books;
 mod checks;
+mod clock;
 mod completions;
 mod connect;
 mod doctor;

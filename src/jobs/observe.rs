@@ -15,10 +15,10 @@ mod slot;
 mod table;
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use crate::cli::{Exit, Report, Stop};
+use crate::jobs::clock::Clock;
 use crate::jobs::finding::broken;
 use crate::jobs::lag::Lag;
 use crate::jobs::{Job, Kind, books};
@@ -48,7 +48,7 @@ pub fn job() -> Job {
 pub struct Look {
     job: String,
     id: String,
-    at: DateTime<Utc>,
+    at: Clock,
     dag_run_id: String,
     args: ObserveArgs,
     warehouse: Warehouse,
@@ -95,7 +95,7 @@ impl Look {
         let look = Look {
             job: job.to_owned(),
             id: uuid::Uuid::now_v7().to_string(),
-            at: Utc::now(),
+            at: Clock::start(),
             dag_run_id: books::dag_run_id(),
             warehouse: Warehouse::new(&args.clickhouse)?,
             notes: Notes::default(),
@@ -167,6 +167,6 @@ impl Look {
     }
 
     fn at_ms(&self) -> i64 {
-        self.at.timestamp_millis()
+        self.at.started_ms()
     }
 }

@@ -14,6 +14,7 @@ mod args;
 mod batch;
 mod run;
 mod verdict;
+mod windows;
 mod write;
 
 use anyhow::Result;

@@ -22,7 +22,7 @@ pub use books::{share_books, take_books};
 pub use catalogue::{SourceColumn, SourceTable, SourceType, catalogue};
 pub use identity::identity;
 pub use locks::{TargetLock, lock, lock_job, lock_tables, still_held, unlock};
-pub use lookup::{Existence, look_up};
+pub use lookup::{Existence, is_possible, look_up};
 pub use replica::LookUps;
 pub use sessions::{Sessions, session_name};
 pub use snapshot::{Moment, Rows, Snapshot, key_in, key_parts, lsn_position};

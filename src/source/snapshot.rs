@@ -8,6 +8,7 @@ use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::ToSql;
 use postgres::{Client, IsolationLevel, Transaction};
 
+use crate::source::is_possible;
 use crate::tables::{KEY_SEPARATOR, KeyColumn, TableFacts};
 
 /// Longer waits for a lock would queue the shop behind us: an `ALTER TABLE` that waits for our reading stops everybody after it.
@@ -153,10 +154,11 @@ pub fn key_in(key: &[KeyColumn]) -> String {
     format!("({names}) IN (SELECT {})", wanted.collect::<Vec<_>>().join(", "))
 }
 
-/// The parameters of [`key_in`]: an array of texts for each column.
+/// The parameters of [`key_in`]: an array of texts for each column. Keys that PostgreSQL cannot have are left out: it has no such row.
 pub fn key_parts<'k>(key: &[KeyColumn], keys: &'k [String]) -> Vec<Vec<&'k str>> {
     let part = |text: &'k String, i: usize| text.splitn(key.len(), KEY_SEPARATOR).nth(i).unwrap_or_default();
-    (0..key.len()).map(|i| keys.iter().map(|text| part(text, i)).collect()).collect()
+    let possible = || keys.iter().filter(|text| is_possible(text));
+    (0..key.len()).map(|i| possible().map(|text| part(text, i)).collect()).collect()
 }
 
 fn take_snapshot(transaction: &mut Transaction<'_>) -> Result<Snapshot> {

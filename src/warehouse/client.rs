@@ -16,6 +16,9 @@ use crate::warehouse::insert::explain;
 /// No query may take longer, unless a job says so; an insert has its own limit.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// A little less than `max_query_size` is, unless somebody has changed it: the client adds a FORMAT.
+const MOST_QUERY_SIZE: usize = 250 << 10;
+
 /// ClickHouse.
 pub struct Warehouse {
     pub(super) runtime: Runtime,
@@ -123,8 +126,14 @@ impl Warehouse {
         String::from_utf8(bytes.to_vec()).with_context(|| format!("{what}: the answer is not UTF-8"))
     }
 
+    /// A statement that is longer than a server reads by default is one with a single key that is: see [`super::chunks`].
     fn query(&self, sql: &str) -> Query {
-        self.client.query_raw(sql)
+        let query = self.client.query_raw(sql);
+        if sql.len() < MOST_QUERY_SIZE {
+            query
+        } else {
+            query.with_setting("max_query_size", (2 * sql.len()).to_string())
+        }
     }
 
     pub(super) fn wait<T>(&self, what: &str, answer: impl Future<Output = clickhouse::error::Result<T>>) -> Result<T> {

@@ -1,6 +1,7 @@
 //! ClickHouse, the warehouse: rows, quarantine, ledger, schema.
 
 mod alone;
+pub mod chunks;
 mod client;
 mod columns;
 mod extra_column;
@@ -46,7 +47,7 @@ pub use runs::{LastRun, OpenRun};
 pub use schema::BOOKS;
 pub use selection::Selection;
 pub use shown::newest_rows;
-pub use spans::{at_offsets, spans_of};
+pub use spans::{at_offsets, join_closest, spans_of};
 pub use stream::{JsonLines, PLAIN_NUMBERS};
 pub use take_up::{News, OpenWindow};
 

@@ -8,10 +8,7 @@ use serde::Deserialize;
 
 use crate::cdc::Carried;
 use crate::tables::{KEY_SEPARATOR, KeyColumn, Table};
-use crate::warehouse::{Warehouse, quote};
-
-/// Keys per query: far below `max_query_size`.
-const CHUNK: usize = 1_000;
+use crate::warehouse::{Warehouse, chunks, quote};
 
 #[derive(Row, Deserialize)]
 struct Newest {
@@ -30,7 +27,7 @@ pub fn newest_versions(
     keys: &[&str],
 ) -> Result<HashMap<String, u64>> {
     let mut newest = HashMap::new();
-    for chunk in keys.chunks(CHUNK) {
+    for chunk in chunks::of_keys(keys, 1) {
         let sql = format!(
             "SELECT {} AS key, max(_version) AS newest FROM {}.{} WHERE {} GROUP BY key",
             key_text(key),
@@ -63,7 +60,7 @@ pub fn newest_columns(
 ) -> Result<HashMap<String, Vec<Option<String>>>> {
     let mut newest = HashMap::new();
     let texts = columns.iter().map(|column| format!("toNullable(toString({column}))")).collect::<Vec<_>>().join(", ");
-    for chunk in keys.chunks(CHUNK) {
+    for chunk in chunks::of_keys(keys, 1) {
         let sql = format!(
             "SELECT {} AS key, [{texts}] AS columns FROM {}.{target} FINAL WHERE {}",
             key_text(key),
@@ -104,7 +101,8 @@ pub fn carried_rows<T: Table>(
 ) -> Result<HashMap<String, Carried>> {
     let mut carried = HashMap::new();
     let (db, ops) = (&warehouse.db, &warehouse.ops);
-    for chunk in keys.chunks(CHUNK) {
+    let listed = |(key, below): &(String, u64)| 4 * chunks::literal(key) + 2 * chunks::number(*below);
+    for chunk in chunks::by_bytes(keys, chunks::MOST_KEYS, listed) {
         let belows: HashMap<&str, u64> = chunk.iter().map(|(key, below)| (key.as_str(), *below)).collect();
         let chunk: Vec<&str> = chunk.iter().map(|(key, _)| key.as_str()).collect();
         let texts = chunk.iter().map(|key| quote(key)).collect::<Vec<_>>().join(", ");
@@ -155,10 +153,10 @@ pub fn key_order(key: &[KeyColumn]) -> String {
 }
 
 /// SQL for "the key is one of these"; literals, so that the primary index is used.
-pub fn key_in(key: &[KeyColumn], texts: &[&str]) -> String {
+pub fn key_in<K: AsRef<str>>(key: &[KeyColumn], texts: &[K]) -> String {
     let names = key.iter().map(|column| column.name).collect::<Vec<_>>().join(", ");
-    let tuple = |text: &&str| {
-        let parts: Vec<String> = text.splitn(key.len(), KEY_SEPARATOR).map(quote).collect();
+    let tuple = |text: &K| {
+        let parts: Vec<String> = text.as_ref().splitn(key.len(), KEY_SEPARATOR).map(quote).collect();
         if parts.len() == 1 { parts[0].clone() } else { format!("({})", parts.join(", ")) }
     };
     format!("({names}) IN ({})", texts.iter().map(tuple).collect::<Vec<_>>().join(", "))

@@ -16,10 +16,7 @@ use crate::jobs::checks::results::{Failure, KEPT_FAILURES};
 use crate::jobs::checks::statement::{self, MOST_OFFENDERS, Side};
 use crate::source::{Moment, key_in, key_parts};
 use crate::tables::{Pointer, TableFacts};
-use crate::warehouse;
-
-/// Keys in one query of the warehouse.
-const CHUNK: usize = 1_000;
+use crate::warehouse::{self, chunks};
 
 /// A check, and the table that it is about.
 pub struct Question<'t> {
@@ -209,10 +206,8 @@ impl Checker<'_> {
         let conditions: Vec<String> = match keys {
             None => vec!["true".to_owned()],
             Some(keys) => {
-                let of_chunk = |chunk: &[String]| {
-                    warehouse::key_in(question.table.key, &chunk.iter().map(String::as_str).collect::<Vec<_>>())
-                };
-                keys.chunks(CHUNK).map(of_chunk).collect()
+                let of_chunk = |chunk: &[String]| warehouse::key_in(question.table.key, chunk);
+                chunks::of_keys(keys, 1).into_iter().map(of_chunk).collect()
             }
         };
         let mut found = BTreeMap::new();

@@ -1,7 +1,7 @@
 //! What checks found: one result a check and table, with its failures as evidence; stored, shown, and judged as an exit code.
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use clickhouse::Row;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::{Exit, Report};
 use crate::jobs::books;
 use crate::jobs::checks::settings::Severity;
+use crate::jobs::clock::Clock;
 use crate::warehouse::Warehouse;
 
 /// Failures that are kept of one result; the rest is counted.
@@ -151,7 +152,7 @@ pub struct Findings {
     /// The run's id.
     pub run_id: String,
     scope: &'static str,
-    started: DateTime<Utc>,
+    started: Clock,
     findings: Vec<Finding>,
     /// Tables of which a check had nothing new to look at.
     pub nothing_new: u64,
@@ -161,7 +162,7 @@ impl Findings {
     /// Of a job that looks at a scope.
     pub fn new(job: &str, scope: &'static str) -> Findings {
         let run_id = uuid::Uuid::now_v7().to_string();
-        Findings { job: job.to_owned(), run_id, scope, started: Utc::now(), findings: Vec::new(), nothing_new: 0 }
+        Findings { job: job.to_owned(), run_id, scope, started: Clock::start(), findings: Vec::new(), nothing_new: 0 }
     }
 
     /// Stores a finding and shows it.
@@ -193,7 +194,7 @@ impl Findings {
             detail: &finding.detail,
             fence: finding.fence.to_string(),
             dag_run_id: std::env::var("AIRFLOW_CTX_DAG_RUN_ID").unwrap_or_default(),
-            started_at: self.started.timestamp_millis(),
+            started_at: self.started.started_ms(),
             finished_at: now_ms,
         };
         warehouse.insert::<ResultRow<'static>>(&warehouse.ops, "check_results", &token, [row].iter())?;

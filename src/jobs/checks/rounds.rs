@@ -17,14 +17,12 @@ use crate::jobs::checks::rows::{Side, SideRow, SpoolWriter};
 use crate::source::{Moment, Rows, Snapshot};
 use crate::stream;
 use crate::tables::TableFacts;
-use crate::warehouse::{Warehouse, key_in, key_order};
+use crate::warehouse::{Warehouse, chunks, key_in, key_order};
 
 /// Between two rounds.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Keys of one moment, when keys are named.
 const BATCH: usize = 20_000;
-/// Keys in one query of the warehouse: far below `max_query_size`.
-const CHUNK: usize = 1_000;
 /// A key that changes all the time never settles; then these are enough.
 const MOST_ROUNDS_BEHIND_FENCE: usize = 5;
 
@@ -105,9 +103,8 @@ impl Checker<'_> {
             }
             Rows::Of(keys) => {
                 let mut in_warehouse = Vec::new();
-                for chunk in keys.chunks(CHUNK) {
-                    let chunk: Vec<&str> = chunk.iter().map(String::as_str).collect();
-                    let sql = newest_rows(&self.warehouse, table, &key_in(table.key, &chunk));
+                for chunk in chunks::of_keys(keys, 1) {
+                    let sql = newest_rows(&self.warehouse, table, &key_in(table.key, chunk));
                     let lines = self.warehouse.json_lines(&what, &sql)?;
                     in_warehouse.extend(
                         lines.lines().map(|line| SideRow::of_warehouse(table, line)).collect::<Result<Vec<_>>>()?,

@@ -9,8 +9,9 @@ use serde::Deserialize;
 
 use crate::jobs::checks::args::Scope;
 use crate::jobs::checks::checker::Checker;
+use crate::source;
 use crate::tables::TableFacts;
-use crate::warehouse::{News, OpenWindow, at_offsets, key_in, key_text, quote, spans_of};
+use crate::warehouse::{News, OpenWindow, at_offsets, chunks, key_in, key_text, quote, spans_of};
 
 /// `--scope recent`.
 const RECENT: TimeDelta = TimeDelta::hours(24);
@@ -27,6 +28,18 @@ pub struct Slice {
 }
 
 impl Slice {
+    /// What a check says of keys that the source cannot have: they lie in quarantine, and are known to be absent there.
+    pub fn note(&self, table: &TableFacts) -> String {
+        let impossible = self.keys.iter().flatten().filter(|key| !source::is_possible(key)).count();
+        if impossible == 0 {
+            return String::new();
+        }
+        format!(
+            "; keys with a NUL character, which PostgreSQL cannot have and was not asked for: {impossible} (northwind rejected --table {})",
+            table.source
+        )
+    }
+
     /// Nothing to look at?
     pub fn is_empty(&self) -> bool {
         self.keys.as_ref().is_some_and(Vec::is_empty)
@@ -114,8 +127,7 @@ impl Checker<'_> {
     /// Where the last events of keys stand, by partition: those that were written, and those that were refused.
     fn places(&self, table: &TableFacts, keys: &[String]) -> Result<HashMap<i32, HashSet<i64>>> {
         let mut places: HashMap<i32, HashSet<i64>> = HashMap::new();
-        for chunk in keys.chunks(1_000) {
-            let chunk: Vec<&str> = chunk.iter().map(String::as_str).collect();
+        for chunk in chunks::of_keys(keys, 2) {
             let texts = chunk.iter().map(|key| quote(key)).collect::<Vec<_>>().join(", ");
             let sql = format!(
                 "SELECT _partition AS partition, _offset AS offset FROM {}.{} WHERE {}
@@ -123,7 +135,7 @@ impl Checker<'_> {
                  SELECT partition, offset FROM {}.rejected WHERE `table` = {} AND row_key IN ({texts})",
                 self.warehouse.db,
                 table.target,
-                key_in(table.key, &chunk),
+                key_in(table.key, chunk),
                 self.warehouse.ops,
                 quote(table.source),
             );

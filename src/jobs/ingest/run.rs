@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::cli::{Exit, Report};
 use crate::jobs::books;
+use crate::jobs::clock::Clock;
 use crate::jobs::ingest::args::IngestArgs;
 use crate::jobs::ingest::begin::{Plan, Planned};
 use crate::jobs::ingest::totals::Totals;
@@ -46,7 +46,7 @@ pub struct Run {
     pub plan: Value,
     /// For an explicit range that ended early: the flags that do the rest.
     pub next: Option<String>,
-    started: DateTime<Utc>,
+    started: Clock,
 }
 
 impl Run {
@@ -80,7 +80,7 @@ impl Run {
             totals: Totals::default(),
             plan: Value::Null,
             next: None,
-            started: Utc::now(),
+            started: Clock::start(),
             id,
             args,
         };

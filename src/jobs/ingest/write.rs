@@ -1,5 +1,7 @@
 //! Writing a window: rejected records first, rows second, so that a record is never in neither place.
 
+use std::collections::HashSet;
+
 use anyhow::Result;
 
 use crate::cdc::{Event, Record};
@@ -86,9 +88,10 @@ impl Run {
                 rows.iter().copied(),
             )?),
         };
-        let accepted_now = |offset: &i64| !rejected.iter().any(|row| row.offset == *offset);
-        let resolved: Vec<i64> =
-            earlier.values().filter(|q| q.status == "open").map(|q| q.offset).filter(accepted_now).collect();
+        let rejected_offsets: HashSet<i64> = rejected.iter().map(|row| row.offset).collect();
+        let still_open = earlier.values().filter(|q| q.status == "open").map(|q| q.offset);
+        let mut resolved: Vec<i64> = still_open.filter(|offset| !rejected_offsets.contains(offset)).collect();
+        resolved.sort_unstable();
         let verify = if self.args.verify { Shown::newest::<T>(&rows)? } else { Shown::default() };
         Ok(Some(Pending {
             partition: window.partition,
@@ -100,7 +103,7 @@ impl Run {
             written: landing::written::<T>(&rows),
             resolved,
             verify,
-            rejected_offsets: rejected.iter().map(|row| row.offset).collect(),
+            rejected_offsets,
             ledger: self.window_row(plan, planned, window, &counts, &token),
             commit: planned
                 .mark

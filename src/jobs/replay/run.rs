@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::cli::{Exit, Report};
 use crate::jobs::books;
+use crate::jobs::clock::Clock;
 use crate::jobs::landing::Logged;
 use crate::jobs::replay::args::ReplayArgs;
 use crate::jobs::replay::write::Counts;
@@ -62,7 +62,7 @@ pub struct Replay {
     pub validator: Validator,
     pub warehouse: Warehouse,
     pub totals: Totals,
-    started: DateTime<Utc>,
+    started: Clock,
 }
 
 impl Replay {
@@ -80,7 +80,7 @@ impl Replay {
             validator: Validator::new(&args.rules)?,
             warehouse: Warehouse::new(&args.clickhouse)?,
             totals: Totals::default(),
-            started: Utc::now(),
+            started: Clock::start(),
             source,
             id,
             args,

@@ -12,6 +12,7 @@ mod debezium;
 mod doctor;
 mod events;
 mod faults;
+mod freshness;
 mod gaps;
 mod history;
 mod lag;

@@ -10,6 +10,7 @@ mod finding;
 mod ingest;
 mod lag;
 mod landing;
+mod lateness;
 mod link;
 mod list;
 mod migrate;

@@ -5,6 +5,7 @@ mod consumer;
 mod plan;
 mod ranges;
 mod reader;
+mod retention;
 mod topic;
 
 use std::fmt;
@@ -18,6 +19,7 @@ pub use consumer::{Consumer, connect};
 pub use plan::{LedgerEnd, PartitionState, Start, decide, share};
 pub use ranges::{Explicit, OffsetRange, parse_time};
 pub use reader::{Limits, Reader, Window, headers_json};
+pub use retention::retention;
 pub use topic::{TopicInfo, describe, log_spans, offsets_at};
 
 /// How long one request to the brokers may take.

@@ -14,6 +14,7 @@ mod debezium;
 mod doctor;
 mod events;
 mod faults;
+mod freshness;
 mod gaps;
 mod generation;
 mod generation_books;

@@ -16,6 +16,7 @@ mod gaps;
 mod history;
 mod lag;
 mod ledger;
+mod ledger_migration;
 mod migrate;
 mod observe;
 mod order_wide;

@@ -21,6 +21,7 @@ mod generation_books;
 mod history;
 mod lag;
 mod ledger;
+mod ledger_migration;
 mod long_lists;
 mod migrate;
 mod observe;

@@ -51,7 +51,8 @@ CREATE TABLE IF NOT EXISTS northwind_ops.windows
     job          LowCardinality(String),
     run_id       String,
     reason       String DEFAULT '',
-    closed_at    DateTime64(3, 'UTC')
+    closed_at    DateTime64(3, 'UTC'),
+    gap_spans    Array(Tuple(Int64, Int64)) COMMENT 'offsets without a record, half-open; the first hundred spans'
 )
 ENGINE = MergeTree
 ORDER BY (group_id, topic, topic_id, partition, seq, start_offset)

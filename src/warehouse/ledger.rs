@@ -86,6 +86,7 @@ pub struct WindowRow {
     pub run_id: String,
     pub reason: String,
     pub closed_at: i64,
+    pub gap_spans: Vec<(i64, i64)>,
 }
 
 /// Below this offset of a partition, every window counts.

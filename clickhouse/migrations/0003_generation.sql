@@ -1,4 +1,4 @@
--- Generations belong to a table and a lineage of topics; truncates know when they were committed; windows know their source.
+-- Generations belong to a table and a lineage of topics; truncates know when they were committed.
 CREATE TABLE IF NOT EXISTS northwind_ops.generations
 (
     target     LowCardinality(String) COMMENT 'warehouse table',
@@ -16,9 +16,6 @@ SETTINGS non_replicated_deduplication_window = 10000;
 ALTER TABLE northwind_ops.truncates
     ADD COLUMN IF NOT EXISTS ts_ms Int64 DEFAULT toUnixTimestamp64Milli(stored_at) COMMENT 'when the source committed it' AFTER lsn;
 
-ALTER TABLE northwind_ops.windows
-    ADD COLUMN IF NOT EXISTS source_id String DEFAULT '' COMMENT 'system identifier and timeline of the source at that time: an alarm, no coordinate';
-
 -- What the ledger says. A lineage that several groups have read has the highest of their numbers. Older books could give one number to
 -- two topics of a table: the earlier one keeps it, the later one takes a new number with its next run, which says so.
 INSERT INTO northwind_ops.generations (target, generation, topic, topic_id, partitions, run_id, taken_at)
@@ -27,7 +24,7 @@ FROM
 (
     SELECT
         transform(
-            if(startsWith(job, 'ingest-'), replaceAll(substring(job, 8), '-', '_'), splitByChar('.', topic)[-1]),
+            source,
             ['categories', 'customer_customer_demo', 'customer_demographics', 'customers', 'employee_territories', 'employees',
              'order_details', 'orders', 'products', 'region', 'shippers', 'suppliers', 'territories', 'us_states'],
             ['dim_categories', 'dim_customer_customer_demo', 'dim_customer_demographics', 'dim_customers', 'dim_employee_territories', 'dim_employees',

@@ -30,6 +30,12 @@ install_build_deps() {
     has cargo || die "cargo not found: install Rust, see https://rustup.rs"
 }
 
+# Servers that only tests stand in the way of a job.
+install_test_deps() {
+    mkdir -p "$DOWNLOADS"
+    install_packages test
+}
+
 # --- system packages -------------------------------------------------------------------------------------------------
 
 install_packages() { # PURPOSE

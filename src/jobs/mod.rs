@@ -7,6 +7,7 @@ mod completions;
 mod connect;
 mod doctor;
 mod finding;
+mod gaps;
 mod ingest;
 mod lag;
 mod landing;

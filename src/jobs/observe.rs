@@ -8,6 +8,7 @@
 
 mod args;
 mod connector;
+mod gaps;
 mod lags;
 mod notes;
 mod runs;
@@ -73,6 +74,7 @@ fn run(job: &str, args: ObserveArgs, stop: &Stop) -> Result<Report> {
     let (slot, sessions) = look.at_the_source(connector.as_ref())?;
     let runs = runs::look(&mut look, sessions.as_ref());
     let lags = lags::look(&mut look, &tables);
+    gaps::look(&mut look, &lags);
     let seen = Seen { connector, slot, runs, lags };
     if stop.asked() {
         return Ok(Report { exit: Exit::Stopped, ..look.report(&seen, 0) });

@@ -40,7 +40,11 @@ macro_rules! sql {
 }
 
 /// All of them, numbered from 1 without holes.
-const MIGRATIONS: &[Migration] = &[sql!(1, "baseline", "0001_baseline.sql")];
+const MIGRATIONS: &[Migration] = &[
+    sql!(1, "baseline", "0001_baseline.sql"),
+    sql!(2, "ledger", "0002_ledger.sql"),
+    sql!(3, "generation", "0003_generation.sql"),
+];
 
 /// Recorded when a fresh installation begins: tables without a version are then no older books.
 const INSTALLING: (u32, &str) = (0, "installing");

@@ -33,8 +33,7 @@ pub struct Plan {
 
 impl Plan {
     /// What is left when these spans are: a new plan finds the rest of a plan by itself, an explicit range keeps its own.
-    pub fn left(&self, unfinished: &[Planned]) -> Vec<(i32, Span)> {
-        let mut left: Vec<(i32, Span)> = unfinished.iter().map(|rest| (rest.partition, rest.span)).collect();
+    pub fn left(&self, mut left: Vec<(i32, Span)>) -> Vec<(i32, Span)> {
         for (partition, cut) in &self.cut {
             match left.iter_mut().find(|(p, span)| p == partition && span.end == cut.start) {
                 Some((_, span)) => span.end = cut.end,
@@ -56,6 +55,13 @@ pub struct Planned {
     pub seq: u64,
     /// The plan's mark in the commit metadata.
     pub mark: Option<PlanMark>,
+}
+
+impl Planned {
+    /// Is it what is left of a plan whose partition made no progress?
+    pub fn was_late(&self) -> bool {
+        self.mark.as_ref().is_some_and(|mark| mark.late)
+    }
 }
 
 /// Everything that the brokers and the ledger say.
@@ -87,7 +93,7 @@ pub fn plan(run: &mut Run) -> Result<Option<Plan>> {
         run.passes("locked");
     }
     // Under the lock, everything is asked anew: another run may just have ended.
-    let log = stream::log_spans(&run.consumer, &run.topic, &partitions)?;
+    let (partitions, log) = run.reachable(partitions)?;
     let committed = stream::committed(&run.consumer, &run.topic, &partitions)?;
     let ledger = run.warehouse.ledger_ends(&run.group, &run.topic)?;
     let lineages = lineage::enter(run, &topic)?;
@@ -95,6 +101,7 @@ pub fn plan(run: &mut Run) -> Result<Option<Plan>> {
     source_alarm::look(run, &books.ledger)?;
     let plan = match explicit {
         Some(explicit) => {
+            let explicit = run.without_late(explicit);
             let spans = explicit.spans(&run.consumer, &run.topic, &books.partitions, &books.log, &books.committed)?;
             books.range_plan(run, spans)?
         }
@@ -211,7 +218,8 @@ impl Books {
             lineage::refuse_older(run, &self.lineages, generation)?;
         }
         let reset = self.reset(run, &mut starts, &answers, generation)?;
-        let open = starts.iter().any(|start| matches!(start, Start::Continue(..)));
+        let late = |i: usize| self.committed[i].as_ref().and_then(|c| c.plan.as_ref()).is_some_and(|plan| plan.late);
+        let open = starts.iter().enumerate().any(|(i, start)| matches!(start, Start::Continue(..)) && !late(i));
         let origins: Vec<WindowRow> = (0..starts.len())
             .filter(|i| matches!(starts[*i], Start::Origin(_)))
             .map(|i| self.marker_row(run, i, Mode::Origin, generation, self.log[i].start, self.log[i].start, ""))
@@ -226,7 +234,9 @@ impl Books {
             let has_marker = matches!(start, Start::Origin(_)) || reset.contains(&i);
             let seq = self.next_seq(partition) + u64::from(has_marker);
             let (span, mark) = match start {
-                Start::Continue(span, plan_run) => (*span, PlanMark::new(span.end, plan_run)),
+                Start::Continue(span, plan_run) => {
+                    (*span, PlanMark { late: late(i), ..PlanMark::new(span.end, plan_run) })
+                }
                 Start::Origin(at) | Start::Fresh(at) | Start::Close(at) => {
                     let span = Span { start: *at, end: at + taken[i] as i64 };
                     let mark = PlanMark::new(span.end, &run.id);

@@ -14,6 +14,9 @@ use crate::stream::Window;
 use crate::tables::Table;
 use crate::warehouse::{Bytes, Quarantined, RejectedRow, WindowRow};
 
+/// A window of a compacted topic may have as many gaps as records.
+const LISTED_GAPS: usize = 100;
+
 impl Run {
     /// The records that are rejected, as quarantine rows.
     pub fn rejected_rows<'r, 'm: 'r, T: Table>(
@@ -82,12 +85,15 @@ impl Run {
             tombstones: counts.tombstones,
             truncates: counts.truncates,
             gaps: counts.gaps,
-            gap_spans: Vec::new(),
+            gap_spans: window.gaps.iter().take(LISTED_GAPS).map(|gap| (gap.start, gap.end)).collect(),
             partitions: plan.partitions,
             token: token.to_owned(),
             job: self.job.clone(),
             run_id: self.id.clone(),
-            reason: String::new(),
+            reason: match window.gaps.len().saturating_sub(LISTED_GAPS) {
+                0 => String::new(),
+                more => format!("{more} more spans without a record"),
+            },
             source_id: self.source_id.clone(),
         }
     }

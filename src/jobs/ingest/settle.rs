@@ -112,6 +112,8 @@ impl Totals {
         self.tombstones += counts.tombstones;
         self.truncates += counts.truncates;
         self.gaps += counts.gaps;
+        let (partition, spans) = &counts.gap_spans;
+        spans.iter().for_each(|span| self.gap_spans.add(*partition, *span));
         self.windows += 1;
     }
 }

@@ -9,6 +9,7 @@ pub mod compare;
 pub mod connector;
 pub mod event;
 pub mod kafka;
+pub mod mock_kafka;
 pub mod order_wide;
 pub mod private_stack;
 pub mod process;

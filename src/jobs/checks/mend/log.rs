@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use anyhow::Result;
 
 use crate::cdc::{Op, RawEnvelope, Record, Version, key_object};
+use crate::cli::try_again;
 use crate::jobs::checks::checker::Checker;
 use crate::jobs::checks::compare::Difference;
-use crate::stream::{self, Limits, Reader, Span};
+use crate::stream::{self, Limits, Reader, Reading, Span};
 use crate::tables::TableFacts;
 
 /// The log is read in pieces of at most this size.
@@ -48,11 +49,15 @@ pub fn sort_out(
     let generation = checker.warehouse.lineages(table.target)?.of(&info.id, info.partitions.len() as u32);
     let mut last: HashMap<String, Option<LastEvent>> = differing.iter().map(|d| (d.key.clone(), None)).collect();
     let spans = stream::log_spans(&consumer, &topic, &info.partitions)?;
-    let mut reader = Reader::new(&consumer, &topic, PIECE, None);
+    let mut reader = Reader::new(&consumer, &topic, PIECE, None)?;
     for (partition, span) in info.partitions.iter().zip(spans) {
         let mut start = span.start;
         while start < span.end {
-            let Some(window) = reader.window(*partition, Span { start, end: span.end }, checker.stop)? else { break };
+            let window = match reader.window(*partition, Span { start, end: span.end }, None, checker.stop)? {
+                Reading::Window(window) => window,
+                Reading::OutOfTime => break,
+                Reading::Late(why) => return Err(try_again(why)),
+            };
             window.records().iter().for_each(|record| note(table, record, &mut last));
             start = window.span.end;
         }

@@ -30,7 +30,8 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    fn sql(&self, span: Span) -> String {
+    /// SQL for "lies here".
+    pub(super) fn sql(&self, span: Span) -> String {
         let place = in_span(&self.topic, &self.topic_id, self.partition, span);
         format!("{place} AND bitShiftRight(version, 52) = {}", self.generation)
     }
@@ -143,20 +144,6 @@ pub struct RuleCount {
     pub records: u64,
 }
 
-/// Records of a shelf that broke one rule, and were tried equally often.
-#[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
-#[allow(missing_docs)]
-pub struct Lot {
-    pub rule: String,
-    pub attempt: u32,
-    pub records: u64,
-}
-
-#[derive(Row, Deserialize)]
-struct Last {
-    offset: i64,
-}
-
 #[derive(Row, Deserialize)]
 struct Count {
     records: u64,
@@ -207,40 +194,6 @@ impl Warehouse {
         );
         let rows: Vec<Count> = self.rows("counting quarantine records", &sql)?;
         Ok(rows.first().map_or(0, |row| row.records))
-    }
-
-    /// The selected records of a shelf, by rule and attempts.
-    ///
-    /// # Errors
-    /// The server is gone or refuses.
-    pub fn lots(&self, selection: &Selection, shelf: &Shelf) -> Result<Vec<Lot>> {
-        let sql = format!(
-            "SELECT rule, attempt, count() AS records FROM {}.rejected FINAL WHERE {} AND {}
-             GROUP BY rule, attempt ORDER BY rule, attempt",
-            self.ops,
-            shelf.sql(Span { start: shelf.start, end: shelf.end }),
-            selection.sql()
-        );
-        self.rows("counting quarantine records", &sql)
-    }
-
-    /// The offset behind the first so many records of a lot.
-    ///
-    /// # Errors
-    /// The server is gone or refuses.
-    pub fn offset_behind(&self, selection: &Selection, shelf: &Shelf, lot: &Lot, records: u64) -> Result<i64> {
-        let sql = format!(
-            "SELECT max(offset) AS offset FROM (
-                 SELECT rejected.`offset` AS offset FROM {}.rejected FINAL
-                 WHERE {} AND {} AND rejected.rule = {} AND rejected.attempt = {} ORDER BY offset LIMIT {records}
-             )",
-            self.ops,
-            shelf.sql(Span { start: shelf.start, end: shelf.end }),
-            selection.sql(),
-            quote(&lot.rule),
-            lot.attempt
-        );
-        Ok(self.row::<Last>("looking at quarantine records", &sql)?.offset + 1)
     }
 
     /// The beginning of `rest` whose selected records fit into `limits`.

@@ -30,7 +30,8 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    fn sql(&self, span: Span) -> String {
+    /// SQL for "lies here".
+    pub(super) fn sql(&self, span: Span) -> String {
         let place = in_span(&self.topic, &self.topic_id, self.partition, span);
         format!("{place} AND bitShiftRight(version, 52) = {}", self.generation)
     }

@@ -31,7 +31,7 @@ pub struct ReplayArgs {
     /// Leave out records that were tried N times already
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     attempts_below: Option<u32>,
-    /// Look at this many records at most
+    /// Look at this many records at most: shared among tables and rules, those that were tried least first
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub max_records: u64,
     /// Decode and judge, write nothing

@@ -10,10 +10,10 @@ use crate::jobs::books;
 use crate::jobs::clock::Clock;
 use crate::jobs::landing::Logged;
 use crate::jobs::replay::args::ReplayArgs;
+use crate::jobs::replay::turns::Turn;
 use crate::jobs::replay::write::Counts;
 use crate::source::{self, LookUps};
 use crate::stream::Span;
-use crate::tables::Table;
 use crate::validate::Validator;
 use crate::warehouse::{Kept, RunRow, Shelf, Warehouse};
 
@@ -138,15 +138,15 @@ impl Replay {
         self.totals.replayed < self.args.max_records
     }
 
-    /// The next records of a shelf, as many as fit into a batch.
+    /// The next records of a turn, as many as fit into a batch.
     ///
     /// # Errors
     /// The warehouse is gone or refuses.
-    pub fn read<T: Table>(&self, shelf: &Shelf, rest: Span) -> Result<(Span, Vec<Kept>)> {
-        let selection = self.args.selection(T::SOURCE);
+    pub fn read(&self, turn: &Turn, rest: Span) -> Result<(Span, Vec<Kept>)> {
+        let Turn { shelf, selection } = turn;
         let limits = self.args.limits(self.args.max_records - self.totals.replayed);
-        let span = self.warehouse.first_batch(&selection, shelf, rest, limits)?;
-        Ok((span, self.warehouse.kept(&selection, shelf, span)?))
+        let span = self.warehouse.first_batch(selection, shelf, rest, limits)?;
+        Ok((span, self.warehouse.kept(selection, shelf, span)?))
     }
 
     /// Writes the final row and makes the summary.

@@ -146,7 +146,8 @@ CREATE TABLE IF NOT EXISTS northwind_ops.rejected
     run_id      String,
     attempt     UInt32,
     status      LowCardinality(String) COMMENT 'open, resolved or superseded',
-    rejected_at DateTime64(3, 'UTC')
+    rejected_at DateTime64(3, 'UTC'),
+    INDEX by_status status TYPE set(4) GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(attempt)
 ORDER BY (topic, topic_id, partition, offset)

@@ -17,6 +17,7 @@ mod observations;
 mod prune;
 mod quarantine;
 mod rejected;
+mod retention;
 mod runs;
 mod schema;
 mod selection;

@@ -13,7 +13,7 @@ use crate::cli::needs_person;
 use crate::warehouse::{Warehouse, quote};
 
 /// Streams that one statement names: far below `max_query_size`.
-const STREAMS: usize = 200;
+pub(super) const STREAMS: usize = 200;
 
 /// In `positions`: up to there rows of a stream were removed, because everybody had taken them up.
 pub(super) const PRUNED: &str = "(pruned)";
@@ -118,6 +118,8 @@ struct Stream {
     last: u64,
     /// Up to where the consumer has taken it up.
     taken: u64,
+    /// Up to where old rows were removed.
+    pruned: u64,
 }
 
 impl Stream {
@@ -141,6 +143,15 @@ impl Stream {
         )
     }
 
+    fn begins_late(&self, consumer: &str) -> String {
+        format!(
+            "{consumer} had not taken up the ledger ({}) when its rows up to {} were removed for their age: what stood in them it sees in full \
+             only (--full, --scope full). From here on it follows the ledger",
+            self.sql(),
+            self.pruned
+        )
+    }
+
     fn is_cut_off(&self, consumer: &str) -> String {
         format!(
             "{consumer} has taken up the ledger ({}) up to row {} (table positions), but it ends at row {}: it was emptied or comes from an \
@@ -156,14 +167,14 @@ impl Stream {
 }
 
 #[derive(Row, Serialize)]
-struct PositionRow<'a> {
-    consumer: &'a str,
-    source: &'a str,
-    group_id: &'a str,
-    topic: &'a str,
-    stream: i32,
-    seq: u64,
-    run_id: &'a str,
+pub(super) struct PositionRow<'a> {
+    pub consumer: &'a str,
+    pub source: &'a str,
+    pub group_id: &'a str,
+    pub topic: &'a str,
+    pub stream: i32,
+    pub seq: u64,
+    pub run_id: &'a str,
 }
 
 #[derive(Row, Serialize)]
@@ -185,13 +196,17 @@ impl Warehouse {
     /// # Errors
     /// The server is gone, or `migrate` has not run.
     pub fn news(&self, consumer: &str, sources: &[&str]) -> Result<News> {
-        let (waiting, cut_off): (Vec<_>, Vec<_>) =
+        let (mut waiting, cut_off): (Vec<_>, Vec<_>) =
             self.streams_with_news(consumer, sources)?.into_iter().partition(|stream| stream.taken < stream.last);
         // After the positions: what another run notes down meanwhile is looked at twice, never missed.
         let left_open = self.postponed(consumer, sources)?;
         let postponed: HashSet<Place> = left_open.iter().map(place_of).collect();
         let mut news =
             News { faults: cut_off.iter().map(|stream| stream.is_cut_off(consumer)).collect(), ..News::default() };
+        for stream in waiting.iter_mut().filter(|stream| stream.taken < stream.pruned) {
+            news.faults.push(stream.begins_late(consumer));
+            stream.taken = stream.pruned;
+        }
         for chunk in waiting.chunks(STREAMS) {
             let above: Vec<String> =
                 chunk.iter().map(|stream| format!("({} AND seq > {})", stream.sql(), stream.taken)).collect();
@@ -231,8 +246,8 @@ impl Warehouse {
             })
             .collect();
         let places = postponed.iter().map(|row| (row.source, row.topic, row.stream, row.seq));
-        let token = token_of(consumer, run_id, places);
         if !postponed.is_empty() {
+            let token = token_of(consumer, run_id, places);
             self.insert::<PostponedRow<'static>>(&self.ops, "postponed", &token, postponed.iter())?;
         }
         let positions: Vec<PositionRow<'_>> = news
@@ -248,11 +263,14 @@ impl Warehouse {
                 run_id,
             })
             .collect();
+        self.write_positions(&positions)
+    }
+
+    /// Positions only rise: of two rows the higher number counts.
+    pub(super) fn write_positions(&self, positions: &[PositionRow<'_>]) -> Result<()> {
+        let Some(first) = positions.first() else { return Ok(()) };
         let places = positions.iter().map(|row| (row.source, row.topic, row.stream, row.seq));
-        let token = token_of(consumer, run_id, places);
-        if positions.is_empty() {
-            return Ok(());
-        }
+        let token = token_of(first.consumer, first.run_id, places);
         self.insert::<PositionRow<'static>>(&self.ops, "positions", &token, positions.iter())
     }
 
@@ -271,18 +289,19 @@ impl Warehouse {
     fn streams_with_news(&self, consumer: &str, sources: &[&str]) -> Result<Vec<Stream>> {
         let sources = list(sources);
         let sql = format!(
-            "SELECT source, group_id, topic, stream, max(last_seq) AS last, max(taken_seq) AS taken
+            "SELECT source, group_id, topic, stream, max(last_seq) AS last, maxIf(taken_seq, consumer != '{PRUNED}') AS taken,
+                    maxIf(taken_seq, consumer = '{PRUNED}') AS pruned
              FROM
              (
-                 SELECT source, group_id, topic, stream, max(seq) AS last_seq, 0 AS taken_seq
+                 SELECT '' AS consumer, source, group_id, topic, stream, max(seq) AS last_seq, 0 AS taken_seq
                  FROM {ops}.windows
                  WHERE source IN ({sources})
                  GROUP BY source, group_id, topic, stream
                  UNION ALL
-                 SELECT source, group_id, topic, stream, 0 AS last_seq, max(seq) AS taken_seq
+                 SELECT consumer, source, group_id, topic, stream, 0 AS last_seq, max(seq) AS taken_seq
                  FROM {ops}.positions
                  WHERE consumer IN ({}, '{PRUNED}') AND source IN ({sources})
-                 GROUP BY source, group_id, topic, stream
+                 GROUP BY consumer, source, group_id, topic, stream
              )
              GROUP BY source, group_id, topic, stream
              HAVING last != taken

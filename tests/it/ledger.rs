@@ -112,3 +112,35 @@ fn an_older_ledger_below_a_position_is_said() {
     shop.world.clickhouse("TRUNCATE TABLE northwind_ops.positions");
     assert_eq!(counts(&shop.world.build(&[]).expect_exit(0))[..2], [2, 4]);
 }
+
+/// Rows go when they are old and everybody has taken them up; never a stream's last, and no window that a check has left open.
+#[test]
+fn old_rows_that_everybody_has_taken_up_are_removed() {
+    let shop = Shop::new("ledger_prune");
+    let prune = || shop.world.run("rejected", &["--prune-ledger", "400d"]).expect_exit(0).count("pruned_windows");
+    shop.world.clickhouse(
+        "ALTER TABLE northwind_ops.windows UPDATE closed_at = now() - INTERVAL 500 DAY WHERE 1 SETTINGS mutations_sync = 1",
+    );
+    assert_eq!(prune(), 0, "nobody has taken them up yet");
+    shop.world.build(&[]).expect_exit(0);
+    shop.world.clickhouse(
+        "INSERT INTO northwind_ops.postponed (consumer, source, topic, stream, seq, done)
+         VALUES ('build-order-wide', 'order_details', 'shop.public.order_details', 0, 2, 0)",
+    );
+    shop.line(1, 1, 9);
+    let left = "SELECT source, groupArray(seq) FROM (SELECT * FROM northwind_ops.windows ORDER BY seq) WHERE source LIKE 'o%' GROUP BY source ORDER BY source";
+    assert_eq!(prune(), 3 + 2 + 1, "of order lines, orders, products");
+    assert_eq!(shop.world.clickhouse(left), "order_details\t[2,5]\norders\t[3]\n");
+    let build = counts(&shop.world.build(&[]).expect_exit(0));
+    assert_eq!(build[..2], [2, 2], "the window that was left open, and the new one");
+    assert_eq!((prune(), prune()), (1, 0));
+    assert_eq!(shop.world.clickhouse(left), "order_details\t[5]\norders\t[3]\n");
+    shop.order(3, Some("1997-05-16"));
+    assert_eq!(shop.world.build(&[]).expect_exit(0).count("windows"), 1, "it goes on");
+    // Whoever begins now is told, once, that it has not seen everything.
+    let shop = Checked { world: shop.world, connector: String::new() };
+    let check = || shop.run("check-volume", &["--table", "orders", "--scope", "new"]);
+    let first = check().expect_exit(78);
+    assert!(first.error().contains("rows up to 2 were removed for their age"), "{}", first.error());
+    check().expect_exit(0);
+}

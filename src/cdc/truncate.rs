@@ -52,16 +52,16 @@ impl Truncates {
     pub fn removing(&self, row: &Standing) -> Option<Truncate> {
         let is_event = Version::is_event(row.version);
         let generation = Version::generation_of(row.version);
-        let by_topic = self.later.iter().find(|(later, truncate)| {
-            generation < *later && (is_event || row.ts_ms < truncate.ts_ms)
-        });
+        let by_topic =
+            self.later.iter().find(|(later, truncate)| generation < *later && (is_event || row.ts_ms < truncate.ts_ms));
         if let Some((_, truncate)) = by_topic {
             return Some(*truncate);
         }
         let behind = |partition: i32| self.last.iter().any(|(p, last)| *p == partition && row.offset < *last);
         let fronts = || self.fronts.iter();
         if is_event && behind(row.partition) {
-            return fronts().filter(|(partition, _)| *partition == row.partition).map(|(_, front)| *front).max_by_key(|front| front.ts_ms);
+            let of_partition = fronts().filter(|(partition, _)| *partition == row.partition).map(|(_, front)| *front);
+            return of_partition.max_by_key(|front| front.ts_ms).or(Some(Truncate { lsn: 0, ts_ms: 0 }));
         }
         fronts()
             .filter(|(partition, _)| !is_event || *partition != row.partition)

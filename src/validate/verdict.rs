@@ -83,7 +83,12 @@ impl Validator {
     }
 
     /// The rules that a row breaks: that it exists, that what it points at exists, and its table's own.
-    fn broken<T: Table>(&self, known: &Known, doubts: &Doubts<'_>, change: &Change<'_, T>) -> Vec<(Violation, Severity)> {
+    fn broken<T: Table>(
+        &self,
+        known: &Known,
+        doubts: &Doubts<'_>,
+        change: &Change<'_, T>,
+    ) -> Vec<(Violation, Severity)> {
         let mut broken = Vec::new();
         if let Some(doubt) = self.orphan::<T>(known, &change.row)
             && !doubts.is_past(change)

@@ -39,7 +39,9 @@ impl Warehouse {
                 }
             };
             if !is_said {
-                tracing::info!("{name}: rows are still being marked by an earlier run, for {elapsed:.0} s now: waiting for it");
+                tracing::info!(
+                    "{name}: rows are still being marked by an earlier run, for {elapsed:.0} s now: waiting for it"
+                );
                 is_said = true;
             }
             if Instant::now() >= deadline {

@@ -113,8 +113,7 @@ impl Warehouse {
     /// The server is gone or refuses.
     pub fn version_above(&self, target: &str, generation: Generation) -> Result<Option<u64>> {
         let floor = Version::floor(generation + 1).get();
-        let sql =
-            format!("SELECT _version AS version FROM {}.{target} WHERE _version >= {floor} LIMIT 1", self.db);
+        let sql = format!("SELECT _version AS version FROM {}.{target} WHERE _version >= {floor} LIMIT 1", self.db);
         let found: Vec<Found> = self.rows("looking for rows that the books do not know", &sql)?;
         Ok(found.first().map(|found| found.version))
     }
@@ -171,7 +170,10 @@ mod tests {
     #[test]
     fn a_lineage_is_an_id_with_a_number_of_partitions() {
         let known = Lineages(vec![lineage(1, "a", "x", 1), lineage(2, "a", "x", 3), lineage(3, "b", "y", 1)]);
-        assert_eq!((known.of("x", 1), known.of("x", 3), known.of("x", 4), known.of("z", 1)), (Some(1), Some(2), None, None));
+        assert_eq!(
+            (known.of("x", 1), known.of("x", 3), known.of("x", 4), known.of("z", 1)),
+            (Some(1), Some(2), None, None)
+        );
         assert_eq!((known.newest(), known.know_name("b"), known.know_name("c")), (Some(3), true, false));
         assert_eq!(known.after(1).map(|lineage| lineage.generation).collect::<Vec<_>>(), [2, 3]);
     }

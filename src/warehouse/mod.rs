@@ -43,7 +43,7 @@ pub use rejected::{Bytes, Quarantined, RejectedRow, WarningRow};
 pub use runs::{LastRun, OpenRun};
 pub use schema::{BOOKS, migrate};
 pub use selection::Selection;
-pub use shown::newest_rows;
+pub use shown::{key_chunks, newest_rows};
 pub use spans::{at_offsets, spans_of};
 pub use stream::{JsonLines, PLAIN_NUMBERS};
 pub use truncates::{MarkAt, TruncateRow, Written};

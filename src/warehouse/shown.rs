@@ -18,7 +18,7 @@ struct Keyed {
     shown_key: String,
 }
 
-/// The newest row of each of these keys as JSON, delete markers too; `src_ts` and `_updated_at` are left out.
+/// The newest row of each of these keys, one of [`key_chunks`], as JSON: delete markers too; `src_ts` and `_updated_at` are left out.
 ///
 /// # Errors
 /// The server is gone or refuses.
@@ -28,27 +28,29 @@ pub fn newest_rows<T: Table>(warehouse: &Warehouse, keys: &[&str]) -> Result<Has
         .copied()
         .filter(|column| !["src_ts", "_updated_at"].contains(column))
         .collect();
-    let mut rows = HashMap::new();
+    let sql = format!(
+        "SELECT {key} AS shown_key, {columns} FROM {db}.{target} WHERE {key_in}
+         ORDER BY {order}, _version DESC LIMIT 1 BY {order} {PLAIN_NUMBERS}",
+        key = key_text(T::KEY),
+        columns = columns.join(", "),
+        db = warehouse.db,
+        target = T::TARGET,
+        key_in = key_in(T::KEY, keys),
+        order = key_order(T::KEY),
+    );
+    let lines = warehouse.json_lines("looking at the rows that are shown", &sql)?;
+    let row = |line: &str| Ok((serde_json::from_str::<Keyed>(line)?.shown_key, line.to_owned()));
+    lines.lines().map(row).collect()
+}
+
+/// Keys in pieces that fit into a query.
+pub fn key_chunks<'k, 's>(keys: &'k [&'s str]) -> impl Iterator<Item = &'k [&'s str]> {
     let mut rest = keys;
-    while !rest.is_empty() {
-        let (chunk, more) = rest.split_at(chunk_length(rest));
+    std::iter::from_fn(move || {
+        let (chunk, more) = rest.split_at_checked(chunk_length(rest)).filter(|(chunk, _)| !chunk.is_empty())?;
         rest = more;
-        let sql = format!(
-            "SELECT {key} AS shown_key, {columns} FROM {db}.{target} WHERE {key_in}
-             ORDER BY {order}, _version DESC LIMIT 1 BY {order} {PLAIN_NUMBERS}",
-            key = key_text(T::KEY),
-            columns = columns.join(", "),
-            db = warehouse.db,
-            target = T::TARGET,
-            key_in = key_in(T::KEY, chunk),
-            order = key_order(T::KEY),
-        );
-        for line in warehouse.json_lines("looking at the rows that are shown", &sql)?.lines() {
-            let Keyed { shown_key } = serde_json::from_str(line)?;
-            rows.insert(shown_key, line.to_owned());
-        }
-    }
-    Ok(rows)
+        Some(chunk)
+    })
 }
 
 /// How many of the keys fit into one query; at least one.
@@ -59,4 +61,18 @@ fn chunk_length(keys: &[&str]) -> usize {
         bytes <= MOST_BYTES
     };
     keys.iter().take(MOST_KEYS).take_while(fits).count().max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_cut_by_number_and_by_bytes_and_lose_nothing() {
+        let (short, long) = ("k".to_owned(), "k".repeat(60_000));
+        let lengths = |keys: &[&str]| key_chunks(keys).map(<[&str]>::len).collect::<Vec<_>>();
+        assert_eq!(lengths(&vec![short.as_str(); 2_500]), [1_000, 1_000, 500]);
+        assert_eq!(lengths(&[&long, &long, &short, &long]), [1, 2, 1]);
+        assert!(lengths(&[]).is_empty());
+    }
 }

@@ -225,7 +225,8 @@ fn removed(truncates: &Truncates, kin: &Kin) -> String {
     let generation = "bitShiftRight(_version, 52)";
     let is_event = format!("bitAnd(_version, {}) = 0", Version::STEPS - 1);
     let list = |numbers: &[Generation]| numbers.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
-    let behind = truncates.last.iter().map(|(p, last)| format!("({is_event} AND _partition = {p} AND _offset < {last})"));
+    let behind =
+        truncates.last.iter().map(|(p, last)| format!("({is_event} AND _partition = {p} AND _offset < {last})"));
     let elsewhere = truncates.fronts.iter().map(|(p, Truncate { lsn, ts_ms })| {
         let before = format!(
             "if(isNull(_lsn), _source_ts_ms < {ts_ms}, _lsn < {lsn} AND _source_ts_ms <= {})",

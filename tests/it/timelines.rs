@@ -172,6 +172,18 @@ fn a_truncate_of_a_later_topic_removes_the_earlier_one_unless_they_are_side_by_s
     }
 }
 
+/// What comes out of quarantine is judged by the same rule.
+#[test]
+fn a_replay_follows_the_same_rule() {
+    let world = World::with_topic("timeline_replay", 2);
+    world.produce(&[truncate_at(0, 1100, 0), at("NEW01", 1000, -HOUR, 1), at("NEW02", 500, HOUR, 1)]);
+    assert_eq!(world.ingest(&[]).expect_exit(0).count("rejected"), 2);
+    crate::replay::insert(&world, &["NEW01", "NEW02"]);
+    let outcome = world.replay(&[]).expect_exit(0);
+    assert_eq!((outcome.count("written"), outcome.count("truncated_rows")), (2, 1));
+    assert_eq!(world.customers(), "NEW02\tat 500\n");
+}
+
 /// A stored truncate and a table of any size: a window that writes a few rows reads a few rows.
 #[test]
 fn a_window_after_a_truncate_does_not_read_the_table() {
@@ -196,7 +208,10 @@ fn a_window_after_a_truncate_does_not_read_the_table() {
     let most = world.clickhouse(most);
     let rows: u64 = most.trim().rsplit('\t').next().unwrap().parse().unwrap();
     assert!(rows < 100_000, "{most}");
-    assert_eq!(world.number("SELECT count() FROM northwind_dw.dim_customers FINAL WHERE customer_id IN ('ALFKI', 'ANATR')"), 1);
+    assert_eq!(
+        world.number("SELECT count() FROM northwind_dw.dim_customers FINAL WHERE customer_id IN ('ALFKI', 'ANATR')"),
+        1
+    );
 }
 
 /// The marking is long; its run is killed; the next run waits for it instead of doing it beside it.
@@ -248,7 +263,9 @@ fn a_source_with_another_identity_is_an_alarm() {
     assert_eq!(world.clickhouse(stored), format!("{identity}\n"));
     assert_eq!(world.ingest(&[]).expect_exit(0).summary.get("source_changed"), None);
 
-    world.clickhouse("ALTER TABLE northwind_ops.windows UPDATE source_id = '4711/1' WHERE 1 SETTINGS mutations_sync = 1");
+    world.clickhouse(
+        "ALTER TABLE northwind_ops.windows UPDATE source_id = '4711/1' WHERE 1 SETTINGS mutations_sync = 1",
+    );
     world.produce(&[at("ANATR", 5, HOUR, 0)]);
     let outcome = world.ingest(&[]).expect_exit(0);
     for part in ["4711/1", &identity, "check-reconcile", "send_again"] {

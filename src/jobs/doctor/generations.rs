@@ -18,7 +18,10 @@ pub fn generations(warehouse: &Warehouse, wanted: &[&TableFacts]) -> Result<Find
         highest = highest.max((newest, table.target));
     }
     let (newest, target) = highest;
-    let text = format!("{newest} of {MAX_GENERATION} are taken{}", if newest > 0 { format!(", by {target}") } else { String::new() });
+    let text = format!(
+        "{newest} of {MAX_GENERATION} are taken{}",
+        if newest > 0 { format!(", by {target}") } else { String::new() }
+    );
     Ok(match newest {
         ..WARN_FROM => ok(text),
         _ => warn(

@@ -72,8 +72,11 @@ pub fn generation(run: &mut Run, topic: &TopicInfo, lineages: &mut Lineages, tak
 /// # Errors
 /// Exit 78, with what to do.
 pub fn refuse_older(run: &Run, lineages: &Lineages, generation: Generation) -> Result<()> {
-    let newer: Vec<String> =
-        lineages.after(generation).filter(|lineage| !run.args.beside.has(&run.topic, &lineage.topic)).map(describe).collect();
+    let newer: Vec<String> = lineages
+        .after(generation)
+        .filter(|lineage| !run.args.beside.has(&run.topic, &lineage.topic))
+        .map(describe)
+        .collect();
     if newer.is_empty() {
         return Ok(());
     }
@@ -150,6 +153,7 @@ fn take(run: &mut Run, topic: &TopicInfo, lineages: &mut Lineages) -> Result<Tak
             taken_at: 0,
         };
         if run.warehouse.take_generation(&lineage)? {
+            run.passes("generation-taken");
             *lineages = run.warehouse.lineages(run.target)?;
             return Ok(Taken { generation, rose });
         }
@@ -168,15 +172,19 @@ fn compute(run: &Run, topic: &TopicInfo, lineages: &Lineages) -> Result<Taken> {
             format!("the books end with {newest}, but {} has rows of generation {rows}", run.target)
         }
         (Some(newest), _) => format!("it was read from {newest} before"),
-        (None, rows) => format!("the books know no topic of it, but the table has rows of generation {}", rows.unwrap_or(0)),
+        (None, rows) => {
+            format!("the books know no topic of it, but the table has rows of generation {}", rows.unwrap_or(0))
+        }
     };
     if highest >= MAX_GENERATION {
         return Err(used_up(run.target, &format!(": {known}")));
     }
     let generation = highest + 1;
     let lost = match in_table > in_books {
-        true => ": the books were lost, or somebody wrote rows by hand; this topic's rows win over all that are there, so older values may \
-                 show until it is read to its end",
+        true => {
+            ": the books were lost, or somebody wrote rows by hand; this topic's rows win over all that are there, so older values may \
+                 show until it is read to its end"
+        }
         false => ": its rows win over all that are there",
     };
     let rose = format!(

@@ -90,12 +90,8 @@ impl Run {
             start: pending.span.start,
             run: &self.id,
         };
-        let marked = place.mark_truncated::<T>(
-            &self.warehouse,
-            &self.args.beside,
-            &pending.written,
-            &pending.truncates,
-        )?;
+        let marked =
+            place.mark_truncated::<T>(&self.warehouse, &self.args.beside, &pending.written, &pending.truncates)?;
         self.totals.truncated_rows += marked;
         Ok(())
     }

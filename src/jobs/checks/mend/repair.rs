@@ -36,9 +36,8 @@ pub fn write(
     }
     let (topic, group) = (table.topic(&checker.args.prefix), table.group(&checker.args.prefix));
     let consumer = stream::connect(&checker.args.kafka, &group)?;
-    let (topic_id, partitions) = stream::describe(&consumer, &topic)?
-        .map(|info| (info.id, info.partitions.len() as u32))
-        .unwrap_or_default();
+    let (topic_id, partitions) =
+        stream::describe(&consumer, &topic)?.map(|info| (info.id, info.partitions.len() as u32)).unwrap_or_default();
     std::mem::forget(consumer);
     let lineages = checker.warehouse.lineages(table.target)?;
     let generation = lineages.of(&topic_id, partitions).or(lineages.newest()).unwrap_or(1);

@@ -19,7 +19,7 @@ ALTER TABLE northwind_ops.truncates
 -- What the ledger says. A lineage that several groups have read has the highest of their numbers. Older books could give one number to
 -- two topics of a table: the earlier one keeps it, the later one takes a new number with its next run, which says so.
 INSERT INTO northwind_ops.generations (target, generation, topic, topic_id, partitions, run_id, taken_at)
-SELECT target, generation, topic, topic_id, partitions, run_id, first_closed
+SELECT target, highest, name, topic_id, partitions, first_run, first_closed
 FROM
 (
     SELECT
@@ -30,21 +30,21 @@ FROM
             ['dim_categories', 'dim_customer_customer_demo', 'dim_customer_demographics', 'dim_customers', 'dim_employee_territories', 'dim_employees',
              'fact_order_details', 'fact_orders', 'dim_products', 'dim_regions', 'dim_shippers', 'dim_suppliers', 'dim_territories', 'dim_us_states'],
             '') AS target,
-        max(windows.generation) AS generation,
-        any(windows.topic) AS topic,
+        max(generation) AS highest,
+        any(topic) AS name,
         topic_id,
         partitions,
-        argMin(windows.run_id, closed_at) AS run_id,
+        argMin(run_id, closed_at) AS first_run,
         min(closed_at) AS first_closed
     FROM northwind_ops.windows
     WHERE mode IN ('origin', 'plan', 'reset', 'range') AND topic_id != '' AND partitions > 0
     GROUP BY target, topic_id, partitions
 )
 WHERE target != ''
-  AND (target, generation) NOT IN (SELECT target, generation FROM northwind_ops.generations)
+  AND (target, highest) NOT IN (SELECT target, generation FROM northwind_ops.generations)
   AND (target, topic_id, partitions) NOT IN (SELECT target, topic_id, partitions FROM northwind_ops.generations)
-ORDER BY target, generation, first_closed
-LIMIT 1 BY target, generation;
+ORDER BY target, highest, first_closed
+LIMIT 1 BY target, highest;
 
 -- Each run asks whether the table has rows above the books' generation.
 ALTER TABLE northwind_dw.dim_customers ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;

@@ -60,10 +60,8 @@ impl Truncates {
         let behind = |partition: i32| self.last.iter().any(|(p, last)| *p == partition && row.offset < *last);
         let fronts = || self.fronts.iter();
         if is_event && behind(row.partition) {
-            return fronts()
-                .filter(|(partition, _)| *partition == row.partition)
-                .map(|(_, front)| *front)
-                .max_by_key(|front| front.ts_ms);
+            let of_partition = fronts().filter(|(partition, _)| *partition == row.partition).map(|(_, front)| *front);
+            return of_partition.max_by_key(|front| front.ts_ms).or(Some(Truncate { lsn: 0, ts_ms: 0 }));
         }
         fronts()
             .filter(|(partition, _)| !is_event || *partition != row.partition)

@@ -172,6 +172,18 @@ fn a_truncate_of_a_later_topic_removes_the_earlier_one_unless_they_are_side_by_s
     }
 }
 
+/// What comes out of quarantine is judged by the same rule.
+#[test]
+fn a_replay_follows_the_same_rule() {
+    let world = World::with_topic("timeline_replay", 2);
+    world.produce(&[truncate_at(0, 1100, 0), at("NEW01", 1000, -HOUR, 1), at("NEW02", 500, HOUR, 1)]);
+    assert_eq!(world.ingest(&[]).expect_exit(0).count("rejected"), 2);
+    crate::replay::insert(&world, &["NEW01", "NEW02"]);
+    let outcome = world.replay(&[]).expect_exit(0);
+    assert_eq!((outcome.count("written"), outcome.count("truncated_rows")), (2, 1));
+    assert_eq!(world.customers(), "NEW02\tat 500\n");
+}
+
 /// A stored truncate and a table of any size: a window that writes a few rows reads a few rows.
 #[test]
 fn a_window_after_a_truncate_does_not_read_the_table() {

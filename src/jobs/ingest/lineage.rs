@@ -153,6 +153,7 @@ fn take(run: &mut Run, topic: &TopicInfo, lineages: &mut Lineages) -> Result<Tak
             taken_at: 0,
         };
         if run.warehouse.take_generation(&lineage)? {
+            run.passes("generation-taken");
             *lineages = run.warehouse.lineages(run.target)?;
             return Ok(Taken { generation, rose });
         }

@@ -12,8 +12,9 @@ use crate::jobs::landing::Logged;
 use crate::jobs::replay::args::ReplayArgs;
 use crate::jobs::replay::turns::Turn;
 use crate::jobs::replay::write::Counts;
-use crate::source::{self, LookUps};
+use crate::source::{self, LookUps, TargetLock};
 use crate::stream::Span;
+use crate::tables;
 use crate::validate::Validator;
 use crate::warehouse::{Kept, RunRow, Shelf, Warehouse};
 
@@ -103,6 +104,13 @@ impl Replay {
             return Ok(());
         }
         source::lock_tables(&mut self.source, &self.job, &self.warehouse.ops, tables)?;
+        // As whoever writes: a new generation is not taken meanwhile.
+        for table in tables::all().iter().filter(|table| tables.contains(&table.source)) {
+            let lock = TargetLock::of(&self.warehouse.db, table.target);
+            if !lock.share(&mut self.source)? {
+                return Err(lock.busy(&mut self.source, "a run is taking a new generation for it"));
+            }
+        }
         self.passes("locked");
         Ok(())
     }

@@ -45,7 +45,7 @@ fn a_follower_that_is_behind_is_waited_for() {
 fn a_follower_that_stays_behind_is_no_gap() {
     let (world, kafka) = a_hundred_records("follower_stays", 10);
     kafka.follower_ends_at(0, 40);
-    let late = world.ingest(&[&READ[..], &["--patience", "3s"]].concat()).expect_exit(75);
+    let late = world.ingest(&[&READ[..], &["--patience", "5s"]].concat()).expect_exit(75);
     for part in [&*world.topic, "partition 0", "offset 50", "the leader's log goes to 100", "client.rack"] {
         assert!(late.error().contains(part), "{part}: {}", late.error());
     }
@@ -82,7 +82,7 @@ fn a_log_that_ends_below_the_plan_needs_a_person() {
     let half = std::fs::metadata(&log).unwrap().len();
     kafka.add(&world, &messages[50..]);
     // Nothing is fetched yet.
-    let mut run = world.start_ingest(&["--window-records", "20", "--patience", "3s", "--stop-at", "plan-committed"]);
+    let mut run = world.start_ingest(&["--window-records", "20", "--patience", "10s", "--stop-at", "plan-committed"]);
     wait_until_frozen(&mut run, "plan-committed");
     kafka.kill();
     std::fs::OpenOptions::new().write(true).open(&log).unwrap().set_len(half).unwrap();

@@ -29,7 +29,7 @@ fn ledger_ends(world: &World) -> Vec<i64> {
 }
 
 fn run(world: &World, args: &[&str]) -> Outcome {
-    world.ingest(&[&["--patience", "3s", "--window-records", "20"], args].concat())
+    world.ingest(&[&["--patience", "6s", "--window-records", "20"], args].concat())
 }
 
 #[track_caller]
@@ -68,7 +68,7 @@ fn a_partition_without_a_leader_does_not_hold_up_the_others() {
 fn a_partition_that_loses_its_leader_keeps_its_plan_open() {
     let (world, kafka) = a_topic("loses_leader");
     // With a short queue not all of it is fetched before.
-    let short_queue = ["-X", "queued.min.messages=1", "--patience", "3s", "--window-records", "20"];
+    let short_queue = ["-X", "queued.min.messages=1", "--patience", "6s", "--window-records", "20"];
     let mut child = world.start_ingest(&[&short_queue[..], &["--stop-at", "committed"]].concat());
     wait_until_frozen(&mut child, "committed");
     kafka.lead(0, None);

@@ -5,15 +5,19 @@
 mod after;
 mod decode;
 mod envelope;
+mod long;
+mod placeholder;
 mod resent;
 mod toast;
 mod version;
 
 pub use after::DECODE;
-pub use decode::{Change, Decoder, Event, Partial, UNAVAILABLE};
+pub use decode::{Change, Decoder, Event, Partial};
 pub use envelope::{Fields, Head, Op, RawEnvelope, Sequence, key_object};
+pub use long::{LONG, LongRow, Unloaded, identity_of};
+pub use placeholder::{UNAVAILABLE, forms, is_placeholder};
 pub use resent::Resent;
-pub use toast::{Carried, first_partial_keys, resolve};
+pub use toast::{Carried, Completion, Missing, resolve};
 pub use version::{Generation, Version};
 
 /// One Kafka record, wherever its bytes live: in librdkafka's buffer or in the quarantine.

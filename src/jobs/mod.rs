@@ -16,6 +16,7 @@ mod observe;
 mod order_wide;
 mod rejected;
 mod replay;
+mod rows;
 mod rules;
 mod slot;
 mod sync_schema;

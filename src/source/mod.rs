@@ -16,7 +16,7 @@ use postgres::{Client, NoTls};
 
 use crate::cli::{Exit, PostgresArgs, Secret, try_again};
 
-pub use catalogue::{SourceColumn, SourceTable, SourceType, catalogue};
+pub use catalogue::{HAS_LONG_COLUMN, SourceColumn, SourceTable, SourceType, catalogue};
 pub use locks::{lock, lock_job, lock_tables, still_held, unlock};
 pub use lookup::{Existence, look_up};
 pub use replica::LookUps;

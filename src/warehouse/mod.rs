@@ -1,5 +1,6 @@
 //! ClickHouse, the warehouse: rows, quarantine, ledger, schema.
 
+mod carried;
 mod client;
 mod columns;
 mod consumed;
@@ -24,14 +25,15 @@ use clickhouse::error::Error;
 
 use crate::cli::Exit;
 
+pub use carried::{carried_rows, long_values};
 pub use client::{Warehouse, identifier, quote};
 pub use columns::{Column, without_default};
 pub use consumed::OpenWindow;
 pub use extra_column::{Origin, Untouched, has};
-pub use insert::InFlight;
+pub use insert::{InFlight, Insertion};
 pub use landing::Landing;
 pub use ledger::{LedgerRow, Mode, RunRow, Settled, WindowRow};
-pub use newest::{carried_rows, key_in, key_order, key_text, newest_columns, newest_versions};
+pub use newest::{key_in, key_order, key_text, newest_columns, newest_versions};
 pub use observations::{ConnectorRow, LagRow, RestartRow, SlotRow};
 pub use quarantine::{Kept, Listed, RuleCount, Shelf};
 pub use rejected::{Bytes, Quarantined, RejectedRow, WarningRow};

@@ -47,6 +47,8 @@ mod source;
 mod source_moves;
 mod support;
 mod toast;
+mod toast_forms;
+mod toast_large;
 mod truncate;
 mod views;
 mod workload;

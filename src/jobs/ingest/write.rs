@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use crate::cdc::{Event, Record};
+use crate::cdc::{Completion, Event, Record};
 use crate::jobs::ingest::begin::{Plan, Planned};
 use crate::jobs::ingest::run::Run;
 use crate::jobs::ingest::settle::Pending;
 use crate::jobs::landing::{self, Place};
+use crate::jobs::rows::Rows;
 use crate::stream::{Committed, Window};
 use crate::tables::{RowOf, SourceRow, Table};
 use crate::validate::Warning;
@@ -22,8 +23,8 @@ pub struct Judged<'e, 'm, T: Table> {
     pub events: &'e [Event<'m, T>],
     /// Rules that rows break though they are written.
     pub warnings: Vec<Warning>,
-    /// Values that were carried forward.
-    pub carried: Vec<String>,
+    /// What was carried forward.
+    pub carried: Completion<'m>,
 }
 
 impl Run {
@@ -77,15 +78,10 @@ impl Run {
             let warnings = place.warning_rows::<T>(records, &judged.warnings);
             self.warehouse.insert::<WarningRow<'static>>(&self.warehouse.ops, "warnings", &token, warnings.iter())?;
         }
-        let in_flight = match rows.is_empty() {
-            true => None,
-            false => Some(self.warehouse.begin_insert::<T::Row>(
-                &self.warehouse.db,
-                T::TARGET,
-                &token,
-                rows.iter().copied(),
-            )?),
-        };
+        let passes = |point: &str| self.passes(point);
+        let rows_of_window =
+            Rows { records, events, carried: &judged.carried, generation: plan.generation, passes: &passes };
+        let in_flight = rows_of_window.send(&self.warehouse, &token)?;
         let accepted_now = |offset: &i64| !rejected.iter().any(|row| row.offset == *offset);
         let resolved: Vec<i64> =
             earlier.values().filter(|q| q.status == "open").map(|q| q.offset).filter(accepted_now).collect();
@@ -124,7 +120,7 @@ impl Run {
         // read again, explicitly or after a reset, repairs: it must write though the same rows were written, and deleted, before.
         let planned_by = planned.mark.as_ref().map_or(&self.id, |mark| &mark.run);
         let place = format!("{}/{}/{}/{}", plan.topic_id, plan.generation, window.partition, window.span);
-        let hash = landing::fingerprint(judged.records, judged.events, &judged.carried);
+        let hash = landing::fingerprint(judged.records, judged.events, judged.carried.hash);
         format!("{}/{place}/{hash:032x}/{planned_by}", self.job)
     }
 }

@@ -11,8 +11,9 @@ use crate::cli::{Exit, fault};
 use crate::jobs::landing::{self, Place};
 use crate::jobs::replay::batch::Batch;
 use crate::jobs::replay::run::Replay;
+use crate::jobs::rows::Rows;
 use crate::source;
-use crate::tables::{RowOf, Table};
+use crate::tables::Table;
 use crate::warehouse::{Kept, Mode, RejectedRow, WarningRow, WindowRow};
 
 /// What the records of a batch came to.
@@ -144,28 +145,26 @@ impl Replay {
     }
 
     /// Warnings first: once the rows are in the warehouse, nobody judges them again.
-    fn insert<'k, T: Table>(&self, batch: &Batch<'k, T>, place: &Place<'_>, token: &str) -> Result<()> {
+    fn insert<T: Table>(&self, batch: &Batch<'_, T>, place: &Place<'_>, token: &str) -> Result<()> {
         if !batch.warnings.is_empty() {
             let rows = place.warning_rows::<T>(&batch.records, &batch.warnings);
             let token = format!("{token}/warnings");
             self.warehouse.insert::<WarningRow<'static>>(&self.warehouse.ops, "warnings", &token, rows.iter())?;
         }
-        let rows: Vec<&RowOf<'k, T>> = batch
-            .events
-            .iter()
-            .filter_map(|event| if let Event::Change(change) = event { Some(&change.row) } else { None })
-            .collect();
-        if rows.is_empty() {
-            return Ok(());
+        let Batch { records, events, carried, shelf, .. } = batch;
+        let passes = |point: &str| self.passes(point);
+        let rows = Rows { records, events, carried, generation: shelf.generation, passes: &passes };
+        if let Some(in_flight) = rows.send(&self.warehouse, token)? {
+            in_flight.acknowledged(&self.warehouse)?;
         }
-        self.warehouse.insert::<T::Row>(&self.warehouse.db, T::TARGET, token, rows.iter().copied())
+        Ok(())
     }
 
     /// As in the ingest jobs; and with this run's id, so that a repair is never swallowed.
     fn token<T: Table>(&self, batch: &Batch<'_, T>) -> String {
         let shelf = batch.shelf;
         let place = format!("{}/{}/{}/{}", shelf.topic_id, shelf.generation, shelf.partition, batch.span);
-        let hash = landing::fingerprint(&batch.records, &batch.events, &batch.carried);
+        let hash = landing::fingerprint(&batch.records, &batch.events, batch.carried.hash);
         format!("{}/{place}/{hash:032x}/{}", self.job, self.id)
     }
 

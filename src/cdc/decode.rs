@@ -12,13 +12,10 @@ use typed_arena::Arena;
 
 use crate::cdc::after::{DECODE, Watched, explain, unknown_columns};
 use crate::cdc::envelope::{RawEnvelope, Source, is_about, key_object};
+use crate::cdc::placeholder::{UNAVAILABLE, UNAVAILABLE_BASE64, is_placeholder};
 use crate::cdc::{Fields, Generation, Head, Op, Record, Truncate, Version, Violation};
-use crate::tables::{KeyOf, RowKey, RowOf, SourceRow, System, Table, Text};
 
-/// Debezium's stand-in for a TOASTed value that the change did not touch (`unavailable.value.placeholder`).
-pub const UNAVAILABLE: &str = "__debezium_unavailable_value";
-/// The same as bytea, which travels as base64.
-const UNAVAILABLE_BASE64: &str = "X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==";
+use crate::tables::{KeyOf, RowKey, RowOf, SourceRow, System, Table, Text};
 
 /// What a record says.
 #[derive(Debug)]
@@ -65,11 +62,6 @@ impl<'m> Partial<'m> {
     pub fn unavailable(&self) -> impl Iterator<Item = &str> {
         self.after.0.iter().filter(|(_, value)| is_placeholder(value)).map(|(name, _)| name.as_ref())
     }
-}
-
-fn is_placeholder(value: &RawValue) -> bool {
-    let text = value.get().trim_matches('"');
-    text == UNAVAILABLE || text == UNAVAILABLE_BASE64
 }
 
 /// Decodes the records of one window of one table.

@@ -5,16 +5,20 @@
 mod after;
 mod decode;
 mod envelope;
+mod long;
+mod placeholder;
 mod resent;
 mod toast;
 mod truncate;
 mod version;
 
 pub use after::DECODE;
-pub use decode::{Change, Decoder, Event, Partial, UNAVAILABLE};
+pub use decode::{Change, Decoder, Event, Partial};
 pub use envelope::{Fields, Head, Op, RawEnvelope, Sequence, key_object};
+pub use long::{LONG, LongRow, Unloaded, identity_of};
+pub use placeholder::{UNAVAILABLE, forms, is_placeholder};
 pub use resent::Resent;
-pub use toast::{Carried, first_partial_keys, resolve};
+pub use toast::{Carried, Completion, Missing, resolve};
 pub use truncate::{CLOCK_SLACK_MS, Truncate, Truncates};
 pub use version::{Generation, MAX_GENERATION, Version};
 

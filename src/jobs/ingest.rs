@@ -26,7 +26,7 @@ use std::time::Instant;
 use anyhow::Result;
 use typed_arena::Arena;
 
-use crate::cdc::{Decoder, Event};
+use crate::cdc::{Completion, Decoder, Event};
 use crate::cli::{Exit, Progress, Report, Stop};
 use crate::jobs::books;
 use crate::stream::{Reader, Reading, Span};
@@ -127,7 +127,7 @@ fn drain<T: Table>(run: &mut Run, plan: &Plan, stop: &Stop) -> Result<Rest> {
             let decoder = Decoder::<T>::new(plan.generation, books::now_seconds(), &arena);
             let mut events = records.iter().map(|record| decoder.decode(record)).collect::<Result<Vec<_>>>()?;
             run.totals.look_for_resent(&records, &events);
-            let mut carried = Vec::new();
+            let mut carried = Completion::default();
             if events.iter().any(|event| matches!(event, Event::Partial(_))) {
                 // What is carried forward may be in the insert that is still in flight.
                 run.settle::<T>(pending.take(), &mut progress)?;

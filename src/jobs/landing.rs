@@ -29,7 +29,7 @@ pub struct Place<'a> {
 }
 
 /// Stands for exactly these rows: every record's bytes and verdict, the row's layout, and what was carried forward.
-pub fn fingerprint<T: Table>(records: &[Record<'_>], events: &[Event<'_, T>], carried: &[String]) -> u128 {
+pub fn fingerprint<T: Table>(records: &[Record<'_>], events: &[Event<'_, T>], carried: Option<u128>) -> u128 {
     let mut hash = Xxh3::new();
     for column in <T::Row as clickhouse::Row>::COLUMN_NAMES {
         hash.update(column.as_bytes());
@@ -52,8 +52,8 @@ pub fn fingerprint<T: Table>(records: &[Record<'_>], events: &[Event<'_, T>], ca
             hash.update(bytes);
         }
     }
-    for value in carried {
-        hash.update(value.as_bytes());
+    if let Some(carried) = carried {
+        hash.update(&carried.to_le_bytes());
     }
     hash.digest128()
 }

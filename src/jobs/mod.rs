@@ -19,6 +19,7 @@ mod observe;
 mod order_wide;
 mod rejected;
 mod replay;
+mod rows;
 mod rules;
 mod slot;
 mod sync_schema;

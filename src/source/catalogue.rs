@@ -11,6 +11,8 @@ pub struct SourceTable {
     pub columns: Vec<SourceColumn>,
     /// A position in the log at which the table looked like this.
     pub lsn: u64,
+    /// Is the whole old row written to the log with every change (REPLICA IDENTITY FULL)?
+    pub whole_row: bool,
 }
 
 /// A column as PostgreSQL has it.
@@ -30,7 +32,26 @@ pub struct SourceColumn {
     pub has_default: bool,
     /// What rows have that are older than the column, as Debezium would send it.
     pub missing: Option<Value>,
+    /// Can it hold values that are stored apart from their row (TOAST)? A change that does not touch such a value leaves it out.
+    pub long: bool,
 }
+
+impl SourceColumn {
+    /// Does Debezium (3.7.0) say of a value of this type that it was left out? Of the others it sends null.
+    pub fn has_placeholder(&self) -> bool {
+        match self.source_type.base.strip_suffix("[]") {
+            Some(element) => PLACEHOLDER_IN_ARRAY.contains(&element),
+            None => !SENT_AS_NULL.contains(&self.source_type.base.as_str()),
+        }
+    }
+}
+
+/// Elements of the arrays for which there is a placeholder.
+const PLACEHOLDER_IN_ARRAY: [&str; 11] =
+    ["text", "character varying", "character", "bpchar", "json", "jsonb", "bytea", "integer", "bigint", "date", "uuid"];
+/// Types for which there is none.
+const SENT_AS_NULL: [&str; 9] =
+    ["path", "polygon", "bit varying", "bit", "geometry", "geography", "vector", "halfvec", "sparsevec"];
 
 /// A type as PostgreSQL writes it, `numeric(10,2)`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,9 +79,30 @@ impl SourceType {
     }
 }
 
+/// SQL for "this column (`a` of `pg_attribute`, its base type `$base`) can hold values that are stored apart from their row". The rule of
+/// `postgres/init/02_replication_user.sql`: whatever has no bound on its length, or one above 500 letters. (A bpchar without one holds keys of a few
+/// letters; what PostgreSQL tries to keep in the row, as numeric, is short.)
+macro_rules! is_long {
+    ($base:literal) => {
+        concat!(
+            "(a.attlen = -1 AND a.attstorage IN ('x', 'e') AND ",
+            $base,
+            " <> 'bpchar'::regtype AND NOT (",
+            $base,
+            " IN ('varchar'::regtype, 'varbit'::regtype) AND a.atttypmod BETWEEN 0 AND 504))"
+        )
+    };
+}
+/// For a query about tables as a whole.
+pub const HAS_LONG_COLUMN: &str = concat!(
+    "EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND ",
+    is_long!("a.atttypid"),
+    ")"
+);
+
 /// `attmissingval` is the value that rows show without having it. Debezium sends some types otherwise than PostgreSQL writes
 /// them: a time of at most three digits in ms, any other in µs; and its month has 30.4375 days, where `extract` takes 30.
-const COLUMNS: &str = "
+const COLUMNS: &str = concat!("
 WITH RECURSIVE resolved AS (
     SELECT oid AS type, oid AS base, NULL::int4 AS modifier FROM pg_type WHERE typtype <> 'd'
     UNION ALL
@@ -88,7 +130,8 @@ SELECT a.attname::text,
            WHEN r.base = 'numeric'::regtype THEN to_json(missing.text)
            WHEN r.base IN ('json'::regtype, 'jsonb'::regtype) THEN to_json(missing.json::text)
            ELSE missing.json
-       END::text
+       END::text,
+       ", is_long!("r.base"), "
 FROM pg_attribute a
 JOIN resolved r ON r.type = a.atttypid
 CROSS JOIN LATERAL (
@@ -96,7 +139,7 @@ CROSS JOIN LATERAL (
            CASE WHEN coalesce(r.modifier, a.atttypmod) BETWEEN 0 AND 3 THEN 1000 ELSE 1000000 END AS per_second
 ) AS missing
 WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped
-ORDER BY a.attnum";
+ORDER BY a.attnum");
 
 /// Reads a table's columns; `None` if there is no such table in schema `public`. SELECT on it is all that is needed.
 ///
@@ -120,10 +163,13 @@ fn read(client: &mut Client, table: &str) -> Result<Option<SourceTable>> {
             &[],
         )?
         .get(0);
+    let whole_row = transaction
+        .query_one("SELECT relreplident = 'f' FROM pg_class WHERE oid = $1::text::regclass", &[&name])?
+        .get(0);
     let rows = transaction.query(COLUMNS, &[&name])?;
     transaction.commit()?;
     let columns = rows.iter().map(column).collect::<Result<_>>()?;
-    Ok(Some(SourceTable { columns, lsn: lsn.unsigned_abs() }))
+    Ok(Some(SourceTable { columns, lsn: lsn.unsigned_abs(), whole_row }))
 }
 
 fn column(row: &postgres::Row) -> Result<SourceColumn> {
@@ -136,6 +182,7 @@ fn column(row: &postgres::Row) -> Result<SourceColumn> {
         generated: row.get(5),
         has_default: row.get(6),
         missing: missing.map(|json| serde_json::from_str(&json)).transpose()?,
+        long: row.get(8),
     })
 }
 

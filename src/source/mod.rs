@@ -19,7 +19,7 @@ use postgres::{Client, NoTls};
 use crate::cli::{Exit, PostgresArgs, Secret, needs_person, try_again};
 
 pub use books::{share_books, take_books};
-pub use catalogue::{SourceColumn, SourceTable, SourceType, catalogue};
+pub use catalogue::{HAS_LONG_COLUMN, SourceColumn, SourceTable, SourceType, catalogue};
 pub use identity::identity;
 pub use locks::{TargetLock, lock, lock_job, lock_tables, still_held, unlock};
 pub use lookup::{Existence, is_possible, look_up};

@@ -54,7 +54,7 @@ impl Decimal {
     /// Significant digits.
     pub(super) fn digits(self) -> u32 {
         let mut digits = self.0.unsigned_abs();
-        while digits != 0 && digits % 10 == 0 {
+        while digits != 0 && digits.is_multiple_of(10) {
             digits /= 10;
         }
         digits.checked_ilog10().map_or(0, |log| log + 1)

@@ -1,6 +1,7 @@
 //! ClickHouse, the warehouse: rows, quarantine, ledger, schema.
 
 mod alone;
+mod carried;
 pub mod chunks;
 mod client;
 mod columns;
@@ -34,17 +35,18 @@ use clickhouse::error::Error;
 
 use crate::cli::Exit;
 
+pub use carried::{carried_rows, long_values};
 pub use client::{Warehouse, identifier, quote};
 pub use columns::{Column, without_default};
 pub use extra_column::{Origin, Untouched, has};
 pub use gaps::RecentGaps;
 pub use generations::{Kin, Lineage, Lineages};
-pub use insert::InFlight;
+pub use insert::{InFlight, Insertion};
 pub use landing::Landing;
 pub use ledger::{LedgerRow, Mode, RunRow, Settled, WindowRow};
 pub use lots::Lot;
 pub use migrations::{SCHEMA_VERSION, Versions};
-pub use newest::{carried_rows, key_in, key_order, key_text, newest_columns, newest_versions};
+pub use newest::{key_in, key_order, key_text, newest_columns, newest_versions};
 pub use observations::{ConnectorRow, LagRow, RestartRow, SlotRow};
 pub use quarantine::{Kept, Listed, RuleCount, Shelf};
 pub use rejected::{Bytes, Quarantined, RejectedRow, WarningRow};

@@ -6,8 +6,7 @@ use anyhow::Result;
 use clickhouse::Row;
 use serde::Deserialize;
 
-use crate::cdc::Carried;
-use crate::tables::{KEY_SEPARATOR, KeyColumn, Table};
+use crate::tables::{KEY_SEPARATOR, KeyColumn};
 use crate::warehouse::{Warehouse, chunks, quote};
 
 #[derive(Row, Deserialize)]
@@ -71,74 +70,6 @@ pub fn newest_columns(
         newest.extend(rows.into_iter().map(|row| (row.key, row.columns)));
     }
     Ok(newest)
-}
-
-/// What has to be known of a line; the line itself is the row.
-#[derive(Deserialize)]
-struct CarriedLine {
-    state_key: String,
-    #[serde(rename = "_version")]
-    version: u64,
-    #[serde(rename = "_deleted")]
-    deleted: u8,
-    newer_rejected: u8,
-}
-
-/// For unchanged TOAST values: the state of each key before the version beside it, unless the key has an open quarantine
-/// record between the two.
-///
-/// A window that was inserted before a crash may have replaced that state by its own rows (a merge keeps the newest alone).
-/// Then the key's newest row stands in for it: the rerun's events up to that row cannot win against it, and what comes
-/// after it builds on it.
-///
-/// # Errors
-/// The server is gone or refuses.
-pub fn carried_rows<T: Table>(
-    warehouse: &Warehouse,
-    topic: &str,
-    topic_id: &str,
-    keys: &[(String, u64)],
-) -> Result<HashMap<String, Carried>> {
-    let mut carried = HashMap::new();
-    let (db, ops) = (&warehouse.db, &warehouse.ops);
-    let listed = |(key, below): &(String, u64)| 4 * chunks::literal(key) + 2 * chunks::number(*below);
-    for chunk in chunks::by_bytes(keys, chunks::MOST_KEYS, listed) {
-        let belows: HashMap<&str, u64> = chunk.iter().map(|(key, below)| (key.as_str(), *below)).collect();
-        let chunk: Vec<&str> = chunk.iter().map(|(key, _)| key.as_str()).collect();
-        let texts = chunk.iter().map(|key| quote(key)).collect::<Vec<_>>().join(", ");
-        let versions = chunk.iter().map(|key| belows[key].to_string()).collect::<Vec<_>>().join(", ");
-        let below = |key: &str| format!("transform({key}, [{texts}], [{versions}], toUInt64(0))");
-        let sql = format!(
-            "WITH state AS (
-                 SELECT {key} AS state_key, * FROM {db}.{target} WHERE {key_in}
-                 ORDER BY _version < {below_state} DESC, _version DESC LIMIT 1 BY state_key
-             ), newest_rejected AS (
-                 SELECT row_key, max(version) AS newest FROM {ops}.rejected FINAL
-                 WHERE topic = {topic} AND topic_id = {topic_id} AND status = 'open' AND row_key IN ({texts}) AND version < {below_rejected}
-                 GROUP BY row_key
-             )
-             SELECT state.*, newest_rejected.newest > state._version AS newer_rejected
-             FROM state LEFT JOIN newest_rejected ON newest_rejected.row_key = state.state_key
-             SETTINGS output_format_json_quote_64bit_integers = 0",
-            key = key_text(T::KEY),
-            target = T::TARGET,
-            key_in = key_in(T::KEY, &chunk),
-            topic = quote(topic),
-            topic_id = quote(topic_id),
-            below_state = below("state_key"),
-            below_rejected = below("row_key"),
-        );
-        let lines = warehouse.json_lines("looking up rows to carry TOAST values from", &sql)?;
-        for json in lines.lines() {
-            let line: CarriedLine = serde_json::from_str(json)?;
-            if line.newer_rejected != 0 {
-                carried.insert(line.state_key, Carried::Quarantined);
-            } else if line.deleted == 0 || line.version >= belows[line.state_key.as_str()] {
-                carried.insert(line.state_key, Carried::Row(json.to_owned()));
-            }
-        }
-    }
-    Ok(carried)
 }
 
 /// SQL for the canonical text of a key.

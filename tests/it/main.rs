@@ -61,6 +61,8 @@ mod source_moves;
 mod support;
 mod timelines;
 mod toast;
+mod toast_forms;
+mod toast_large;
 mod truncate;
 mod upgrade;
 mod verify;

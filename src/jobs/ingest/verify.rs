@@ -21,9 +21,17 @@ use crate::warehouse::{chunks, newest_rows};
 /// What is not compared: times of writing, and the same time twice.
 const NOT_COMPARED: [&str; 2] = ["_updated_at", "src_ts"];
 
+/// So much may a query answer.
+const ANSWER_BYTES: usize = 8 << 20;
+
 /// The rows that the table has to show for the keys of a window.
 #[derive(Debug, Default)]
-pub struct Shown(BTreeMap<String, Fingerprint>);
+pub struct Shown {
+    /// By key.
+    rows: BTreeMap<String, Fingerprint>,
+    /// Bytes of the longest row, as JSON.
+    longest: usize,
+}
 
 /// A row: a hash of each column, so that the one that differs can be named.
 #[derive(Debug)]
@@ -41,19 +49,22 @@ struct Line {
 }
 
 impl Shown {
-    /// Of the rows of a window, each key's newest: offsets rise, so it is the last one.
+    /// Takes in a row as it is sent. Offsets rise, so the last one of a key is its newest.
     ///
     /// # Errors
-    /// A row cannot be written down.
-    pub fn newest<T: Table>(rows: &[&RowOf<'_, T>]) -> Result<Shown> {
-        let newest: BTreeMap<String, &RowOf<'_, T>> =
-            rows.iter().map(|row| (row.key_text().into_owned(), *row)).collect();
-        let fingerprint = |(key, row): (String, &RowOf<'_, T>)| {
-            let columns = columns_of(&serde_json::to_string(row)?)?;
-            let columns = columns.iter().map(|(_, value)| xxh3_64(value.as_bytes())).collect();
-            Ok((key, Fingerprint { version: row.version(), columns }))
-        };
-        newest.into_iter().map(fingerprint).collect::<Result<_>>().map(Shown)
+    /// The row cannot be written down.
+    pub fn take_in<T: Table>(&mut self, row: &RowOf<'_, T>) -> Result<()> {
+        let json = serde_json::to_string(row)?;
+        let columns = columns_of(&json)?.iter().map(|(_, value)| xxh3_64(value.as_bytes())).collect();
+        self.longest = self.longest.max(json.len());
+        self.rows.insert(row.key_text().into_owned(), Fingerprint { version: row.version(), columns });
+        Ok(())
+    }
+
+    /// Keys in runs for a query: whole rows are the answer, and long ones must not come all at once.
+    fn runs<'k>(&self, keys: &'k [&'k str]) -> impl Iterator<Item = &'k [&'k str]> {
+        let most = (ANSWER_BYTES / self.longest.max(1)).max(1);
+        chunks::of_keys(keys, 1).into_iter().flat_map(move |run| run.chunks(most))
     }
 }
 
@@ -68,11 +79,11 @@ impl Run {
             return Ok(());
         }
         let place = format!("{}, partition {}, offsets {}", self.topic, pending.partition, pending.span);
-        let keys: Vec<&str> = pending.verify.0.keys().map(String::as_str).collect();
-        for chunk in chunks::of_keys(&keys, 1) {
+        let keys: Vec<&str> = pending.verify.rows.keys().map(String::as_str).collect();
+        for chunk in pending.verify.runs(&keys) {
             let shown = newest_rows::<T>(&self.warehouse, chunk)?;
             for key in chunk {
-                let written = &pending.verify.0[*key];
+                let written = &pending.verify.rows[*key];
                 let offset = Version::offset_of(written.version);
                 let wrong = match shown.get(*key) {
                     None => Some("the table has no row of it".to_owned()),

@@ -1,15 +1,17 @@
 //! Writing a window: rejected records first, rows second, so that a record is never in neither place.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 
 use anyhow::Result;
 
-use crate::cdc::{Event, Record};
+use crate::cdc::{Completion, Event, Record};
 use crate::jobs::ingest::begin::{Plan, Planned};
 use crate::jobs::ingest::run::Run;
 use crate::jobs::ingest::settle::Pending;
 use crate::jobs::ingest::verify::Shown;
 use crate::jobs::landing::{self, Place};
+use crate::jobs::rows::Rows;
 use crate::stream::{Committed, Window};
 use crate::tables::{RowOf, Table};
 use crate::validate::Warning;
@@ -23,8 +25,8 @@ pub struct Judged<'e, 'm, T: Table> {
     pub events: &'e [Event<'m, T>],
     /// Rules that rows break though they are written.
     pub warnings: Vec<Warning>,
-    /// Values that were carried forward.
-    pub carried: Vec<String>,
+    /// What was carried forward.
+    pub carried: Completion<'m>,
 }
 
 impl Run {
@@ -79,20 +81,22 @@ impl Run {
             let warnings = place.warning_rows::<T>(records, &judged.warnings);
             self.warehouse.insert::<WarningRow<'static>>(&self.warehouse.ops, "warnings", &token, warnings.iter())?;
         }
-        let in_flight = match rows.is_empty() {
-            true => None,
-            false => Some(self.warehouse.begin_insert::<T::Row>(
-                &self.warehouse.db,
-                T::TARGET,
-                &token,
-                rows.iter().copied(),
-            )?),
+        let shown = RefCell::new(Shown::default());
+        let sent = |row: &RowOf<'_, T>| if self.args.verify { shown.borrow_mut().take_in::<T>(row) } else { Ok(()) };
+        let passes = |point: &str| self.passes(point);
+        let to_send = Rows {
+            records,
+            events,
+            carried: &judged.carried,
+            generation: plan.generation,
+            passes: &passes,
+            sent: &sent,
         };
+        let in_flight = to_send.send(&self.warehouse, &token)?;
         let rejected_offsets: HashSet<i64> = rejected.iter().map(|row| row.offset).collect();
         let still_open = earlier.values().filter(|q| q.status == "open").map(|q| q.offset);
         let mut resolved: Vec<i64> = still_open.filter(|offset| !rejected_offsets.contains(offset)).collect();
         resolved.sort_unstable();
-        let verify = if self.args.verify { Shown::newest::<T>(&rows)? } else { Shown::default() };
         Ok(Some(Pending {
             partition: window.partition,
             span: window.span,
@@ -102,7 +106,7 @@ impl Run {
             truncates: place.truncate_rows::<T>(records, events),
             written: landing::written::<T>(&rows),
             resolved,
-            verify,
+            verify: shown.into_inner(),
             rejected_offsets,
             ledger: self.window_row(plan, planned, window, &counts, &token),
             commit: planned
@@ -127,7 +131,7 @@ impl Run {
         // read again, explicitly or after a reset, repairs: it must write though the same rows were written, and deleted, before.
         let planned_by = planned.mark.as_ref().map_or(&self.id, |mark| &mark.run);
         let place = format!("{}/{}/{}/{}", plan.topic_id, plan.generation, window.partition, window.span);
-        let hash = landing::fingerprint(judged.records, judged.events, &judged.carried);
+        let hash = landing::fingerprint(judged.records, judged.events, judged.carried.hash);
         format!("{}/{place}/{hash:032x}/{planned_by}", self.job)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use anyhow::Result;
 use typed_arena::Arena;
 
-use crate::cdc::{self, Decoder, Event, Record, Version, Violation};
+use crate::cdc::{self, Completion, Decoder, Event, Missing, Record, Version, Violation};
 use crate::stream::Span;
 use crate::tables::{SourceRow, Standing, Table};
 use crate::validate::Warning;
@@ -27,8 +27,8 @@ pub struct Batch<'k, T: Table> {
     pub landed: Vec<&'k Kept>,
     /// Their keys.
     landed_keys: Vec<String>,
-    /// Values that were carried forward.
-    pub carried: Vec<String>,
+    /// What was carried forward.
+    pub carried: Completion<'k>,
     /// Rules that rows break though they are written.
     pub warnings: Vec<Warning>,
     /// Newest version in the warehouse, by key.
@@ -52,7 +52,7 @@ impl<'k, T: Table> Batch<'k, T> {
             superseded: Vec::new(),
             landed: Vec::new(),
             landed_keys: Vec::new(),
-            carried: Vec::new(),
+            carried: Completion::default(),
             warnings: Vec::new(),
             held: HashMap::new(),
         })
@@ -112,9 +112,8 @@ impl<'k, T: Table> Batch<'k, T> {
         if !self.events.iter().any(|event| matches!(event, Event::Partial(_))) {
             return Ok(());
         }
-        let first = cdc::first_partial_keys(&self.events);
-        let below: Vec<(String, u64)> = first.into_iter().map(|(i, key)| (key, self.kept[i].version)).collect();
-        let carried = carried_rows::<T>(warehouse, &self.shelf.topic, &self.shelf.topic_id, &below)?;
+        let missing = Missing::of(&self.events, |i| self.kept[i].version);
+        let carried = carried_rows::<T>(warehouse, &self.shelf.topic, &self.shelf.topic_id, &missing)?;
         let bystanders = self.bystanders(warehouse)?;
         let own: HashSet<i64> = self.records.iter().map(|record| record.offset).collect();
         let mut all: Vec<(Record<'k>, Event<'k, T>)> =
@@ -122,7 +121,8 @@ impl<'k, T: Table> Batch<'k, T> {
         all.extend(bystanders);
         all.sort_by_key(|(record, _)| record.offset);
         let (records, mut events): (Vec<_>, Vec<_>) = all.into_iter().unzip();
-        self.carried = cdc::resolve(&mut events, &records, decoder, self.shelf.generation, &carried, arena)?;
+        let completion = cdc::resolve(&mut events, &records, decoder, self.shelf.generation, carried, arena)?;
+        self.carried = Completion { missing, ..completion };
         let still_own = records.into_iter().zip(events).filter(|(record, _)| own.contains(&record.offset));
         (self.records, self.events) = still_own.unzip();
         Ok(())

@@ -12,6 +12,7 @@ use crate::jobs::landing::{self, Place};
 use crate::jobs::replay::batch::Batch;
 use crate::jobs::replay::run::Replay;
 use crate::jobs::replay::windows::Group;
+use crate::jobs::rows::Rows;
 use crate::source;
 use crate::stream::Span;
 use crate::tables::{RowOf, Table};
@@ -57,7 +58,7 @@ impl Replay {
         let counts = self.count(batch)?;
         if !self.args.dry_run {
             let groups = batch.landed_groups();
-            let hash = landing::fingerprint(&batch.records, &batch.events, &batch.carried);
+            let hash = landing::fingerprint(&batch.records, &batch.events, batch.carried.hash);
             let token = self.token(batch, batch.span, hash);
             self.land(batch, &groups, &token)?;
             self.enter(batch, &groups, hash)?;
@@ -153,17 +154,19 @@ impl Replay {
     }
 
     /// Warnings first: once the rows are in the warehouse, nobody judges them again.
-    fn insert<'k, T: Table>(&self, batch: &Batch<'k, T>, place: &Place<'_>, token: &str) -> Result<()> {
+    fn insert<T: Table>(&self, batch: &Batch<'_, T>, place: &Place<'_>, token: &str) -> Result<()> {
         if !batch.warnings.is_empty() {
             let rows = place.warning_rows::<T>(&batch.records, &batch.warnings);
             let token = format!("{token}/warnings");
             self.warehouse.insert::<WarningRow<'static>>(&self.warehouse.ops, "warnings", &token, rows.iter())?;
         }
-        let rows = rows_of(batch);
-        if rows.is_empty() {
-            return Ok(());
+        let Batch { records, events, carried, shelf, .. } = batch;
+        let passes = |point: &str| self.passes(point);
+        let rows = Rows { records, events, carried, generation: shelf.generation, passes: &passes, sent: &|_| Ok(()) };
+        if let Some(in_flight) = rows.send(&self.warehouse, token)? {
+            in_flight.acknowledged(&self.warehouse)?;
         }
-        self.warehouse.insert::<T::Row>(&self.warehouse.db, T::TARGET, token, rows.iter().copied())
+        Ok(())
     }
 
     /// As in the ingest jobs; and with this run's id, so that a repair is never swallowed.

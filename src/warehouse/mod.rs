@@ -29,6 +29,7 @@ mod spans;
 mod stream;
 mod take_up;
 mod truncates;
+mod unread;
 mod views;
 
 use clickhouse::error::Error;

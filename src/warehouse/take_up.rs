@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::cli::needs_person;
+use crate::warehouse::unread::Stream;
 use crate::warehouse::{Warehouse, quote};
 
 /// Streams that one statement names: far below `max_query_size`.
@@ -105,65 +106,6 @@ type Place = (String, String, String, i32, u64);
 
 fn place_of(row: &OpenWindow) -> Place {
     (row.source.clone(), row.group_id.clone(), row.topic.clone(), row.stream, row.seq)
-}
-
-/// A stream in which a consumer is not where the ledger ends.
-#[derive(Debug, Clone, Row, Deserialize)]
-struct Stream {
-    source: String,
-    group_id: String,
-    topic: String,
-    stream: i32,
-    /// The last number.
-    last: u64,
-    /// Up to where the consumer has taken it up.
-    taken: u64,
-    /// Up to where old rows were removed.
-    pruned: u64,
-}
-
-impl Stream {
-    fn sql(&self) -> String {
-        format!(
-            "source = {} AND group_id = {} AND topic = {} AND stream = {}",
-            quote(&self.source),
-            quote(&self.group_id),
-            quote(&self.topic),
-            self.stream
-        )
-    }
-
-    fn has_hole(&self, next: u64) -> String {
-        format!(
-            "the ledger (table windows, {}) has no row {}, though row {next} is older than an hour: a row was removed, or a replica has lost it. \
-             Restore it; or, if it is gone for good, run the check or build in full and insert its position {} into table positions",
-            self.sql(),
-            self.taken + 1,
-            next - 1
-        )
-    }
-
-    fn begins_late(&self, consumer: &str) -> String {
-        format!(
-            "{consumer} had not taken up the ledger ({}) when its rows up to {} were removed for their age: what stood in them it sees in full \
-             only (--full, --scope full). From here on it follows the ledger",
-            self.sql(),
-            self.pruned
-        )
-    }
-
-    fn is_cut_off(&self, consumer: &str) -> String {
-        format!(
-            "{consumer} has taken up the ledger ({}) up to row {} (table positions), but it ends at row {}: it was emptied or comes from an \
-             older copy, so what is new in it cannot be told. Delete that position (ALTER TABLE positions DELETE WHERE consumer = {} AND {}): \
-             then all rows are taken up again",
-            self.sql(),
-            self.taken,
-            self.last,
-            quote(consumer),
-            self.sql()
-        )
-    }
 }
 
 #[derive(Row, Serialize)]

@@ -17,16 +17,18 @@ CREATE TABLE IF NOT EXISTS northwind_ops.runs
     truncates   UInt64 DEFAULT 0,
     gaps        UInt64 DEFAULT 0,
     summary     String DEFAULT '' COMMENT 'the run''s JSON summary, as printed',
+    error       String DEFAULT '' COMMENT 'why it did not end well, as printed',
     host        String DEFAULT '',
     version     LowCardinality(String) DEFAULT '',
     dag_run_id  String DEFAULT '' COMMENT 'Airflow''s run, when it started this one',
     started_at  DateTime64(3, 'UTC'),
-    updated_at  DateTime64(3, 'UTC')
+    updated_at  DateTime64(3, 'UTC'),
+    PROJECTION last (SELECT job, max(started_at) GROUP BY job)
 )
 ENGINE = ReplacingMergeTree(updated_at)
 ORDER BY (job, started_at, run_id)
 TTL toDateTime(started_at) + INTERVAL 180 DAY
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS index_granularity = 256, non_replicated_deduplication_window = 10000, deduplicate_merge_projection_mode = 'rebuild';
 
 -- The ledger. A row of mode origin, plan or reset moves the group's end on this partition to `end_offset`;
 -- rows of mode range, replay and repair carry seq 0 and move nothing.
@@ -113,7 +115,8 @@ CREATE TABLE IF NOT EXISTS northwind_ops.rejected
     run_id      String,
     attempt     UInt32,
     status      LowCardinality(String) COMMENT 'open, resolved or superseded',
-    rejected_at DateTime64(3, 'UTC')
+    rejected_at DateTime64(3, 'UTC'),
+    INDEX by_status status TYPE set(4) GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(attempt)
 ORDER BY (topic, topic_id, partition, offset)

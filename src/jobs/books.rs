@@ -28,9 +28,11 @@ pub fn dag_run_id() -> String {
     std::env::var("AIRFLOW_CTX_DAG_RUN_ID").unwrap_or_default()
 }
 
-/// Writes a run's final row. What it did stands, even if that cannot be written; but the report says so.
+/// Writes a run's final row, with the error of its report. What it did stands, even if that cannot be written; but the report says so.
 pub fn close(warehouse: &Warehouse, row: &RunRow, report: &mut Report) {
-    let Err(error) = warehouse.write_run(row) else { return };
+    let error = report.fields.get("error").and_then(Value::as_str).unwrap_or_default();
+    let row = RunRow { error: error.to_owned(), ..row.clone() };
+    let Err(error) = warehouse.write_run(&row) else { return };
     let note = format!("{error:#}");
     tracing::warn!("the run's final row could not be written: {note}");
     report.fields.entry("error").or_insert(Value::from(note));

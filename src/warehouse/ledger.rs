@@ -55,6 +55,8 @@ pub struct RunRow {
     pub truncates: u64,
     pub gaps: u64,
     pub summary: String,
+    /// Why it did not end well.
+    pub error: String,
     pub host: String,
     pub version: String,
     pub dag_run_id: String,

@@ -32,10 +32,12 @@ pub use insert::InFlight;
 pub use landing::Landing;
 pub use ledger::{LedgerRow, Mode, RunRow, Settled, WindowRow};
 pub use newest::{carried_rows, key_in, key_order, key_text, newest_columns, newest_versions};
-pub use observations::{ConnectorRow, LagRow, RestartRow, SlotRow};
+pub use observations::{
+    AlarmRow, ConnectorRow, LagRow, LastSaid, OpenRecords, QuarantineRow, RestartRow, SlotRow, Trend,
+};
 pub use quarantine::{Kept, Listed, RuleCount, Shelf};
 pub use rejected::{Bytes, Quarantined, RejectedRow, WarningRow};
-pub use runs::{LastRun, OpenRun};
+pub use runs::{OpenRun, RecentRun};
 pub use schema::{BOOKS, migrate};
 pub use selection::Selection;
 pub use spans::{at_offsets, spans_of};

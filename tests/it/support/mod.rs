@@ -9,6 +9,7 @@ pub mod compare;
 pub mod connector;
 pub mod event;
 pub mod kafka;
+pub mod observe;
 pub mod order_wide;
 pub mod private_stack;
 pub mod process;

@@ -9,6 +9,9 @@ ALTER TABLE northwind_ops.observed_lags
     ADD COLUMN IF NOT EXISTS late_seconds Nullable(UInt64)
     COMMENT 'how late the table is: the source''s clock minus the moment up to which it is complete; NULL if not known' AFTER lag_seconds;
 
+ALTER TABLE northwind_ops.observed_lags
+    COMMENT COLUMN lag_seconds 'how long the oldest of these records waits, by the source''s clock; NULL if it could not be read in time';
+
 -- The open records of the quarantine at each look. The row without a table is the look itself, with the sum: it is there when nothing is open.
 CREATE TABLE IF NOT EXISTS northwind_ops.observed_quarantine
 (

@@ -184,7 +184,9 @@ impl Warehouse {
         let candidates = format!("FROM {}.rejected WHERE status = 'open'", self.ops);
         let count = format!("SELECT count() AS rows {candidates}");
         let few = self.row::<Count>("counting the open records of the quarantine", &count)?.rows <= MOST_LISTED;
-        let among = format!("(topic, topic_id, partition, `offset`) IN (SELECT topic, topic_id, partition, `offset` {candidates})");
+        let among = format!(
+            "(topic, topic_id, partition, `offset`) IN (SELECT topic, topic_id, partition, `offset` {candidates})"
+        );
         let sql = format!(
             "SELECT `table`, rule, count() AS records, countIf(attempt >= {attempts}) AS exhausted,
                     toUnixTimestamp64Milli(min(rejected_at)) AS oldest_ms
@@ -210,7 +212,7 @@ impl Warehouse {
                  SELECT observed_at, `table`, rule, records FROM {ops}.observed_quarantine
                  WHERE observed_at >=
                  (
-                     SELECT max(observed_at) FROM {ops}.observed_quarantine
+                     SELECT maxOrNull(observed_at) FROM {ops}.observed_quarantine
                      WHERE `table` = '' AND observed_at <= fromUnixTimestamp64Milli({since_ms}, 'UTC')
                        AND observed_at > fromUnixTimestamp64Milli({since_ms}, 'UTC') - INTERVAL 1 DAY
                  )

@@ -82,7 +82,8 @@ impl Warehouse {
     /// The server is gone, or `migrate` has not run.
     pub fn recent_runs(&self, of_each: u32) -> Result<Vec<RecentRun>> {
         let jobs = format!("SELECT job, max(started_at) AS newest FROM {}.runs GROUP BY job", self.ops);
-        let jobs: Vec<JobName> = self.rows("looking which jobs have run", &format!("SELECT job FROM ({jobs}) ORDER BY job"))?;
+        let jobs: Vec<JobName> =
+            self.rows("looking which jobs have run", &format!("SELECT job FROM ({jobs}) ORDER BY job"))?;
         let rows = (of_each + 1) * ROWS_OF_A_RUN;
         let of_job = |name: &JobName| {
             format!(

@@ -104,7 +104,10 @@ fn a_record_that_has_used_up_its_attempts_is_said_once_a_day() {
     }
     let seen = look(&world, "").expect_exit(78);
     assert_eq!((alarms(&seen), news(&seen)), (vec!["quarantine-exhausted"], 1));
-    says(&seen, &["1 records of customers that break not-in-postgres were tried 12 times", "--only-rule not-in-postgres"]);
+    says(
+        &seen,
+        &["1 records of customers that break not-in-postgres were tried 12 times", "--only-rule not-in-postgres"],
+    );
     let again = look(&world, "").expect_exit(0);
     assert_eq!(alarms(&again), Vec::<&str>::new(), "once is enough");
     says(&again, &["were tried 12 times"]);
@@ -113,7 +116,10 @@ fn a_record_that_has_used_up_its_attempts_is_said_once_a_day() {
     assert_eq!(world.number("SELECT count() FROM northwind_ops.observed_alarms WHERE said"), 2);
     look(&world, "").expect_exit(0);
     // Closed, it is forgotten.
-    world.postgres().batch_execute("INSERT INTO customers (customer_id, company_name) VALUES ('X0000', 'found')").unwrap();
+    world
+        .postgres()
+        .batch_execute("INSERT INTO customers (customer_id, company_name) VALUES ('X0000', 'found')")
+        .unwrap();
     world.run("replay-rejected", &[]).expect_exit(0);
     assert_eq!(look(&world, "").expect_exit(0).summary["healthy"], true);
 }
@@ -141,7 +147,7 @@ fn too_many_open_records_are_an_alarm_that_is_said_once_an_hour() {
 #[test]
 fn a_quarantine_that_only_grows_is_an_alarm() {
     let world = World::with_topic("alarm_grows", 1);
-    let grows = "[observe.quarantine]\ngrows_for = \"4s\"";
+    let grows = "[observe.quarantine]\ngrows_for = \"15s\"";
     refused(&world, 0, 1);
     look(&world, grows).expect_exit(0);
     let mut next = 1;
@@ -152,9 +158,12 @@ fn a_quarantine_that_only_grows_is_an_alarm() {
     });
     let seen = look(&world, grows).expect_exit(78);
     assert_eq!(alarms(&seen), ["quarantine-grows"]);
-    says(&seen, &["customers that break not-in-postgres have only grown for 4 s, from "]);
+    says(&seen, &["customers that break not-in-postgres have only grown for 15 s, from "]);
     // One that is closed meanwhile, and it does not only grow.
-    world.postgres().batch_execute("INSERT INTO customers (customer_id, company_name) VALUES ('X0000', 'found')").unwrap();
+    world
+        .postgres()
+        .batch_execute("INSERT INTO customers (customer_id, company_name) VALUES ('X0000', 'found')")
+        .unwrap();
     world.run("replay-rejected", &[]).expect_exit(0);
     look(&world, grows).expect_exit(0);
     refused(&world, next, 1);

@@ -1,7 +1,7 @@
 //! What all checks share: what is new, late or unusual, settings, and the SQL that they print.
 
-use crate::support::checks::Checked;
 use crate::support::World;
+use crate::support::checks::Checked;
 
 /// `--scope new` looks at what was written since, once; what it could not decide, it looks at again.
 #[test]

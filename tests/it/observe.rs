@@ -258,7 +258,7 @@ fn a_server_that_is_away_does_not_hide_the_others() {
         assert_eq!(written(&seen), expected, "{variable}: {seen:?}");
         let address = format!("127.0.0.1:{}", value.rsplit(':').next().unwrap());
         assert!(seen.error().contains(&address), "{address}: {}", seen.error());
-        says(&seen, &[seen.error()]);
+        says(&seen, &[&address]);
         assert_eq!(row(&world, &seen, "status, exit_code", "runs"), "try-again\t75\n");
     }
     let blind = observe_anew(&world, &[("POSTGRES_PORT", "1")], &["--lost-after", "0s"]).expect_exit(75);

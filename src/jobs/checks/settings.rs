@@ -144,7 +144,11 @@ impl Settings {
         }
         if let Some(name) = settings.observe.unknown_job() {
             let known = "ingest, ingest-<table>, build-order-wide, replay-rejected";
-            return Err(format!("line {}: {:?} is none of the jobs that are listened for: {known}", line(name), name.as_ref()));
+            return Err(format!(
+                "line {}: {:?} is none of the jobs that are listened for: {known}",
+                line(name),
+                name.as_ref()
+            ));
         }
         Ok(settings)
     }
@@ -205,7 +209,10 @@ mod tests {
         );
         assert!(error("[observe]\nrepeat = \"1m\"").contains("line 2"));
         assert!(error("[observe.severity]\n\nnothing = \"fail\"").contains("line 3"));
-        assert!(error("[observe.silent_after]\n\ningest-nothing = \"1m\"").starts_with("line 3: \"ingest-nothing\" is none of"));
+        assert!(
+            error("[observe.silent_after]\n\ningest-nothing = \"1m\"")
+                .starts_with("line 3: \"ingest-nothing\" is none of")
+        );
         assert!(error("[freshness]\nwarn_after = \"1 minute\"").contains("is not a duration"));
     }
 

@@ -301,12 +301,8 @@ mod tests {
 
     #[test]
     fn an_open_plan_takes_one_run() {
-        let topic = |partition| TopicLag {
-            exists: true,
-            partitions: vec![partition],
-            ledger_error: None,
-            late_seconds: None,
-        };
+        let topic =
+            |partition| TopicLag { exists: true, partitions: vec![partition], ledger_error: None, late_seconds: None };
         assert_eq!(topic(lag(Some((40, Some(80))), &[row(40)])).runs(10), 3, "40..80, then 20 by tens");
         assert_eq!(topic(lag(Some((40, None)), &[row(40)])).runs(25), 3);
         assert_eq!(topic(lag(Some((100, None)), &[row(100)])).runs(25), 0);

@@ -112,7 +112,8 @@ pub fn restart_failed(look: &mut Look, seen: Option<&SeenConnector>) -> u64 {
         }
     };
     let Some(number) = done else {
-        let failed: Vec<&str> = seen.status.failed().map(|part| part.trace.lines().next().unwrap_or_default()).collect();
+        let failed: Vec<&str> =
+            seen.status.failed().map(|part| part.trace.lines().next().unwrap_or_default()).collect();
         let sentence = format!(
             "{what}: {limit} restart(s) in the last hour have not helped, and no more are made (--restarts-per-hour); correct the cause: {}",
             clip(&failed.join("; "))

@@ -66,7 +66,8 @@ fn captured(look: &mut Look, slot: &str) -> Option<Captured> {
         }
         Ok(captured) => Some(captured),
         Err(error) => {
-            look.notes.unseen("how far the connector is", &broken(&error, "is Kafka running? `doctor` says what is wrong"));
+            look.notes
+                .unseen("how far the connector is", &broken(&error, "is Kafka running? `doctor` says what is wrong"));
             None
         }
     }
@@ -173,6 +174,7 @@ pub fn lines(seen: &SeenLags) -> Vec<String> {
         };
         format!("{:<40} {unread}", target.topic)
     };
-    let captured = seen.captured.as_ref().map(|captured| format!("PostgreSQL to Kafka: {}", captured.text(seen.now_ms)));
+    let captured =
+        seen.captured.as_ref().map(|captured| format!("PostgreSQL to Kafka: {}", captured.text(seen.now_ms)));
     captured.into_iter().chain(measured(&seen.lags).map(line)).collect()
 }

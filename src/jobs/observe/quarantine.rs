@@ -62,7 +62,8 @@ fn grows(look: &mut Look, open: &[OpenRecords]) {
     };
     for trend in trends.iter().filter(|trend| trend.never_fell) {
         let is_it = |open: &&OpenRecords| open.table == trend.table && open.rule == trend.rule;
-        let Some(now) = open.iter().find(is_it).filter(|now| now.records > trend.first && now.records >= trend.last) else {
+        let Some(now) = open.iter().find(is_it).filter(|now| now.records > trend.first && now.records >= trend.last)
+        else {
             continue;
         };
         let time = age(u64::try_from(for_ms / 1000).unwrap_or(0));

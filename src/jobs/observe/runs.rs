@@ -113,14 +113,17 @@ fn in_a_row(look: &mut Look, runs: &[RecentRun]) {
     let Some(newest) = failed.first().filter(|_| failed.len() >= limit) else { return };
     let RecentRun { job, status, error, .. } = newest;
     let error = if error.is_empty() { "" } else { &format!(": {error}") };
-    let sentence =
-        format!("{job} has not ended well for {limit} times in a row; the last run is {status}{error}; doctor says what is wrong");
+    let sentence = format!(
+        "{job} has not ended well for {limit} times in a row; the last run is {status}{error}; doctor says what is wrong"
+    );
     look.notes.seen(Alarm::TriesInARow, job, 0, sentence);
 }
 
 /// A run that ends before its first row, or is never started, leaves nothing behind but the age of the one before it.
 fn silent(look: &mut Look, newest: &RecentRun) {
-    let Some(limit) = look.settings.observe.silent_after(&newest.job).filter(|_| newest.status != "running") else { return };
+    let Some(limit) = look.settings.observe.silent_after(&newest.job).filter(|_| newest.status != "running") else {
+        return;
+    };
     let seconds = u64::try_from((look.at_ms() - newest.started_ms) / 1000).unwrap_or(0);
     if seconds <= limit.as_secs() {
         return;

@@ -79,12 +79,7 @@ impl Default for Observe {
 
 impl Default for Quarantine {
     fn default() -> Self {
-        Quarantine {
-            attempts: 12,
-            most_open: 1_000,
-            oldest: Time::minutes(24 * 60),
-            grows_for: Time::minutes(6 * 60),
-        }
+        Quarantine { attempts: 12, most_open: 1_000, oldest: Time::minutes(24 * 60), grows_for: Time::minutes(6 * 60) }
     }
 }
 
@@ -101,7 +96,8 @@ impl Observe {
 
     /// How long ago a job that has run before may have been started the last time.
     pub fn silent_after(&self, job: &str) -> Option<Duration> {
-        let own = |name: &str| self.silent_after.iter().find(|(known, _)| known.as_ref() == name).map(|(_, time)| *time);
+        let own =
+            |name: &str| self.silent_after.iter().find(|(known, _)| known.as_ref() == name).map(|(_, time)| *time);
         let built_in = |name: &str| SILENT_AFTER.iter().find(|(known, _)| *known == name).map(|(_, time)| *time);
         let kind = if job.starts_with("ingest-") { INGEST } else { job };
         own(job).or_else(|| own(kind)).or_else(|| built_in(kind)).map(|time| time.0)
@@ -110,10 +106,9 @@ impl Observe {
     /// A job that is not known, and where it stands.
     pub fn unknown_job(&self) -> Option<&Spanned<String>> {
         let is_known = |name: &str| {
-            name.strip_prefix("ingest-")
-                .map_or(SILENT_AFTER.iter().any(|(known, _)| *known == name), |table| {
-                    crate::tables::chosen(&[table.replace('-', "_")]).is_ok()
-                })
+            name.strip_prefix("ingest-").map_or(SILENT_AFTER.iter().any(|(known, _)| *known == name), |table| {
+                crate::tables::chosen(&[table.replace('-', "_")]).is_ok()
+            })
         };
         self.silent_after.keys().find(|name| !is_known(name.as_ref()))
     }
@@ -123,10 +118,18 @@ impl Observe {
 impl Observe {
     /// Does it say the same, whether it is written down or built in? It has to name every alarm and every job.
     pub fn is_like(&self, other: &Observe) -> bool {
-        let written = |settings: &Observe| Observe { severity: BTreeMap::new(), silent_after: BTreeMap::new(), ..settings.clone() };
+        let written = |settings: &Observe| Observe {
+            severity: BTreeMap::new(),
+            silent_after: BTreeMap::new(),
+            ..settings.clone()
+        };
         written(self) == written(other)
-            && Alarm::ALL.iter().all(|alarm| *alarm == Alarm::Unseen || self.severity.get(alarm) == Some(&alarm.severity()))
-            && SILENT_AFTER.iter().all(|(job, time)| self.silent_after.iter().any(|(name, own)| name.as_ref() == *job && own == time))
+            && Alarm::ALL
+                .iter()
+                .all(|alarm| *alarm == Alarm::Unseen || self.severity.get(alarm) == Some(&alarm.severity()))
+            && SILENT_AFTER
+                .iter()
+                .all(|(job, time)| self.silent_after.iter().any(|(name, own)| name.as_ref() == *job && own == time))
     }
 }
 
@@ -145,8 +148,7 @@ mod tests {
 
     #[test]
     fn a_job_may_have_its_own_limit() {
-        let settings: Observe =
-            toml::from_str("[silent_after]\ningest = \"2h\"\ningest-orders = \"10m\"\n").unwrap();
+        let settings: Observe = toml::from_str("[silent_after]\ningest = \"2h\"\ningest-orders = \"10m\"\n").unwrap();
         assert_eq!(settings.silent_after("ingest-orders"), Some(Duration::from_secs(600)));
         assert_eq!(settings.silent_after("ingest-region"), Some(Duration::from_secs(7_200)));
         assert_eq!(settings.silent_after("build-order-wide"), Some(Duration::from_secs(3_600)));

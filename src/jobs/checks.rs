@@ -17,7 +17,7 @@ pub mod results;
 mod rounds;
 mod rows;
 mod rules;
-mod settings;
+pub mod settings;
 mod slice;
 mod statement;
 mod volume;

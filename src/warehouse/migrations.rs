@@ -44,6 +44,7 @@ const MIGRATIONS: &[Migration] = &[
     sql!(1, "baseline", "0001_baseline.sql"),
     sql!(2, "ledger", "0002_ledger.sql"),
     sql!(3, "generation", "0003_generation.sql"),
+    sql!(4, "health", "0004_health.sql"),
 ];
 
 /// Recorded when a fresh installation begins: tables without a version are then no older books.

@@ -48,10 +48,12 @@ pub use ledger::{LedgerRow, Mode, RunRow, Settled, WindowRow};
 pub use lots::Lot;
 pub use migrations::{SCHEMA_VERSION, Versions};
 pub use newest::{key_in, key_order, key_text, newest_columns, newest_versions};
-pub use observations::{ConnectorRow, LagRow, RestartRow, SlotRow};
+pub use observations::{
+    AlarmRow, ConnectorRow, LagRow, LastSaid, OpenRecords, QuarantineRow, RestartRow, SlotRow, Trend,
+};
 pub use quarantine::{Kept, Listed, RuleCount, Shelf};
 pub use rejected::{Bytes, Quarantined, RejectedRow, WarningRow};
-pub use runs::{LastRun, OpenRun};
+pub use runs::{OpenRun, RecentRun};
 pub use schema::BOOKS;
 pub use selection::{Portion, Selection};
 pub use shown::newest_rows;

@@ -1,6 +1,7 @@
 //! Tests on the real servers: one file per situation that a user would notice, one executable for all of them.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+mod alarms;
 mod all_tables;
 mod amounts;
 mod check_jobs;

@@ -1,5 +1,6 @@
 //! Offsets without a record in the last 24 hours, of topics that have no reason for them.
 
+use super::alarm::Alarm;
 use super::{CLICKHOUSE, Look};
 use crate::jobs::finding::broken;
 use crate::jobs::gaps::{GapList, are_expected, meaning};
@@ -22,19 +23,19 @@ pub fn look(look: &mut Look, lags: &[Lag]) {
     for of_topic in gaps.chunk_by(|a, b| a.topic == b.topic) {
         let policy = stream::cleanup_policy(&consumer, &of_topic[0].topic);
         if !are_expected(policy.as_deref()) {
-            look.notes.problem(sentence(of_topic, policy.as_deref()));
+            let offsets: u64 = of_topic.iter().map(|gaps| gaps.offsets).sum();
+            look.notes.seen(Alarm::Gaps, &of_topic[0].topic, offsets, sentence(of_topic, offsets, policy.as_deref()));
         }
     }
     // Nothing is assigned: librdkafka's orderly goodbye would take 100 ms and change nothing.
     std::mem::forget(consumer);
 }
 
-fn sentence(of_topic: &[RecentGaps], policy: Option<&str>) -> String {
+fn sentence(of_topic: &[RecentGaps], offsets: u64, policy: Option<&str>) -> String {
     let mut spans = GapList::default();
     for gaps in of_topic {
         gaps.spans.iter().for_each(|(start, end)| spans.add(gaps.partition, Span { start: *start, end: *end }));
     }
-    let offsets: u64 = of_topic.iter().map(|gaps| gaps.offsets).sum();
     let topic = &of_topic[0].topic;
     format!("{topic}: {offsets} offsets read in the last 24 hours hold no record ({spans}): {}", meaning(policy))
 }

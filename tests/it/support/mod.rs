@@ -10,6 +10,7 @@ pub mod connector;
 pub mod event;
 pub mod kafka;
 pub mod mock_kafka;
+pub mod observe;
 pub mod order_wide;
 pub mod private_stack;
 pub mod process;

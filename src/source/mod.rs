@@ -1,11 +1,13 @@
 //! PostgreSQL, the source: look-ups, catalogue and locks. The jobs never write to it.
 
 mod catalogue;
+mod form;
 mod locks;
 mod lookup;
 mod replica;
 mod sessions;
 mod snapshot;
+mod transactions;
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -17,11 +19,13 @@ use postgres::{Client, NoTls};
 use crate::cli::{Exit, PostgresArgs, Secret, try_again};
 
 pub use catalogue::{SourceColumn, SourceTable, SourceType, catalogue};
+pub use form::sent_as;
 pub use locks::{lock, lock_job, lock_tables, still_held, unlock};
 pub use lookup::{Existence, look_up};
 pub use replica::LookUps;
 pub use sessions::{Sessions, session_name};
-pub use snapshot::{Moment, Rows, Snapshot, key_in, key_parts, lsn_position};
+pub use snapshot::{Moment, Rows, key_in, key_parts};
+pub use transactions::{Snapshot, Written, lsn_position, next_transaction};
 
 /// A server that takes connections and says nothing must not hold up a job for ever.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);

@@ -7,7 +7,7 @@ use crate::support::checks::Checked;
 use crate::support::random::Random;
 
 /// Writers stop, however the test ends.
-struct StopAtEnd<'s>(&'s AtomicBool);
+pub struct StopAtEnd<'s>(pub &'s AtomicBool);
 
 impl Drop for StopAtEnd<'_> {
     fn drop(&mut self) {
@@ -95,7 +95,7 @@ fn write(shop: &Checked, seed: u64, pause: Duration, stop: &AtomicBool, written:
 }
 
 /// The number before these words.
-fn number(text: &str, before: &str) -> i64 {
+pub fn number(text: &str, before: &str) -> i64 {
     let digits = text.split(before).next().and_then(|head| head.rsplit(' ').next());
     digits.and_then(|digits| digits.parse().ok()).unwrap_or_else(|| panic!("no number before {before:?} in {text:?}"))
 }

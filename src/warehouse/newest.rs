@@ -93,9 +93,38 @@ pub fn key_in<K: AsRef<str>>(key: &[KeyColumn], texts: &[K]) -> String {
     format!("({names}) IN ({})", texts.iter().map(tuple).collect::<Vec<_>>().join(", "))
 }
 
+/// SQL for "the key comes behind the first one, and is the last one or before it" (canonical texts); without one, there is no bound. The bound
+/// on the first column alone is for the primary index.
+pub fn key_between(key: &[KeyColumn], first: Option<&String>, last: Option<&String>) -> String {
+    let names = key.iter().map(|column| column.name).collect::<Vec<_>>().join(", ");
+    let mut conditions = vec!["true".to_owned()];
+    for (text, leading, all) in [(first, ">=", ">"), (last, "<=", "<=")] {
+        let Some(text) = text else { continue };
+        let literal = |(column, part): (&KeyColumn, &str)| match column.source_type {
+            "text" | "bpchar" => quote(part),
+            _ => format!("toInt64({})", quote(part)),
+        };
+        let parts: Vec<String> = key.iter().zip(text.splitn(key.len(), KEY_SEPARATOR)).map(literal).collect();
+        conditions.push(format!("{} {leading} {}", key[0].name, parts[0]));
+        conditions.push(format!("tuple({names}) {all} tuple({})", parts.join(", ")));
+    }
+    conditions.join(" AND ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_range_of_keys_has_an_open_beginning_and_a_closed_end() {
+        let key = [KeyColumn { name: "a", source_type: "int8" }, KeyColumn { name: "b", source_type: "bpchar" }];
+        let (first, last) = ("1\u{1f}x'".to_owned(), "7\u{1f}y".to_owned());
+        assert_eq!(key_between(&key, None, None), "true");
+        assert_eq!(
+            key_between(&key, Some(&first), Some(&last)),
+            r"true AND a >= toInt64('1') AND tuple(a, b) > tuple(toInt64('1'), 'x\'') AND a <= toInt64('7') AND tuple(a, b) <= tuple(toInt64('7'), 'y')"
+        );
+    }
 
     #[test]
     fn composite_keys_become_tuples() {

@@ -24,7 +24,7 @@ impl Checker<'_> {
         let severity = self.settings.severity(question.check, question.table.source);
         finding.status = match &answer {
             answer if !answer.by_pipeline.is_empty() => Status::of_no(severity),
-            answer if !answer.undecided.is_empty() && answer.behind.is_some() && !self.args.wait.is_zero() => {
+            answer if self.is_inconclusive(answer.undecided.len() as u64, answer.behind.as_ref()) => {
                 Status::Inconclusive
             }
             answer if !answer.in_source.is_empty() || !answer.held_back.is_empty() => Status::Warn,

@@ -104,6 +104,8 @@ pub struct Finding {
     pub undecided: Vec<String>,
     /// Runs that have not ended yet, so that nothing can be said of them.
     pub unfinished: Vec<String>,
+    /// Columns that were not compared, each with the reason.
+    pub not_compared: Vec<String>,
 }
 
 impl Finding {
@@ -120,6 +122,7 @@ impl Finding {
             failures: Vec::new(),
             undecided: Vec::new(),
             unfinished: Vec::new(),
+            not_compared: Vec::new(),
         }
     }
 
@@ -229,6 +232,13 @@ impl Findings {
         put("errors", json!(count(Status::Error)));
         put("nothing_new", json!(self.nothing_new));
         put("undecided", json!(self.findings.iter().map(|finding| finding.undecided.len()).sum::<usize>()));
+        let not_compared = |finding: &Finding| -> Vec<String> {
+            finding.not_compared.iter().map(|column| format!("{}.{column}", finding.table)).collect()
+        };
+        let not_compared: Vec<String> = self.findings.iter().flat_map(not_compared).collect();
+        if !not_compared.is_empty() {
+            put("not_compared", json!(not_compared));
+        }
         let mut telling: Vec<&Finding> = self.findings.iter().filter(|f| f.status != Status::Pass).collect();
         telling.sort_by_key(|finding| std::cmp::Reverse(finding.status));
         put("findings", telling.iter().take(SUMMARISED).map(|finding| finding.summary()).collect());

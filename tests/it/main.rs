@@ -17,6 +17,7 @@ mod history;
 mod lag;
 mod migrate;
 mod observe;
+mod older_books;
 mod order_wide;
 mod order_wide_builds;
 mod order_wide_crash;

@@ -106,7 +106,8 @@ impl World {
 
     /// The command of a job in this world, not started yet.
     pub fn command(&self, job: &str, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_northwind"));
+        // Another executable: the one of an older release, when it makes a fixture.
+        let mut command = Command::new(env("NORTHWIND_UNDER_TEST", env!("CARGO_BIN_EXE_northwind")));
         command.arg(job).args(args);
         if let Some(table) = job.strip_prefix("ingest-") {
             let table = table.replace('-', "_");

@@ -89,11 +89,12 @@ def test_a_look_that_sees_nothing_for_long_is_told(cron):
 def test_the_other_rounds(cron):
     assert cron("quality")[2] == ["check-all"]
     assert cron("observe")[2] == ["observe"]
-    assert cron("prune")[2] == ["rejected"]
+    assert cron("maintenance")[2] == ["rejected", "rejected"]
+    assert cron("prune")[2] == ["rejected", "rejected"], "its name of before"
     assert cron("whatever")[1] == 2
 
 
-@pytest.mark.parametrize("name", ["ingest", "quality", "observe", "prune"])
+@pytest.mark.parametrize("name", ["ingest", "quality", "observe", "maintenance", "prune"])
 def test_every_command_is_one_that_its_job_understands(cron, name):
     cron(name)
     for call in cron.calls.read_text().splitlines():
@@ -123,8 +124,14 @@ echo '{{"job":"check-all","exit":0}}'
     assert [json.loads(line)["exit"] for line in (cron.log / "check-all.json").read_text().splitlines()] == [0, 10]
 
 
+def test_maintenance_by_cron_is_that_of_the_dag(cron):
+    cron("maintenance")
+    calls = [line.removesuffix(" --summary stdout") for line in cron.calls.read_text().splitlines()]
+    assert calls == ["rejected --prune 90d", "rejected --prune-ledger 400d"]
+
+
 def test_the_crontab_names_what_is_there():
     for line in (ROOT / "cron/crontab").read_text().splitlines():
         if " * * " in line and not line.startswith("#"):
             script, name = line.split()[5:7]
-            assert script == "/opt/northwind/cron/round" and name in ("ingest", "quality", "observe", "prune")
+            assert script == "/opt/northwind/cron/round" and name in ("ingest", "quality", "observe", "maintenance")

@@ -28,6 +28,7 @@ mod long_lists;
 mod migrate;
 mod observe;
 mod odd_keys;
+mod older_books;
 mod order_wide;
 mod order_wide_builds;
 mod order_wide_crash;

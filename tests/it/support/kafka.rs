@@ -174,6 +174,19 @@ impl World {
         records
     }
 
+    /// Commits an offset with its metadata, as the group of a table's job.
+    pub fn commit_of(&self, table: &str, partition: i32, offset: i64, metadata: &str) {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", kafka_servers()).set("group.id", self.group_of(table));
+        let consumer: BaseConsumer = config.create().expect("a consumer");
+        let mut list = rdkafka::TopicPartitionList::new();
+        let topic = self.topic_of(table);
+        let mut element = list.add_partition(&topic, partition);
+        element.set_offset(rdkafka::Offset::Offset(offset)).expect("an offset");
+        element.set_metadata(metadata);
+        consumer.commit(&list, rdkafka::consumer::CommitMode::Sync).expect("committing");
+    }
+
     pub fn delete_group(&self) {
         block_on(admin_client().delete_groups(&[&self.group], &AdminOptions::new())).expect("deleting the group");
     }

@@ -118,7 +118,8 @@ impl World {
 
     /// As `command`, with no word on topic and group.
     fn bare_command(&self, job: &str, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_northwind"));
+        // Another executable: the one of an older release, when it makes a fixture.
+        let mut command = Command::new(env("NORTHWIND_UNDER_TEST", env!("CARGO_BIN_EXE_northwind")));
         command
             .arg(job)
             .args(args)

@@ -58,14 +58,43 @@ def test_what_the_next_round_will_do_is_not_told(cron):
     assert cron("observe", fail="observe=143")[:2] == ("", 143)
 
 
+def test_an_alarm_is_told_when_it_is_news_and_stays_an_exit_code(cron, monkeypatch):
+    monkeypatch.setenv("NEWS", "1")
+    said, code, _ = cron("observe", fail="observe=78")
+    assert code == 78 and "observe ended with exit code 78:\n" in said
+    monkeypatch.setenv("NEWS", "0")
+    assert cron("observe", fail="observe=78")[:2] == ("", 78)
+    monkeypatch.setenv("NEWS", "10")
+    assert cron("observe", fail="observe=78")[0] != ""
+    # Of any other job each is told; and so is what a look says that did not come so far as to count.
+    monkeypatch.setenv("NEWS", "0")
+    assert cron("ingest", fail="ingest-orders=78")[0] != ""
+    monkeypatch.delenv("NEWS")
+    assert cron("observe", fail="observe=78")[0] != "" and cron("observe", fail="observe=2")[1] == 2
+
+
+def test_a_look_that_sees_nothing_for_long_is_told(cron):
+    """Nobody looks after observe: with ClickHouse away it ends with 75 each minute, and cannot count how often."""
+    for _ in range(9):
+        assert cron("observe", fail="observe=75")[:2] == ("", 75)
+    assert "observe ended with exit code 75:\n" in cron("observe", fail="observe=75")[0]
+    assert cron("observe", fail="observe=75")[:2] == ("", 75)
+    for _ in range(58):
+        assert cron("observe", fail="observe=75")[:2] == ("", 75)
+    assert cron("observe", fail="observe=75")[0] != "", "an hour later again"
+    assert cron("observe")[:2] == ("", 0)
+    assert cron("observe", fail="observe=75")[:2] == ("", 75), "it counts anew"
+
+
 def test_the_other_rounds(cron):
     assert cron("quality")[2] == ["check-all"]
     assert cron("observe")[2] == ["observe"]
-    assert cron("prune")[2] == ["rejected"]
+    assert cron("maintenance")[2] == ["rejected", "rejected"]
+    assert cron("prune")[2] == ["rejected", "rejected"], "its name of before"
     assert cron("whatever")[1] == 2
 
 
-@pytest.mark.parametrize("name", ["ingest", "quality", "observe", "prune"])
+@pytest.mark.parametrize("name", ["ingest", "quality", "observe", "maintenance", "prune"])
 def test_every_command_is_one_that_its_job_understands(cron, name):
     cron(name)
     for call in cron.calls.read_text().splitlines():
@@ -95,8 +124,14 @@ echo '{{"job":"check-all","exit":0}}'
     assert [json.loads(line)["exit"] for line in (cron.log / "check-all.json").read_text().splitlines()] == [0, 10]
 
 
+def test_maintenance_by_cron_is_that_of_the_dag(cron):
+    cron("maintenance")
+    calls = [line.removesuffix(" --summary stdout") for line in cron.calls.read_text().splitlines()]
+    assert calls == ["rejected --prune 90d", "rejected --prune-ledger 400d"]
+
+
 def test_the_crontab_names_what_is_there():
     for line in (ROOT / "cron/crontab").read_text().splitlines():
         if " * * " in line and not line.startswith("#"):
             script, name = line.split()[5:7]
-            assert script == "/opt/northwind/cron/round" and name in ("ingest", "quality", "observe", "prune")
+            assert script == "/opt/northwind/cron/round" and name in ("ingest", "quality", "observe", "maintenance")

@@ -12,7 +12,14 @@ import pytest
 
 from conftest import EXECUTABLE, ROOT
 
-DAGS = {"northwind_backfill", "northwind_ingest", "northwind_observe", "northwind_quality", "northwind_replay"}
+DAGS = {
+    "northwind_backfill",
+    "northwind_ingest",
+    "northwind_maintenance",
+    "northwind_observe",
+    "northwind_quality",
+    "northwind_replay",
+}
 # A value for every parameter that has none by default, so that each flag is on the command line.
 VALUES = {
     "tables": ["orders", "order_details"],
@@ -125,6 +132,8 @@ def test_schedules(dags):
     assert dags["northwind_observe"].schedule == "* * * * *"
     assert type(dags["northwind_backfill"].schedule).__name__ == "CronDataIntervalTimetable"
     assert quality.schedule.endswith(" * * * *")
+    minute, hour, *days = dags["northwind_maintenance"].schedule.split()
+    assert minute.isdigit() and hour.isdigit() and days == ["*", "*", "*"], "once a day"
     waits = {
         dag.dag_id
         for dag in dags.values()
@@ -132,6 +141,11 @@ def test_schedules(dags):
         if "--wait" in command and "--wait 0s" not in command
     }
     assert waits == {"northwind_quality"}, "to wait in the DAG that is waited for would block it"
+
+
+def test_maintenance_removes_only_what_is_closed_and_old(dags):
+    said = [task.command for task in job_tasks(dags["northwind_maintenance"])]
+    assert said == ["rejected --prune 90d", "rejected --prune-ledger 400d"]
 
 
 def test_a_job_is_told_to_stop_before_airflow_kills_it(dags):

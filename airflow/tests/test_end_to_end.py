@@ -183,7 +183,7 @@ def test_a_killed_worker_leaves_one_committer_and_what_its_orphan_wrote_is_check
     assert not orphan.is_there()
 
     windows = warehouse(
-        f"""SELECT start_offset, end_offset, run_id, token FROM northwind_ops.windows
+        f"""SELECT start_offset, end_offset, run_id, stream, seq FROM northwind_ops.windows
             WHERE {group} AND mode = 'plan' AND end_offset > {before} ORDER BY start_offset"""
     )
     assert windows and windows[0][0] == before
@@ -191,10 +191,13 @@ def test_a_killed_worker_leaves_one_committer_and_what_its_orphan_wrote_is_check
     assert len({window[2] for window in windows}) == 1, "one committer"
     # The try that Airflow knows of found nothing to do; build and checks went by the ledger.
     assert run.xcom("ingest_customers")["written"] == 0
-    for token in (window[3] for window in windows):
+    for stream, seq in (window[3:] for window in windows):
         consumers = {
             name
-            for [name] in warehouse(f"SELECT DISTINCT consumer FROM northwind_ops.consumed WHERE token = '{token}'")
+            for [name] in warehouse(
+                f"""SELECT DISTINCT consumer FROM northwind_ops.positions
+                    WHERE {group} AND source = 'customers' AND stream = {stream} AND seq >= {seq}"""
+            )
         }
         assert any(name.startswith("build-order-wide") for name in consumers), consumers
         assert any(name.startswith("check-reconcile") for name in consumers), consumers

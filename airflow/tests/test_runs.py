@@ -119,6 +119,7 @@ def test_backfill_reads_the_interval_and_skips_tables_without_records(run):
     assert called(calls, "ingest-orders") == [f"ingest-orders --since {start} --until {end} --skip-empty"]
 
 
-def test_observe_is_not_tried_again(run):
-    done, _, calls = run("northwind_observe", fail="observe=75")
+@pytest.mark.parametrize("code", [75, 78])
+def test_observe_is_not_tried_again(run, code):
+    done, _, calls = run("northwind_observe", fail=f"observe={code}")
     assert str(done.state) == "failed" and calls == ["observe --restart-failed --restarts-per-hour 3"]

@@ -45,7 +45,8 @@ CREATE TABLE IF NOT EXISTS northwind_ops.observed_lags
     topic         LowCardinality(String),
     group_id      LowCardinality(String),
     lag           UInt64 COMMENT 'offsets that are not ingested yet',
-    lag_seconds   Nullable(UInt64) COMMENT 'age of the oldest of these records; NULL if it could not be read in time',
+    lag_seconds   Nullable(UInt64) COMMENT 'how long the oldest of these records waits, by the source''s clock; NULL if it could not be read in time',
+    late_seconds  Nullable(UInt64) COMMENT 'how late the table is: the source''s clock minus the moment up to which it is complete; NULL if not known',
     disagreements String DEFAULT '' COMMENT 'why the next run would stop: commits and ledger do not fit'
 )
 ENGINE = MergeTree
@@ -64,5 +65,38 @@ CREATE TABLE IF NOT EXISTS northwind_ops.connector_restarts
 )
 ENGINE = MergeTree
 ORDER BY (connector, observed_at)
+TTL toDateTime(observed_at) + INTERVAL 180 DAY
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- The open records of the quarantine at each look. The row without a table is the look itself, with the sum: it is there when nothing is open.
+CREATE TABLE IF NOT EXISTS northwind_ops.observed_quarantine
+(
+    run_id      String,
+    observed_at DateTime64(3, 'UTC'),
+    dag_run_id  String DEFAULT '',
+    table       LowCardinality(String),
+    rule        LowCardinality(String),
+    records     UInt64 COMMENT 'open records',
+    exhausted   UInt64 COMMENT 'those that were tried so often that nobody tries them again'
+)
+ENGINE = MergeTree
+ORDER BY (observed_at, table, rule)
+TTL toDateTime(observed_at) + INTERVAL 180 DAY
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- What needed a person, and what could not be asked (unseen), at each look; said = 1 if it was news.
+CREATE TABLE IF NOT EXISTS northwind_ops.observed_alarms
+(
+    run_id      String,
+    observed_at DateTime64(3, 'UTC'),
+    dag_run_id  String DEFAULT '',
+    alarm       LowCardinality(String) COMMENT 'as in checks.toml, [observe.severity]',
+    subject     String COMMENT 'of what: a job, a topic, table/rule, …',
+    size        UInt64 COMMENT 'how much of it; 0 of what has no size',
+    said        Bool,
+    sentence    String
+)
+ENGINE = MergeTree
+ORDER BY (observed_at, alarm, subject)
 TTL toDateTime(observed_at) + INTERVAL 180 DAY
 SETTINGS non_replicated_deduplication_window = 10000;

@@ -16,7 +16,8 @@ CREATE TABLE IF NOT EXISTS northwind_dw.dim_categories
     _partition    Int32,
     _offset       Int64,
     _extra        String COMMENT 'JSON of the columns this table does not have yet, or empty',
-    INDEX ix_offset _offset TYPE minmax GRANULARITY 1
+    INDEX ix_offset _offset TYPE minmax GRANULARITY 1,
+    INDEX newest _version TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(_version, _deleted)
 ORDER BY category_id

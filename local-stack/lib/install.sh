@@ -23,11 +23,17 @@ install_all() {
     exec 8>&-
 }
 
-# What cargo needs to compile the jobs' C libraries.
+# What cargo needs to compile the jobs' C libraries, and a test to set a job's clock back.
 install_build_deps() {
     mkdir -p "$DOWNLOADS"
     install_packages build
     has cargo || die "cargo not found: install Rust, see https://rustup.rs"
+}
+
+# Servers that only tests stand in the way of a job.
+install_test_deps() {
+    mkdir -p "$DOWNLOADS"
+    install_packages test
 }
 
 # --- system packages -------------------------------------------------------------------------------------------------

@@ -5,6 +5,9 @@ start_kafka() {
     mkdir -p "$DATA/kafka"
     [[ -f $DATA/kafka/meta.properties ]] || format_kafka
     render "$HERE/conf/kafka.properties" DATA KAFKA_PORT KAFKA_CONTROLLER_PORT > "$RUN/kafka.properties"
+    if [[ -n ${KAFKA_SASL_PORT:-} ]]; then
+        render "$HERE/conf/kafka-sasl.properties" KAFKA_PORT KAFKA_CONTROLLER_PORT KAFKA_SASL_PORT >> "$RUN/kafka.properties"
+    fi
     launch_jvm kafka "${KAFKA_HEAP:-384m}" kafka.Kafka "$RUN/kafka.properties"
 }
 

@@ -83,7 +83,7 @@ ALTER PUBLICATION northwind_publication SET TABLE
 
 -- A long value is stored apart from its row (TOAST) and is left out of a change that does not touch it, unless the old
 -- row is written to the WAL as well. So that every event carries the whole row: REPLICA IDENTITY FULL for tables that
--- have a column without a bound on its length. In Northwind as it is published these are categories, employees,
+-- have a column without a bound on its length, or with one above 500 letters. In Northwind as it is published these are categories, employees,
 -- suppliers and customer_demographics; another dump may have others. (bpchar has no bound either, but holds keys of a
 -- few letters.) A table without a primary key needs it too, or the source would refuse its updates.
 DO $$
@@ -95,9 +95,9 @@ BEGIN
         SELECT c.oid,
                EXISTS (
                    SELECT FROM pg_attribute a
-                   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attstorage <> 'p'
-                     AND (a.atttypid IN ('text'::regtype, 'bytea'::regtype, 'json'::regtype, 'jsonb'::regtype, 'xml'::regtype)
-                          OR a.atttypid = 'varchar'::regtype AND a.atttypmod = -1)
+                   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attlen = -1 AND a.attstorage IN ('x', 'e')
+                     AND a.atttypid <> 'bpchar'::regtype
+                     AND NOT (a.atttypid IN ('varchar'::regtype, 'varbit'::regtype) AND a.atttypmod BETWEEN 0 AND 504)
                )
                OR NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)
         FROM pg_publication_rel p

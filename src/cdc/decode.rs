@@ -12,13 +12,10 @@ use typed_arena::Arena;
 
 use crate::cdc::after::{DECODE, Watched, explain, unknown_columns};
 use crate::cdc::envelope::{RawEnvelope, Source, is_about, key_object};
-use crate::cdc::{Fields, Generation, Head, Op, Record, Version, Violation};
-use crate::tables::{KeyOf, RowKey, RowOf, SourceRow, System, Table, Text};
+use crate::cdc::placeholder::{UNAVAILABLE, UNAVAILABLE_BASE64, is_placeholder};
+use crate::cdc::{Fields, Generation, Head, Op, Record, Truncate, Version, Violation};
 
-/// Debezium's stand-in for a TOASTed value that the change did not touch (`unavailable.value.placeholder`).
-pub const UNAVAILABLE: &str = "__debezium_unavailable_value";
-/// The same as bytea, which travels as base64.
-const UNAVAILABLE_BASE64: &str = "X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==";
+use crate::tables::{KeyOf, RowKey, RowOf, SourceRow, System, Table, Text};
 
 /// What a record says.
 #[derive(Debug)]
@@ -27,8 +24,8 @@ pub enum Event<'m, T: Table> {
     Change(Change<'m, T>),
     /// As `Change`, but some column values were not sent.
     Partial(Partial<'m>),
-    /// The table was truncated at this LSN.
-    Truncate(u64),
+    /// The table was truncated.
+    Truncate(Truncate),
     /// A null value after a delete.
     Tombstone,
     /// It cannot be decoded; with the row's key, if that could be read.
@@ -65,11 +62,6 @@ impl<'m> Partial<'m> {
     pub fn unavailable(&self) -> impl Iterator<Item = &str> {
         self.after.0.iter().filter(|(_, value)| is_placeholder(value)).map(|(name, _)| name.as_ref())
     }
-}
-
-fn is_placeholder(value: &RawValue) -> bool {
-    let text = value.get().trim_matches('"');
-    text == UNAVAILABLE || text == UNAVAILABLE_BASE64
 }
 
 /// Decodes the records of one window of one table.
@@ -143,7 +135,8 @@ impl<'m, T: Table> Decoder<'m, T> {
                     .source
                     .own_lsn
                     .ok_or_else(|| bad("a truncate without source.lsn says nothing about which rows are gone"))?;
-                Ok(Event::Truncate(lsn))
+                let ts_ms = committed_at(&head, record)?;
+                Ok(Event::Truncate(Truncate { lsn, ts_ms }))
             }
             Op::Delete => self.decode_delete(record, version, head, &envelope),
             Op::Read | Op::Create | Op::Update => {
@@ -245,11 +238,7 @@ impl<'m, T: Table> Decoder<'m, T> {
         mut row: RowOf<'m, T>,
         extra: Text<'m>,
     ) -> Result<Change<'m, T>, Violation> {
-        let ts_ms = head
-            .source
-            .ts_ms
-            .or(record.timestamp_ms)
-            .ok_or_else(|| bad("neither source.ts_ms nor a record timestamp"))?;
+        let ts_ms = committed_at(&head, record)?;
         let src_ts = u32::try_from(ts_ms.div_euclid(1000))
             .map_err(|_| bad(format!("source.ts_ms {ts_ms} is outside 1970..2106")))?;
         row.stamp(System {
@@ -267,6 +256,11 @@ impl<'m, T: Table> Decoder<'m, T> {
         });
         Ok(Change { head, row })
     }
+}
+
+fn committed_at(head: &Head, record: &Record<'_>) -> Result<i64, Violation> {
+    let known = head.source.ts_ms.or(record.timestamp_ms);
+    known.ok_or_else(|| bad("neither source.ts_ms nor a record timestamp"))
 }
 
 fn bad(detail: impl Into<String>) -> Violation {

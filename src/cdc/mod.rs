@@ -5,16 +5,22 @@
 mod after;
 mod decode;
 mod envelope;
+mod long;
+mod placeholder;
 mod resent;
 mod toast;
+mod truncate;
 mod version;
 
 pub use after::DECODE;
-pub use decode::{Change, Decoder, Event, Partial, UNAVAILABLE};
+pub use decode::{Change, Decoder, Event, Partial};
 pub use envelope::{Fields, Head, Op, RawEnvelope, Sequence, key_object};
+pub use long::{LONG, LongRow, Unloaded, identity_of};
+pub use placeholder::{UNAVAILABLE, forms, is_placeholder};
 pub use resent::Resent;
-pub use toast::{Carried, first_partial_keys, resolve};
-pub use version::{Generation, Version};
+pub use toast::{Carried, Completion, Missing, resolve};
+pub use truncate::{CLOCK_SLACK_MS, Truncate, Truncates};
+pub use version::{Generation, MAX_GENERATION, Version};
 
 /// One Kafka record, wherever its bytes live: in librdkafka's buffer or in the quarantine.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +55,14 @@ impl Violation {
 
 /// The LSN of a record, as far as it can be read; for the quarantine.
 pub fn lsn_of(record: &Record<'_>) -> Option<u64> {
-    let envelope = envelope::RawEnvelope::parse(record.value?).ok()?;
-    envelope.source?.lsn()
+    source_of(record)?.lsn()
+}
+
+/// When the source committed a record, milliseconds since the epoch, as far as it can be read.
+pub fn committed_at(record: &Record<'_>) -> Option<i64> {
+    source_of(record).and_then(|source| source.ts_ms).or(record.timestamp_ms)
+}
+
+fn source_of(record: &Record<'_>) -> Option<envelope::Source> {
+    envelope::RawEnvelope::parse(record.value?).ok()?.source
 }

@@ -8,12 +8,13 @@
 use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
+use typed_arena::Arena;
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::cdc::decode::{Decoder, Event, Partial};
 use crate::cdc::envelope::RawEnvelope;
-use crate::cdc::{Fields, Generation, Op, Record, Version, Violation};
-use crate::tables::{SourceRow, Table};
-use typed_arena::Arena;
+use crate::cdc::{Fields, Generation, LongRow, Op, Record, Unloaded, Version, Violation, is_placeholder};
+use crate::tables::{SourceRow, Table, TableFacts};
 
 /// The name of the rule that a record breaks when its missing values are nowhere to be found.
 pub const TOAST_UNAVAILABLE: &str = "toast-unavailable";
@@ -23,33 +24,61 @@ const REJECTED: &str = "an earlier event of this key was rejected";
 /// What the warehouse has for a key before this window.
 #[derive(Debug, Clone)]
 pub enum Carried {
-    /// The live row, as JSON.
+    /// The missing columns of the live row, as JSON in the form in which they are sent; stand-ins for the long ones.
     Row(String),
     /// A newer event of the key lies in quarantine: the row is not the latest state.
     Quarantined,
 }
 
-/// Keys whose first event of the window is partial, and where it stands: their values have to come from the warehouse.
-pub fn first_partial_keys<T: Table>(events: &[Event<'_, T>]) -> Vec<(usize, String)> {
-    let mut seen = HashSet::new();
-    let mut wanted = Vec::new();
-    for (i, event) in events.iter().enumerate() {
-        match event {
-            Event::Change(change) => {
-                seen.insert(change.row.key_text().into_owned());
-            }
-            Event::Partial(partial) => {
-                if seen.insert(partial.key.clone()) {
-                    wanted.push((i, partial.key.clone()));
+/// What a window has to ask the warehouse for.
+#[derive(Debug, Default)]
+pub struct Missing {
+    /// Keys whose first event is partial, each with the version below which its state is wanted.
+    pub keys: Vec<(String, u64)>,
+    /// The columns that were not sent, of any key.
+    pub columns: Vec<String>,
+}
+
+impl Missing {
+    /// What these events lack; `below` is the bound for a key whose first event stands at this place.
+    pub fn of<T: Table>(events: &[Event<'_, T>], below: impl Fn(usize) -> u64) -> Missing {
+        let mut missing = Missing::default();
+        let mut seen = HashSet::new();
+        let mut columns = HashSet::new();
+        for (i, event) in events.iter().enumerate() {
+            match event {
+                Event::Change(change) => {
+                    seen.insert(change.row.key_text().into_owned());
                 }
+                Event::Partial(partial) => {
+                    columns.extend(partial.unavailable().map(str::to_owned));
+                    if seen.insert(partial.key.clone()) {
+                        missing.keys.push((partial.key.clone(), below(i)));
+                    }
+                }
+                Event::Bad(_, Some(key)) => {
+                    seen.insert(key.clone());
+                }
+                Event::Truncate(_) | Event::Tombstone | Event::Bad(_, None) => {}
             }
-            Event::Bad(_, Some(key)) => {
-                seen.insert(key.clone());
-            }
-            Event::Truncate(_) | Event::Tombstone | Event::Bad(_, None) => {}
         }
+        missing.columns = columns.into_iter().collect();
+        missing.columns.sort_unstable();
+        missing
     }
-    wanted
+}
+
+/// What was carried forward in a window.
+#[derive(Debug, Default)]
+pub struct Completion<'m> {
+    /// Stands for the rows that were completed, long values and all: it is part of what the window's token stands for.
+    pub hash: Option<u128>,
+    /// Rows whose long values are put in when they are sent, by offset.
+    pub long: HashMap<i64, LongRow<'m>>,
+    /// These values.
+    pub unloaded: Unloaded<'m>,
+    /// What the warehouse was asked for.
+    pub missing: Missing,
 }
 
 /// The state of a key as the window goes by.
@@ -58,8 +87,7 @@ enum Known<'m> {
     Nothing(&'static str),
 }
 
-/// Replaces every partial event by the complete change, or by the reason why that cannot be.
-/// Returns the values that were carried, in order: they are part of what the window's token stands for.
+/// Replaces every partial event by the complete change, or by the reason why that cannot be. Long values have stand-ins.
 ///
 /// # Errors
 /// An offset does not fit in a version.
@@ -68,18 +96,20 @@ pub fn resolve<'m, T: Table>(
     records: &[Record<'m>],
     decoder: &Decoder<'m, T>,
     generation: Generation,
-    warehouse: &HashMap<String, Carried>,
+    warehouse: HashMap<String, Carried>,
     arena: &'m Arena<String>,
-) -> Result<Vec<String>> {
+) -> Result<Completion<'m>> {
+    let table = TableFacts::of::<T>();
     let wanted: HashSet<String> = events
         .iter()
         .filter_map(|event| if let Event::Partial(partial) = event { Some(partial.key.clone()) } else { None })
         .collect();
+    let mut completion = Completion::default();
     let mut known: HashMap<String, Known<'m>> = HashMap::new();
     for (key, carried) in warehouse {
-        known.insert(key.clone(), from_warehouse(carried, arena));
+        known.insert(key, from_warehouse(carried, &mut completion.unloaded, arena));
     }
-    let mut carried_values = Vec::new();
+    let mut hash = Xxh3::new();
     for (event, record) in events.iter_mut().zip(records) {
         match event {
             Event::Change(change) if wanted.contains(change.row.key_text().as_ref()) => {
@@ -96,10 +126,15 @@ pub fn resolve<'m, T: Table>(
             }
             Event::Partial(partial) => {
                 let version = Version::of(generation, record.offset)?;
-                *event = match complete(partial, known.get(&partial.key)) {
+                let shorten = |column: &str, value| completion.unloaded.shortened(&table, column, value, arena);
+                *event = match complete(partial, known.get(&partial.key), shorten) {
                     Ok(fields) => {
                         let json: &'m str = arena.alloc(fields.to_json());
-                        carried_values.push(json.to_owned());
+                        hash.update(json.as_bytes());
+                        if let Some((bytes, is_kept)) = completion.unloaded.weigh(&fields) {
+                            let (key, head) = (partial.key.clone(), partial.head);
+                            completion.long.insert(record.offset, LongRow { key, head, json, bytes, is_kept });
+                        }
                         known.insert(partial.key.clone(), Known::Row(fields));
                         match decoder.row_of(record, version, partial.head, json) {
                             Ok(change) => Event::Change(change),
@@ -117,26 +152,21 @@ pub fn resolve<'m, T: Table>(
             _ => {}
         }
     }
-    Ok(carried_values)
+    completion.hash = (!wanted.is_empty()).then(|| hash.digest128());
+    Ok(completion)
 }
 
-fn from_warehouse<'m>(carried: &Carried, arena: &'m Arena<String>) -> Known<'m> {
+fn from_warehouse<'m>(carried: Carried, unloaded: &mut Unloaded<'m>, arena: &'m Arena<String>) -> Known<'m> {
     match carried {
         Carried::Quarantined => Known::Nothing("a newer event of this key lies in quarantine"),
-        Carried::Row(json) => match Fields::parse(arena.alloc(json.clone())) {
-            Ok(fields) => Known::Row(with_extra(fields, arena)),
+        Carried::Row(json) => match Fields::parse(arena.alloc(json)) {
+            Ok(fields) => {
+                unloaded.take_note(&fields);
+                Known::Row(fields)
+            }
             Err(_) => Known::Nothing("the warehouse's row cannot be read"),
         },
     }
-}
-
-/// Values of columns that the row type does not know stand in `_extra` as Debezium sent them; a warehouse column that was added for
-/// one has it in another form.
-fn with_extra<'m>(mut fields: Fields<'m>, arena: &'m Arena<String>) -> Fields<'m> {
-    let extra =
-        fields.get("_extra").and_then(|extra| serde_json::from_str::<String>(extra.get()).ok()).unwrap_or_default();
-    fields.0.extend(Fields::parse(arena.alloc(extra)).unwrap_or_default().0);
-    fields
 }
 
 fn state_after<'m>(op: Op, record: &Record<'m>) -> Known<'m> {
@@ -150,18 +180,28 @@ fn state_after<'m>(op: Op, record: &Record<'m>) -> Known<'m> {
     }
 }
 
-/// `after` with every placeholder replaced by the known value.
-fn complete<'m>(partial: &Partial<'m>, known: Option<&Known<'m>>) -> Result<Fields<'m>, String> {
+/// `after` with every placeholder replaced by the known value, which `shorten` may replace by a stand-in.
+fn complete<'m>(
+    partial: &Partial<'m>,
+    known: Option<&Known<'m>>,
+    mut shorten: impl FnMut(&str, &'m serde_json::value::RawValue) -> &'m serde_json::value::RawValue,
+) -> Result<Fields<'m>, String> {
     let row = match known {
         Some(Known::Row(fields)) => fields,
         Some(Known::Nothing(why)) => return Err((*why).to_owned()),
         None => return Err("neither this window nor the warehouse has the row".to_owned()),
     };
-    let missing: Vec<&str> = partial.unavailable().collect();
+    let missing: HashSet<&str> = partial.unavailable().collect();
     let mut fields = Fields(Vec::with_capacity(partial.after.0.len()));
     for (name, value) in &partial.after.0 {
-        let value = if missing.contains(&name.as_ref()) {
-            row.get(name).ok_or_else(|| format!("the known row has no column {name}"))?
+        let value = if missing.contains(name.as_ref()) {
+            match row.get(name) {
+                None => return Err(format!("the known row has no column {name}")),
+                Some(value) if is_placeholder(value) => {
+                    return Err(format!("the known row has no value of {name} either"));
+                }
+                Some(value) => shorten(name, value),
+            }
         } else {
             *value
         };

@@ -4,13 +4,14 @@ use anyhow::Result;
 
 use crate::cli::needs_person;
 
-/// Counts the topics that a table has been read from: it rises when a recreated topic is accepted. From 1.
+/// Counts the topics that a table has been read from (docs/DESIGN.md, "Generations"). From 1.
 pub type Generation = u16;
 
 const OFFSET_BITS: u32 = 44;
 const STEP_BITS: u32 = 8;
 const MAX_OFFSET: i64 = (1 << OFFSET_BITS) - 1;
-const MAX_GENERATION: Generation = (1 << 12) - 1;
+/// The last generation that a version has room for.
+pub const MAX_GENERATION: Generation = (1 << 12) - 1;
 
 /// `generation:12 | offset:44 | step:8`.
 ///
@@ -47,6 +48,19 @@ impl Version {
     /// The generation of a version as it is stored.
     pub fn generation_of(version: u64) -> Generation {
         (version >> (OFFSET_BITS + STEP_BITS)) as Generation
+    }
+
+    /// How many versions an event has room for: itself, marks and repairs.
+    pub const STEPS: u64 = 1 << STEP_BITS;
+
+    /// Is it the event itself, not a mark or a repair?
+    pub fn is_event(version: u64) -> bool {
+        version.is_multiple_of(Version::STEPS)
+    }
+
+    /// The offset of a version as it is stored.
+    pub fn offset_of(version: u64) -> i64 {
+        ((version >> STEP_BITS) as i64) & MAX_OFFSET
     }
 
     /// Are these two versions of the same event, as it was written, marked by a truncate, or repaired?

@@ -1,11 +1,12 @@
 //! What every run that writes says about itself: its rows in `northwind_ops.runs`, its time and memory.
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use postgres::Client;
 use serde_json::{Value, json};
 
 use crate::cli::{Exit, Report};
+use crate::jobs::clock::Clock;
 use crate::source;
 use crate::warehouse::{RunRow, Warehouse};
 
@@ -27,7 +28,7 @@ pub fn fit_if_there(warehouse: &Warehouse) -> Result<()> {
 }
 
 /// A run's row with nothing counted yet; jobs add where they read from and what they did.
-pub fn row(id: &str, job: &str, started: DateTime<Utc>, exit: Option<Exit>, summary: &str) -> RunRow {
+pub fn row(id: &str, job: &str, started: Clock, exit: Option<Exit>, summary: &str) -> RunRow {
     RunRow {
         run_id: id.to_owned(),
         job: job.to_owned(),
@@ -37,8 +38,8 @@ pub fn row(id: &str, job: &str, started: DateTime<Utc>, exit: Option<Exit>, summ
         host: std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned(),
         version: crate::VERSION.to_owned(),
         dag_run_id: dag_run_id(),
-        started_at: started.timestamp_millis(),
-        updated_at: Utc::now().timestamp_millis(),
+        started_at: started.started_ms(),
+        updated_at: if exit.is_none() { started.started_ms() } else { started.ended_ms(started.elapsed()) },
         ..RunRow::default()
     }
 }
@@ -48,9 +49,11 @@ pub fn dag_run_id() -> String {
     std::env::var("AIRFLOW_CTX_DAG_RUN_ID").unwrap_or_default()
 }
 
-/// Writes a run's final row. What it did stands, even if that cannot be written; but the report says so.
+/// Writes a run's final row, with the error of its report. What it did stands, even if that cannot be written; but the report says so.
 pub fn close(warehouse: &Warehouse, row: &RunRow, report: &mut Report) {
-    let Err(error) = warehouse.write_run(row) else { return };
+    let error = report.fields.get("error").and_then(Value::as_str).unwrap_or_default();
+    let row = RunRow { error: error.to_owned(), ..row.clone() };
+    let Err(error) = warehouse.write_run(&row) else { return };
     let note = format!("{error:#}");
     tracing::warn!("the run's final row could not be written: {note}");
     report.fields.entry("error").or_insert(Value::from(note));
@@ -65,8 +68,8 @@ pub fn now_seconds() -> u32 {
 }
 
 /// Time and memory, for a summary.
-pub fn describe_resources(started: DateTime<Utc>, put: &mut impl FnMut(&str, Value) -> Option<Value>) {
-    put("duration_ms", json!((Utc::now() - started).num_milliseconds()));
+pub fn describe_resources(started: Clock, put: &mut impl FnMut(&str, Value) -> Option<Value>) {
+    put("duration_ms", json!(started.elapsed().as_millis() as u64));
     let (cpu_ms, peak_mib) = resources();
     put("cpu_ms", json!(cpu_ms));
     put("peak_mib", json!(peak_mib));

@@ -10,6 +10,7 @@ mod explain;
 mod fence;
 mod freshness;
 mod integrity;
+mod layout;
 mod mend;
 mod offenders;
 mod reconcile;
@@ -17,9 +18,10 @@ pub mod results;
 mod rounds;
 mod rows;
 mod rules;
-mod settings;
+pub mod settings;
 mod slice;
 mod statement;
+mod value;
 mod volume;
 
 use anyhow::Result;
@@ -79,7 +81,7 @@ impl Check {
     fn look(self, checker: &mut Checker<'_>, table: &TableFacts, slice: &Slice) -> Result<Vec<Finding>> {
         match self {
             Check::Freshness => freshness::check(checker, table),
-            Check::Volume => volume::check(checker, self.job(), table),
+            Check::Volume => volume::check(checker, table, slice),
             Check::Integrity => integrity::check(checker, table, slice),
             Check::Rules => rules::check(checker, table, slice),
             Check::Reconcile => reconcile::check(checker, table, slice),
@@ -145,21 +147,31 @@ fn one(check: Check, checker: &mut Checker<'_>, table: &TableFacts, findings: &m
         Check::Freshness => Slice::default(),
         _ => checker.slice(check.job(), table)?,
     };
+    if let Err(error) = slice.news.is_whole() {
+        for finding in not_made(check, table, error)? {
+            findings.add(&checker.warehouse, finding)?;
+        }
+    }
     if slice.is_empty() {
         findings.nothing_new += 1;
-        return Ok(());
+        // Windows without a row are taken up as well, or they would be looked at for ever.
+        return checker.take_up(check.job(), &findings.run_id, table, &slice.news, &[], &[]);
     }
     if checker.settings.severity(check.stands_for(), table.source) == Severity::Off {
         return Ok(());
     }
-    let found = check.look(checker, table, &slice).or_else(|error| not_made(check, table, error))?;
+    let mut found = check.look(checker, table, &slice).or_else(|error| not_made(check, table, error))?;
+    if let Some(first) = found.first_mut().filter(|_| check != Check::Volume) {
+        first.detail += &slice.note(table);
+    }
     let is_conclusive = found.iter().all(Finding::is_conclusive);
     let undecided: Vec<String> = found.iter().flat_map(|finding| finding.undecided.clone()).collect();
+    let unfinished: Vec<String> = found.iter().flat_map(|finding| finding.unfinished.clone()).collect();
     for finding in found {
         findings.add(&checker.warehouse, finding)?;
     }
     if is_conclusive && checker.args.scope == args::Scope::New {
-        checker.take_up(check.job(), &findings.run_id, table, slice.windows, &undecided)?;
+        checker.take_up(check.job(), &findings.run_id, table, &slice.news, &undecided, &unfinished)?;
     }
     Ok(())
 }

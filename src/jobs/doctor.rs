@@ -3,6 +3,7 @@
 mod capture;
 mod clickhouse;
 mod connect;
+mod generations;
 mod kafka;
 mod postgres;
 mod settings;

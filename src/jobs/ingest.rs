@@ -8,12 +8,17 @@
 mod args;
 mod begin;
 mod counts;
+mod gaps;
 mod judge;
+mod late;
+mod lineage;
 mod records;
 mod resume;
 mod run;
 mod settle;
+mod source_alarm;
 mod totals;
+mod verify;
 mod write;
 
 use std::time::Instant;
@@ -21,14 +26,16 @@ use std::time::Instant;
 use anyhow::Result;
 use typed_arena::Arena;
 
-use crate::cdc::{Decoder, Event};
+use crate::cdc::{Completion, Decoder, Event};
 use crate::cli::{Exit, Progress, Report, Stop};
 use crate::jobs::books;
-use crate::stream::{Reader, Span};
+use crate::stream::{Reader, Reading, Span};
 use crate::tables::Table;
 
+use args::OnGaps;
 pub use args::{IngestArgs, examples};
 use begin::{Plan, Planned};
+use late::Late;
 use run::Run;
 use settle::Pending;
 use write::Judged;
@@ -46,11 +53,11 @@ pub fn run<T: Table>(job: &str, args: IngestArgs, stop: &Stop) -> Result<Report>
 
 fn work<T: Table>(run: &mut Run, stop: &Stop) -> Result<Exit> {
     let Some(plan) = begin::plan(run)? else { return Ok(run.nothing_to_do()) };
-    if plan.spans.iter().all(|planned| planned.span.is_empty()) {
+    if plan.spans.iter().all(|planned| planned.span.is_empty()) && run.late.is_empty() {
         tracing::info!("{}, group {}: nothing to do, no offset to read", run.topic, run.group);
         return Ok(run.nothing_to_do());
     }
-    let unfinished = drain::<T>(run, &plan, stop)?;
+    let Rest { unfinished, late } = drain::<T>(run, &plan, stop)?;
     run.leaves(&plan, &unfinished);
     if stop.asked() {
         return Ok(Exit::Stopped);
@@ -58,11 +65,20 @@ fn work<T: Table>(run: &mut Run, stop: &Stop) -> Result<Exit> {
     if !unfinished.is_empty() {
         run.end_early(&plan, &unfinished)?;
     }
-    Ok(Exit::Done)
+    if run.late.is_empty() { Ok(Exit::Done) } else { Err(run.ends_late(&plan, &late)) }
 }
 
-/// Works through the plan; returns what is left of it if time ran out or a signal came.
-fn drain<T: Table>(run: &mut Run, plan: &Plan, stop: &Stop) -> Result<Vec<Planned>> {
+/// What is left of a plan.
+#[derive(Default)]
+struct Rest {
+    /// Time ran out, or a signal came.
+    unfinished: Vec<Planned>,
+    /// The partition made no progress.
+    late: Vec<Planned>,
+}
+
+/// Works through the plan; returns what is left of it.
+fn drain<T: Table>(run: &mut Run, plan: &Plan, stop: &Stop) -> Result<Rest> {
     let deadline = run.args.max_duration.map(|limit| Instant::now() + limit);
     // However little time there is, one window is done: runs that are repeated get somewhere.
     let mut begun = false;
@@ -70,21 +86,40 @@ fn drain<T: Table>(run: &mut Run, plan: &Plan, stop: &Stop) -> Result<Vec<Planne
         |begun: bool| stop.asked() || (begun && deadline.is_some_and(|deadline| Instant::now() >= deadline));
     let consumer = run.consumer.clone();
     let topic = run.topic.clone();
-    let mut reader = Reader::new(&consumer, &topic, run.args.limits(), run.args.lose_record);
+    let mut reader =
+        Reader::new(&consumer, &topic, run.args.limits(), run.args.lose_record)?.with_patience(run.args.patience);
     let mut progress = Progress::new(&run.job, plan.spans.iter().map(|planned| planned.span.len()).sum());
     let mut pending: Option<Pending> = None;
     let mut spans = plan.spans.iter().cloned();
-    let mut left: Vec<Planned> = Vec::new();
+    let mut left = Rest::default();
 
     'plan: for planned in spans.by_ref() {
         let mut rest = planned;
+        if !run.late.is_empty() || rest.was_late() {
+            reader.hurry();
+        }
         while !rest.span.is_empty() {
-            let window = if out_of_time(begun) { None } else { reader.window(rest.partition, rest.span, stop)? };
-            let Some(window) = window else {
-                left.push(rest);
-                break 'plan;
+            let reading = match out_of_time(begun) {
+                true => Reading::OutOfTime,
+                false => reader.window(rest.partition, rest.span, deadline.filter(|_| begun), stop)?,
+            };
+            let window = match reading {
+                Reading::Window(window) => window,
+                Reading::OutOfTime => {
+                    left.unfinished.push(rest);
+                    break 'plan;
+                }
+                Reading::Late(why) => {
+                    run.goes_on_without(Late { partition: rest.partition, span: Some(rest.span), why });
+                    left.late.push(rest);
+                    continue 'plan;
+                }
             };
             begun = true;
+            if !window.gaps.is_empty() && run.args.on_gaps == OnGaps::Stop {
+                run.settle::<T>(pending.take(), &mut progress)?;
+                return Err(run.stops_at_gaps(&window));
+            }
             run.passes("read");
             stop.remember(run.last_words());
             let arena = Arena::new();
@@ -92,7 +127,7 @@ fn drain<T: Table>(run: &mut Run, plan: &Plan, stop: &Stop) -> Result<Vec<Planne
             let decoder = Decoder::<T>::new(plan.generation, books::now_seconds(), &arena);
             let mut events = records.iter().map(|record| decoder.decode(record)).collect::<Result<Vec<_>>>()?;
             run.totals.look_for_resent(&records, &events);
-            let mut carried = Vec::new();
+            let mut carried = Completion::default();
             if events.iter().any(|event| matches!(event, Event::Partial(_))) {
                 // What is carried forward may be in the insert that is still in flight.
                 run.settle::<T>(pending.take(), &mut progress)?;
@@ -113,6 +148,6 @@ fn drain<T: Table>(run: &mut Run, plan: &Plan, stop: &Stop) -> Result<Vec<Planne
         }
     }
     run.settle::<T>(pending.take(), &mut progress)?;
-    left.extend(spans);
+    left.unfinished.extend(spans);
     Ok(left)
 }

@@ -1,5 +1,6 @@
 //! `lag`: how far the jobs are behind, partition by partition. It takes no locks and writes nothing.
 
+mod capture;
 pub mod measure;
 mod table;
 
@@ -10,12 +11,12 @@ use chrono::Utc;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use crate::cli::{ClickHouseArgs, Exit, KafkaArgs, OutputArgs, Report, Stop, usage};
+use crate::cli::{ClickHouseArgs, Exit, KafkaArgs, OutputArgs, PostgresArgs, Report, Stop, usage};
 use crate::for_each_table;
 use crate::jobs::{Job, JobArgs, Kind, books};
 use crate::tables::Table;
 use crate::warehouse::Warehouse;
-pub use measure::{Lag, Target, TopicLag, all as measure};
+pub use measure::{FirstUnread, Lag, Target, TopicLag, all as measure};
 pub use table::age;
 
 /// Flags of `lag`.
@@ -33,8 +34,13 @@ pub struct LagArgs {
     /// Measure again every so many seconds, until stopped
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     watch: Option<u64>,
+    /// The connector's replication slot, for a source without a heartbeat
+    #[arg(long, env = "SLOT", default_value = "northwind_slot")]
+    slot: String,
     #[command(flatten)]
     kafka: KafkaArgs,
+    #[command(flatten)]
+    postgres: PostgresArgs,
     #[command(flatten)]
     clickhouse: ClickHouseArgs,
     #[command(flatten)]
@@ -57,17 +63,24 @@ fn run(_: &str, args: LagArgs, stop: &Stop) -> Result<Report> {
     let targets = targets(&args)?;
     let warehouse = Warehouse::new(&args.clickhouse)?;
     books::fit_if_there(&warehouse)?;
-    let measure = || measure(&args.kafka, &warehouse, &targets);
-    let mut lags = measure();
-    print!("{}", table::table(&lags, args.max_records));
+    let mut source = capture::Source::connect(&args);
+    let mut measure = || -> (Vec<Lag>, capture::Seen) {
+        let captured = source.captured(&args, &targets);
+        let mut lags = measure(&args.kafka, &warehouse, &targets);
+        let seen = source.judge(&mut lags, captured);
+        (lags, seen)
+    };
+    let (mut lags, mut seen) = measure();
+    print!("{}{}", table::table(&lags, args.max_records), seen.line());
     while let Some(seconds) = args.watch {
         if !sleep(Duration::from_secs(seconds), stop) {
             break;
         }
-        lags = measure();
-        print!("\n{} UTC\n{}", Utc::now().format("%Y-%m-%d %H:%M:%S"), table::table(&lags, args.max_records));
+        (lags, seen) = measure();
+        let table = table::table(&lags, args.max_records);
+        print!("\n{} UTC\n{table}{}", Utc::now().format("%Y-%m-%d %H:%M:%S"), seen.line());
     }
-    report(&lags, args.max_records)
+    report(&lags, &seen, args.max_records)
 }
 
 // The source names of the tables that have an ingest job.
@@ -110,13 +123,16 @@ fn sleep(time: Duration, stop: &Stop) -> bool {
     !stop.asked()
 }
 
-fn report(lags: &[Lag], max_records: Option<u64>) -> Result<Report> {
+fn report(lags: &[Lag], seen: &capture::Seen, max_records: Option<u64>) -> Result<Report> {
     let found: Vec<&TopicLag> = lags.iter().filter_map(|lag| lag.found.as_ref().ok()).collect();
     let partitions = || found.iter().flat_map(|topic| &topic.partitions);
     let mut fields = Map::new();
     let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
     put("lag", json!(partitions().map(|p| p.lag).sum::<u64>()));
     put("lag_seconds", json!(partitions().filter_map(|p| p.lag_seconds).max().unwrap_or(0)));
+    let late: Option<Vec<u64>> = found.iter().map(|topic| topic.late_seconds).collect();
+    put("late_seconds", json!(late.and_then(|late| late.into_iter().max())));
+    put("captured", json!(seen.line().trim()));
     put("disagreements", json!(partitions().filter(|p| p.books.is_some()).count()));
     let topics = lags.iter().map(|lag| topic_json(lag, max_records));
     put("topics", topics.collect());
@@ -143,6 +159,7 @@ fn topic_json(lag: &Lag, max_records: Option<u64>) -> Value {
         Ok(found) => {
             topic["exists"] = json!(found.exists);
             topic["lag"] = json!(found.partitions.iter().map(|p| p.lag).sum::<u64>());
+            topic["late_seconds"] = json!(found.late_seconds);
             if let Some(n) = max_records {
                 topic["runs"] = json!(found.runs(n));
             }

@@ -5,10 +5,11 @@ use anyhow::Result;
 use chrono::Utc;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::cdc::{Event, Generation, Record, Violation};
-use crate::tables::Table;
+use crate::cdc::{Event, Generation, Record, Truncate, Violation};
+use crate::cli::SideBySideArgs;
+use crate::tables::{RowOf, SourceRow, Table};
 use crate::validate::Warning;
-use crate::warehouse::{MarkAt, TruncateRow, Warehouse, WarningRow};
+use crate::warehouse::{Kin, MarkAt, TruncateRow, Warehouse, WarningRow, Written};
 
 /// Records that are logged one by one; the rest is only counted.
 const LOGGED: u64 = 10;
@@ -19,6 +20,8 @@ pub struct Place<'a> {
     pub topic: &'a str,
     pub topic_id: &'a str,
     pub generation: Generation,
+    /// The table's generations, as the topic sees them.
+    pub kin: &'a Kin,
     pub partition: i32,
     /// First offset.
     pub start: i64,
@@ -26,7 +29,7 @@ pub struct Place<'a> {
 }
 
 /// Stands for exactly these rows: every record's bytes and verdict, the row's layout, and what was carried forward.
-pub fn fingerprint<T: Table>(records: &[Record<'_>], events: &[Event<'_, T>], carried: &[String]) -> u128 {
+pub fn fingerprint<T: Table>(records: &[Record<'_>], events: &[Event<'_, T>], carried: Option<u128>) -> u128 {
     let mut hash = Xxh3::new();
     for column in <T::Row as clickhouse::Row>::COLUMN_NAMES {
         hash.update(column.as_bytes());
@@ -49,19 +52,15 @@ pub fn fingerprint<T: Table>(records: &[Record<'_>], events: &[Event<'_, T>], ca
             hash.update(bytes);
         }
     }
-    for value in carried {
-        hash.update(value.as_bytes());
+    if let Some(carried) = carried {
+        hash.update(&carried.to_le_bytes());
     }
     hash.digest128()
 }
 
-/// The lowest LSN among the rows; 0 if one has none. `None` without rows.
-pub fn oldest_lsn<T: Table>(events: &[Event<'_, T>]) -> Option<u64> {
-    let lsn = |event: &Event<'_, T>| match event {
-        Event::Change(change) => Some(change.head.source.lsn().unwrap_or(0)),
-        _ => None,
-    };
-    events.iter().filter_map(lsn).min()
+/// The rows with their keys, for the look at truncates.
+pub fn written<T: Table>(rows: &[&RowOf<'_, T>]) -> Vec<Written> {
+    rows.iter().map(|row| (row.key_text().into_owned(), row.standing())).collect()
 }
 
 impl Place<'_> {
@@ -90,14 +89,15 @@ impl Place<'_> {
     /// The truncates, as they are stored.
     pub fn truncate_rows<T: Table>(&self, records: &[Record<'_>], events: &[Event<'_, T>]) -> Vec<TruncateRow> {
         let row = |(record, event): (&Record<'_>, &Event<'_, T>)| match event {
-            Event::Truncate(lsn) => Some(TruncateRow {
+            Event::Truncate(truncate) => Some(TruncateRow {
                 table: T::SOURCE.to_owned(),
                 topic: self.topic.to_owned(),
                 topic_id: self.topic_id.to_owned(),
                 generation: self.generation,
                 partition: record.partition,
                 offset: record.offset,
-                lsn: *lsn,
+                lsn: truncate.lsn,
+                ts_ms: truncate.ts_ms,
                 run_id: self.run.to_owned(),
                 stored_at: Utc::now().timestamp_millis(),
             }),
@@ -106,31 +106,25 @@ impl Place<'_> {
         records.iter().zip(events).filter_map(row).collect()
     }
 
-    /// After every insert: does a stored truncate concern these rows, wherever and whenever it was read? Then it marks again.
-    /// Returns how many rows are gone. `stored` says that this very window has stored one.
+    /// After every insert: marks those of the rows just written that stored truncates remove, wherever and whenever these were read;
+    /// and, if this very window has stored one, the rows of the whole table. Returns how many rows are gone.
     ///
     /// # Errors
     /// The warehouse is gone or refuses.
     pub fn mark_truncated<T: Table>(
         &self,
         warehouse: &Warehouse,
-        oldest_lsn: Option<u64>,
-        stored: bool,
+        beside: &SideBySideArgs,
+        written: &[Written],
+        stored: &[TruncateRow],
     ) -> Result<u64> {
-        let Some(newest) = warehouse.newest_truncate::<T>(self.topic, self.topic_id, self.generation)? else {
-            return Ok(0);
-        };
-        let concerns_rows = oldest_lsn.is_some_and(|oldest| oldest < newest.removes_below(self.generation));
-        if !concerns_rows && !stored {
-            return Ok(0);
-        }
-        let at = MarkAt {
-            partition: self.partition,
-            offset: self.start,
-            generation: self.generation,
-            now_ms: Utc::now().timestamp_millis(),
-        };
-        warehouse.mark_truncated::<T>(newest, at)
+        let truncates =
+            warehouse.truncates::<T>(self.topic_id, self.generation, |other| beside.has(self.topic, other))?;
+        let at = MarkAt { partition: self.partition, offset: self.start, now_ms: Utc::now().timestamp_millis() };
+        let of_written = warehouse.mark_written::<T>(&truncates, written, at)?;
+        let Some(newest) = stored.last() else { return Ok(of_written) };
+        let newest = Truncate { lsn: newest.lsn, ts_ms: newest.ts_ms };
+        warehouse.mark_table::<T>(&truncates, self.kin, newest, at)
     }
 }
 

@@ -2,13 +2,16 @@
 
 mod books;
 mod checks;
+mod clock;
 mod completions;
 mod connect;
 mod doctor;
 mod finding;
+mod gaps;
 mod ingest;
 mod lag;
 mod landing;
+mod lateness;
 mod link;
 mod list;
 mod migrate;
@@ -16,6 +19,7 @@ mod observe;
 mod order_wide;
 mod rejected;
 mod replay;
+mod rows;
 mod rules;
 mod slot;
 mod sync_schema;

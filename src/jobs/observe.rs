@@ -1,32 +1,41 @@
 //! `observe`: one look at everything, written down in `northwind_ops`. Meant to be run every minute.
 //!
-//! connector and tasks → slot → which runs are alive → lag of every topic → write it down → start again what has failed, if asked →
-//! the look's own row in `northwind_ops.runs`.
+//! connector and tasks → slot → which runs are alive → lag of every topic → the quarantine → write it down → start again what has
+//! failed, if asked → what is news → the look's own row in `northwind_ops.runs`.
 //!
-//! A server that cannot be asked does not hide the others: it is a problem among the problems, and the exit code says so. Something
-//! bad that was *seen* is no failure of the look: it exits with 0, and its summary says `"healthy": false`.
+//! A server that cannot be asked does not hide the others: it is a problem among the problems, and the look ends with 75. What needs a
+//! person is an alarm, and 78, for as long as it is there; `checks.toml` says what it is worth. Whatever mends itself is a problem,
+//! and 0.
 
+mod alarm;
 mod args;
 mod connector;
+mod gaps;
 mod lags;
+mod news;
 mod notes;
+mod quarantine;
 mod runs;
+pub mod settings;
 mod slot;
 mod table;
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use crate::cli::{Exit, Report, Stop};
+use crate::jobs::checks::settings::Settings;
+use crate::jobs::clock::Clock;
 use crate::jobs::finding::broken;
-use crate::jobs::lag::Lag;
+use crate::jobs::slot::SLOT;
 use crate::jobs::{Job, Kind, books};
 use crate::source;
 use crate::tables;
-use crate::warehouse::{RunRow, Warehouse};
+use crate::warehouse::{OpenRecords, RunRow, Warehouse};
+use alarm::Alarm;
 use args::ObserveArgs;
 use connector::SeenConnector;
+use lags::SeenLags;
 use notes::Notes;
 use runs::SeenRuns;
 use slot::SeenSlot;
@@ -48,13 +57,14 @@ pub fn job() -> Job {
 pub struct Look {
     job: String,
     id: String,
-    at: DateTime<Utc>,
+    at: Clock,
     dag_run_id: String,
     args: ObserveArgs,
+    settings: Settings,
     warehouse: Warehouse,
-    notes: Notes,
-    /// Holds the books until the look is over.
+    /// PostgreSQL, if it is there; it holds the books until the look is over.
     session: Option<postgres::Client>,
+    notes: Notes,
 }
 
 /// What it has seen; nothing of what could not be asked.
@@ -63,7 +73,8 @@ struct Seen {
     connector: Option<SeenConnector>,
     slot: Option<SeenSlot>,
     runs: Option<SeenRuns>,
-    lags: Vec<Lag>,
+    lags: SeenLags,
+    quarantine: Option<Vec<OpenRecords>>,
 }
 
 fn run(job: &str, args: ObserveArgs, stop: &Stop) -> Result<Report> {
@@ -72,8 +83,11 @@ fn run(job: &str, args: ObserveArgs, stop: &Stop) -> Result<Report> {
     let connector = connector::look(&mut look);
     let (slot, sessions) = look.at_the_source(connector.as_ref())?;
     let runs = runs::look(&mut look, sessions.as_ref());
-    let lags = lags::look(&mut look, &tables);
-    let seen = Seen { connector, slot, runs, lags };
+    let slot_name = look.slot_name(connector.as_ref());
+    let lags = lags::look(&mut look, &tables, &slot_name);
+    gaps::look(&mut look, &lags.lags);
+    let quarantine = quarantine::look(&mut look);
+    let seen = Seen { connector, slot, runs, lags, quarantine };
     if stop.asked() {
         return Ok(Report { exit: Exit::Stopped, ..look.report(&seen, 0) });
     }
@@ -81,7 +95,12 @@ fn run(job: &str, args: ObserveArgs, stop: &Stop) -> Result<Report> {
         look.notes.unseen("writing it down", &broken(&error, CLICKHOUSE));
     }
     let restarts = connector::restart_failed(&mut look, seen.connector.as_ref());
-    print!("{}", table::table(&seen, &look.notes.problems));
+    look.blind_for_long(&seen);
+    news::judge(&mut look);
+    if let Err(error) = look.warehouse.write_observed("observed_alarms", &look.id, &news::rows(&look)) {
+        look.notes.unseen("writing down what was said", &broken(&error, CLICKHOUSE));
+    }
+    print!("{}", table::table(&seen, &look.notes.problems()));
     Ok(look.close(&seen, restarts))
 }
 
@@ -92,14 +111,16 @@ const POSTGRES: &str = "is PostgreSQL running? `doctor` says what is wrong";
 
 impl Look {
     fn begin(job: &str, args: ObserveArgs) -> Result<Look> {
+        let settings = Settings::read(args.config.as_deref())?;
         let look = Look {
             job: job.to_owned(),
             id: uuid::Uuid::now_v7().to_string(),
-            at: Utc::now(),
+            at: Clock::start(),
             dag_run_id: books::dag_run_id(),
             warehouse: Warehouse::new(&args.clickhouse)?,
-            notes: Notes::default(),
             session: None,
+            notes: Notes::new(settings.observe.clone()),
+            settings,
             args,
         };
         books::fit_if_there(&look.warehouse)?;
@@ -127,6 +148,28 @@ impl Look {
         Ok((slot, sessions))
     }
 
+    fn slot_name(&self, connector: Option<&SeenConnector>) -> String {
+        let of_connector = || connector.map_or(SLOT, |connector| &connector.slot).to_owned();
+        self.args.slot.clone().unwrap_or_else(of_connector)
+    }
+
+    /// A server that is away for a moment is no news; one that could not be asked at so many looks in a row is.
+    fn blind_for_long(&mut self, seen: &Seen) {
+        let Some(runs) = seen.runs.as_ref().filter(|_| self.notes.unseens().next().is_some()) else { return };
+        let before = self.settings.observe.tries_in_a_row.saturating_sub(1) as usize;
+        let looks: Vec<&str> = runs.looks.iter().take(before).map(|look| look.run_id.as_str()).collect();
+        let Some(oldest) = runs.looks.get(..before).and_then(<[_]>::last) else { return };
+        match self.warehouse.blind_looks(oldest.started_ms, &looks) {
+            Ok(blind) if blind == before as u64 => {
+                let what: Vec<&str> = self.notes.unseens().map(|note| note.sentence.as_str()).collect();
+                let sentence = format!("for {} looks in a row: {}", before + 1, what.join(" | "));
+                self.notes.seen(Alarm::TriesInARow, "observe", 0, sentence);
+            }
+            Ok(_) => {}
+            Err(error) => self.notes.unseen("the looks before this one", &broken(&error, CLICKHOUSE)),
+        }
+    }
+
     fn write_down(&self, seen: &Seen) -> Result<()> {
         let write = &self.warehouse;
         if let Some(connector) = &seen.connector {
@@ -135,7 +178,10 @@ impl Look {
         if let Some(slot) = &seen.slot {
             write.write_observed("observed_slots", &self.id, &[slot.row(self)])?;
         }
-        write.write_observed("observed_lags", &self.id, &lags::rows(self, &seen.lags))
+        if let Some(open) = &seen.quarantine {
+            write.write_observed("observed_quarantine", &self.id, &quarantine::rows(self, open))?;
+        }
+        write.write_observed("observed_lags", &self.id, &lags::rows(self, &seen.lags.lags))
     }
 
     /// Writes the look's row into the books, and makes the summary. Only now, and only once: a look takes up nothing that another
@@ -151,12 +197,16 @@ impl Look {
         let mut fields = Map::new();
         let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
         put("run", json!(self.id));
-        put("healthy", json!(self.notes.problems.is_empty()));
-        put("problems", json!(self.notes.problems));
+        put("healthy", json!(self.notes.notes.is_empty()));
+        put("problems", json!(self.notes.problems()));
+        let alarm = |note: &notes::Note| json!({"alarm": note.alarm.name(), "of": note.subject, "news": note.is_news});
+        put("alarms", self.notes.alarms().map(alarm).collect());
+        put("news", json!(self.notes.alarms().filter(|note| note.is_news).count()));
         put("connector", json!(seen.connector.as_ref().map(SeenConnector::json)));
         put("slot", json!(seen.slot.as_ref().map(SeenSlot::json)));
         lags::describe(&seen.lags, &mut put);
         put("runs", json!(seen.runs.as_ref().map(SeenRuns::json)));
+        put("quarantine", json!(seen.quarantine.as_deref().map(quarantine::json)));
         put("lost", json!(seen.runs.as_ref().map_or(0, |runs| runs.lost.len())));
         put("restarts", json!(restarts));
         books::describe_resources(self.at, &mut put);
@@ -167,6 +217,6 @@ impl Look {
     }
 
     fn at_ms(&self) -> i64 {
-        self.at.timestamp_millis()
+        self.at.started_ms()
     }
 }

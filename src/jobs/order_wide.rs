@@ -19,7 +19,7 @@ use anyhow::Result;
 
 use crate::cli::{Exit, Report, Stop};
 use crate::jobs::{Job, Kind};
-use crate::warehouse::OpenWindow;
+use crate::warehouse::News;
 use args::OrderWideArgs;
 use number::Build;
 use run::Run;
@@ -39,29 +39,31 @@ fn run(job: &str, args: OrderWideArgs, stop: &Stop) -> Result<Report> {
 fn work(run: &mut Run) -> Result<Exit> {
     run.passes("opened")?;
     run.lock()?;
-    let windows = run.warehouse.open_windows(&run.job, &touched::sources())?;
-    run.totals.windows = windows.len() as u64;
-    if windows.is_empty() && !run.args.full {
+    let news = run.warehouse.news(&run.job, &touched::sources())?;
+    run.totals.windows = news.windows.len() as u64;
+    if news.windows.is_empty() && !run.args.full {
+        news.is_whole()?;
         tracing::info!("{}: nothing to do, every window is taken up already", run.job);
         return Ok(Exit::Done);
     }
     if run.args.dry_run {
-        survey::preview(run, &windows)?;
+        survey::preview(run, &news.windows)?;
     } else {
-        build(run, &windows)?;
+        build(run, &news)?;
     }
+    news.is_whole()?;
     Ok(Exit::Done)
 }
 
-fn build(run: &mut Run, windows: &[OpenWindow]) -> Result<()> {
+fn build(run: &mut Run, news: &News) -> Result<()> {
     let build = Build::take(run)?;
     if run.args.full {
         rebuild::all_lines(run, &build)?;
     } else {
-        update::touched_lines(run, &build, windows)?;
+        update::touched_lines(run, &build, &news.windows)?;
     }
     build.count_what_was_written(run)?;
     build.is_newest(run)?;
-    run.warehouse.consume(&run.job, &run.id, windows)?;
+    run.warehouse.take_up(&run.job, &run.id, news, |_| false)?;
     run.passes("windows-consumed")
 }

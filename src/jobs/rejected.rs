@@ -56,6 +56,9 @@ pub struct RejectedArgs {
     /// Remove closed records for good that were closed longer ago than this, as in 90d
     #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with_all = ["show", "since", "until"])]
     prune: Option<Duration>,
+    /// Remove rows of the ledger that were closed longer ago than this, as in 400d, and that every check and build has taken up
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with_all = ["show", "since", "until"])]
+    prune_ledger: Option<Duration>,
     #[command(flatten)]
     postgres: PostgresArgs,
     #[command(flatten)]
@@ -132,14 +135,14 @@ pub fn parse_table(text: &str) -> Result<String, String> {
 
 /// The job.
 pub fn job() -> Job {
-    let examples = "  rejected\n  rejected --table orders --rule customer-exists --since 1d\n  rejected --table orders --show 0:1234\n  rejected --prune 90d\n";
+    let examples = "  rejected\n  rejected --table orders --rule customer-exists --since 1d\n  rejected --table orders --show 0:1234\n  rejected --prune 90d --prune-ledger 400d\n";
     super::job("rejected", "Look at rejected records, and throw old closed ones away", examples, Kind::Tool, run)
 }
 
 fn run(job: &str, args: RejectedArgs, _: &Stop) -> Result<Report> {
     let warehouse = Warehouse::new(&args.clickhouse)?;
     // Only pruning changes the books.
-    let _session = match args.prune {
+    let _session = match args.prune.or(args.prune_ledger) {
         None => warehouse.fits().map(|()| None)?,
         Some(_) => {
             let mut session = source::connect(&args.postgres, job)?;
@@ -147,11 +150,15 @@ fn run(job: &str, args: RejectedArgs, _: &Stop) -> Result<Report> {
             Some(session)
         }
     };
-    let fields = match (args.show, args.prune) {
+    let mut fields = match (args.show, args.prune) {
         (Some(at), _) => show(&args, &warehouse, at)?,
         (None, Some(age)) => prune(&args, &warehouse, age)?,
+        (None, None) if args.prune_ledger.is_some() => Map::new(),
         (None, None) => list(&args, &warehouse)?,
     };
+    if let Some(age) = args.prune_ledger {
+        fields.insert("pruned_windows".to_owned(), json!(prune_ledger(&warehouse, age)?));
+    }
     Ok(Report { exit: Exit::Done, fields })
 }
 
@@ -220,4 +227,14 @@ fn prune(args: &RejectedArgs, warehouse: &Warehouse, age: Duration) -> Result<Ma
     let pruned = warehouse.prune_rejected(&Selection { until: Some(until), ..args.selection(statuses) })?;
     tracing::info!("{pruned} closed records removed that were closed before {}", until.format("%Y-%m-%d %H:%M:%S UTC"));
     Ok(Map::from_iter([("pruned".to_owned(), json!(pruned))]))
+}
+
+fn prune_ledger(warehouse: &Warehouse, age: Duration) -> Result<u64> {
+    let before = Utc::now() - chrono::Duration::from_std(age)?;
+    let pruned = warehouse.prune_windows(before, &uuid::Uuid::now_v7().to_string())?;
+    tracing::info!(
+        "{pruned} rows of the ledger removed that were closed before {}",
+        before.format("%Y-%m-%d %H:%M:%S UTC")
+    );
+    Ok(pruned)
 }

@@ -13,7 +13,9 @@
 mod args;
 mod batch;
 mod run;
+mod turns;
 mod verdict;
+mod windows;
 mod write;
 
 use anyhow::Result;
@@ -28,6 +30,7 @@ use crate::warehouse::{Kept, Shelf};
 use args::ReplayArgs;
 use batch::Batch;
 use run::Replay;
+use turns::Turn;
 use typed_arena::Arena;
 
 /// The job.
@@ -43,7 +46,7 @@ fn run(job: &str, args: ReplayArgs, stop: &Stop) -> Result<Report> {
     Ok(replay.close(result))
 }
 
-type ReplayTable = fn(&mut Replay, &[Shelf], &mut Progress, &Stop) -> Result<()>;
+type ReplayTable = fn(&mut Replay, &[Turn], &mut Progress, &Stop) -> Result<()>;
 
 // Source name and replay of every table, in the registry's order: a table stands behind those that it points at.
 macro_rules! tables {
@@ -56,23 +59,23 @@ for_each_table!(tables);
 
 fn work(replay: &mut Replay, stop: &Stop) -> Result<Exit> {
     let tables: Vec<_> = TABLES.iter().filter(|(table, _)| replay.args.takes(table)).collect();
-    replay.lock(&tables.iter().map(|(table, _)| *table).collect::<Vec<_>>())?;
-    let mut shelves = Vec::new();
-    for (table, _) in &tables {
-        shelves.push(replay.shelves(table)?);
-    }
+    let names: Vec<&str> = tables.iter().map(|(table, _)| *table).collect();
+    replay.lock(&names)?;
+    let shelves = names.iter().map(|table| replay.shelves(table)).collect::<Result<Vec<_>>>()?;
     let mut progress = Progress::new(&replay.job, replay.planned());
-    for ((_, replay_table), shelves) in tables.iter().zip(&shelves) {
-        replay_table(replay, shelves, &mut progress, stop)?;
+    let turns = turns::share(replay, &names, shelves)?;
+    for ((_, replay_table), turns) in tables.iter().zip(&turns) {
+        replay_table(replay, turns, &mut progress, stop)?;
     }
     Ok(if stop.asked() { Exit::Stopped } else { Exit::Done })
 }
 
-fn replay_table<T: Table>(replay: &mut Replay, shelves: &[Shelf], progress: &mut Progress, stop: &Stop) -> Result<()> {
-    for shelf in shelves {
+fn replay_table<T: Table>(replay: &mut Replay, turns: &[Turn], progress: &mut Progress, stop: &Stop) -> Result<()> {
+    for turn in turns {
+        let shelf = &turn.shelf;
         let mut rest = Span { start: shelf.start, end: shelf.end };
         while !rest.is_empty() && replay.goes_on() && !stop.asked() {
-            let (span, kept) = replay.read::<T>(shelf, rest)?;
+            let (span, kept) = replay.read(turn, rest)?;
             replay.passes("read");
             batch::<T>(replay, shelf, span, &kept)?;
             progress.advance(kept.len() as u64);

@@ -44,6 +44,13 @@ pub struct Slot {
     pub unconfirmed: Option<i64>,
 }
 
+impl Slot {
+    /// Does PostgreSQL keep all that its reader has not read?
+    pub fn is_safe(&self) -> bool {
+        !["lost", "unreserved"].contains(&self.wal_status.as_str())
+    }
+}
+
 /// Looks at a slot. A task that has just been started again takes a moment to come back: it is waited for.
 ///
 /// # Errors
@@ -96,6 +103,10 @@ pub fn health(name: &str, slot: Option<&Slot>, reader: Reader) -> Finding {
                 "{name} is lost: PostgreSQL has removed WAL that the connector had not read (max_slot_wal_keep_size)"
             ),
             format!("{drop}, then let the connector snapshot again"),
+        ),
+        (_, "unreserved") => fail(
+            format!("{name} is about to be lost: the next checkpoint removes WAL that the connector has not read"),
+            "let the connector catch up at once, and raise max_slot_wal_keep_size",
         ),
         (true, _) if kept < MUCH_WAL => ok(format!("{name} is active and {keeps}")),
         (true, _) => warn(

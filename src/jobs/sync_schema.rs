@@ -1,6 +1,7 @@
 //! `sync-schema`: brings the warehouse's columns in line with PostgreSQL's, table by table, and says what only a person can do.
 
 mod compare;
+mod identity;
 mod known;
 
 use anyhow::Result;

@@ -1,8 +1,10 @@
 //! PostgreSQL's catalogue: what a table looks like now, and what rows have in columns that are younger than they are.
 
 use anyhow::{Context, Result};
-use postgres::Client;
+use postgres::{Client, Transaction};
 use serde_json::Value;
+
+use crate::source::sent_as;
 
 /// A table as PostgreSQL has it.
 #[derive(Debug, Clone, Default)]
@@ -11,6 +13,8 @@ pub struct SourceTable {
     pub columns: Vec<SourceColumn>,
     /// A position in the log at which the table looked like this.
     pub lsn: u64,
+    /// Is the whole old row written to the log with every change (REPLICA IDENTITY FULL)?
+    pub whole_row: bool,
 }
 
 /// A column as PostgreSQL has it.
@@ -30,7 +34,26 @@ pub struct SourceColumn {
     pub has_default: bool,
     /// What rows have that are older than the column, as Debezium would send it.
     pub missing: Option<Value>,
+    /// Can it hold values that are stored apart from their row (TOAST)? A change that does not touch such a value leaves it out.
+    pub long: bool,
 }
+
+impl SourceColumn {
+    /// Does Debezium (3.7.0) say of a value of this type that it was left out? Of the others it sends null.
+    pub fn has_placeholder(&self) -> bool {
+        match self.source_type.base.strip_suffix("[]") {
+            Some(element) => PLACEHOLDER_IN_ARRAY.contains(&element),
+            None => !SENT_AS_NULL.contains(&self.source_type.base.as_str()),
+        }
+    }
+}
+
+/// Elements of the arrays for which there is a placeholder.
+const PLACEHOLDER_IN_ARRAY: [&str; 11] =
+    ["text", "character varying", "character", "bpchar", "json", "jsonb", "bytea", "integer", "bigint", "date", "uuid"];
+/// Types for which there is none.
+const SENT_AS_NULL: [&str; 9] =
+    ["path", "polygon", "bit varying", "bit", "geometry", "geography", "vector", "halfvec", "sparsevec"];
 
 /// A type as PostgreSQL writes it, `numeric(10,2)`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,11 +79,43 @@ impl SourceType {
         let modifiers = modifiers.split(',').filter_map(|modifier| modifier.parse().ok()).collect();
         SourceType { text: text.to_owned(), base, modifiers, is_enum: false }
     }
+
+    /// The type of an array's elements.
+    pub fn element(&self) -> Option<SourceType> {
+        let base = self.base.strip_suffix("[]")?;
+        Some(SourceType { base: base.to_owned(), is_enum: false, ..self.clone() })
+    }
+
+    /// Does Debezium send a time of this type in ms, because it has no more digits? Else in µs.
+    pub fn is_in_millis(&self) -> bool {
+        matches!(self.modifiers.as_slice(), [0..=3])
+    }
 }
 
-/// `attmissingval` is the value that rows show without having it. Debezium sends some types otherwise than PostgreSQL writes
-/// them: a time of at most three digits in ms, any other in µs; and its month has 30.4375 days, where `extract` takes 30.
-const COLUMNS: &str = "
+/// SQL for "this column (`a` of `pg_attribute`, its base type `$base`) can hold values that are stored apart from their row". The rule of
+/// `postgres/init/02_replication_user.sql`: whatever has no bound on its length, or one above 500 letters. (A bpchar without one holds keys of a few
+/// letters; what PostgreSQL tries to keep in the row, as numeric, is short.)
+macro_rules! is_long {
+    ($base:literal) => {
+        concat!(
+            "(a.attlen = -1 AND a.attstorage IN ('x', 'e') AND ",
+            $base,
+            " <> 'bpchar'::regtype AND NOT (",
+            $base,
+            " IN ('varchar'::regtype, 'varbit'::regtype) AND a.atttypmod BETWEEN 0 AND 504))"
+        )
+    };
+}
+/// For a query about tables as a whole.
+pub const HAS_LONG_COLUMN: &str = concat!(
+    "EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND ",
+    is_long!("a.atttypid"),
+    ")"
+);
+
+/// `attmissingval` is the value that rows show without having it, in an array of one.
+const COLUMNS: &str = concat!(
+    "
 WITH RECURSIVE resolved AS (
     SELECT oid AS type, oid AS base, NULL::int4 AS modifier FROM pg_type WHERE typtype <> 'd'
     UNION ALL
@@ -75,28 +130,15 @@ SELECT a.attname::text,
        a.attnotnull,
        a.attgenerated <> '',
        a.atthasdef OR a.attidentity <> '',
-       CASE
-           WHEN missing.text IN ('infinity', '-infinity') THEN NULL
-           WHEN r.base = 'date'::regtype THEN to_json(missing.text::date - DATE '1970-01-01')
-           WHEN r.base = 'timestamp'::regtype THEN to_json((extract(epoch FROM missing.text::timestamp) * per_second)::int8)
-           WHEN r.base = 'timestamptz'::regtype
-               THEN to_json(to_char(missing.text::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'))
-           WHEN r.base = 'time'::regtype THEN to_json((extract(epoch FROM missing.text::time) * per_second)::int8)
-           WHEN r.base = 'interval'::regtype
-               THEN to_json(((extract(epoch FROM missing.text::interval) + extract(month FROM missing.text::interval) * 0.4375 * 86400) * 1000000)::int8)
-           WHEN r.base = 'bytea'::regtype THEN to_json(translate(encode(missing.text::bytea, 'base64'), chr(10), ''))
-           WHEN r.base = 'numeric'::regtype THEN to_json(missing.text)
-           WHEN r.base IN ('json'::regtype, 'jsonb'::regtype) THEN to_json(missing.json::text)
-           ELSE missing.json
-       END::text
+       array_to_string(a.attmissingval, ''),
+       ",
+    is_long!("r.base"),
+    "
 FROM pg_attribute a
 JOIN resolved r ON r.type = a.atttypid
-CROSS JOIN LATERAL (
-    SELECT array_to_json(a.attmissingval) -> 0 AS json, array_to_json(a.attmissingval) ->> 0 AS text,
-           CASE WHEN coalesce(r.modifier, a.atttypmod) BETWEEN 0 AND 3 THEN 1000 ELSE 1000000 END AS per_second
-) AS missing
 WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped
-ORDER BY a.attnum";
+ORDER BY a.attnum"
+);
 
 /// Reads a table's columns; `None` if there is no such table in schema `public`. SELECT on it is all that is needed.
 ///
@@ -107,7 +149,7 @@ pub fn catalogue(client: &mut Client, table: &str) -> Result<Option<SourceTable>
 }
 
 fn read(client: &mut Client, table: &str) -> Result<Option<SourceTable>> {
-    let name = format!("public.\"{}\"", table.replace('"', "\"\""));
+    let name = full_name(table);
     if client.query_one("SELECT to_regclass($1) IS NULL", &[&name])?.get(0) {
         return Ok(None);
     }
@@ -120,23 +162,47 @@ fn read(client: &mut Client, table: &str) -> Result<Option<SourceTable>> {
             &[],
         )?
         .get(0);
-    let rows = transaction.query(COLUMNS, &[&name])?;
+    let whole_row = transaction
+        .query_one("SELECT relreplident = 'f' FROM pg_class WHERE oid = $1::text::regclass", &[&name])?
+        .get(0);
+    let mut found = Vec::new();
+    for (column, missing) in columns(&mut transaction, table)? {
+        let missing = missing.map(|text| as_sent(&mut transaction, &column.source_type, &text)).transpose()?;
+        found.push(SourceColumn { missing, ..column });
+    }
     transaction.commit()?;
-    let columns = rows.iter().map(column).collect::<Result<_>>()?;
-    Ok(Some(SourceTable { columns, lsn: lsn.unsigned_abs() }))
+    Ok(Some(SourceTable { columns: found, lsn: lsn.unsigned_abs(), whole_row }))
 }
 
-fn column(row: &postgres::Row) -> Result<SourceColumn> {
-    let missing: Option<String> = row.get(7);
-    Ok(SourceColumn {
+/// The columns of a table in schema `public`, as a transaction sees them; each with what rows have that are older, as PostgreSQL writes it.
+pub(super) fn columns(transaction: &mut Transaction<'_>, table: &str) -> Result<Vec<(SourceColumn, Option<String>)>> {
+    let rows = transaction.query(COLUMNS, &[&full_name(table)])?;
+    Ok(rows.iter().map(|row| (column(row), row.get(7))).collect())
+}
+
+fn full_name(table: &str) -> String {
+    format!("public.\"{}\"", table.replace('"', "\"\""))
+}
+
+fn column(row: &postgres::Row) -> SourceColumn {
+    SourceColumn {
         name: row.get(0),
         source_type: SourceType { is_enum: row.get(2), ..SourceType::parse(row.get(1)) },
         in_key: row.get(3),
         not_null: row.get(4),
         generated: row.get(5),
         has_default: row.get(6),
-        missing: missing.map(|json| serde_json::from_str(&json)).transpose()?,
-    })
+        missing: None,
+        long: row.get(8),
+    }
+}
+
+/// A value, given as PostgreSQL writes it, as Debezium would send it.
+fn as_sent(transaction: &mut Transaction<'_>, source_type: &SourceType, text: &str) -> Result<Value> {
+    let form = sent_as(source_type, "value").unwrap_or_else(|| "value".to_owned());
+    let sql = format!("SELECT to_json({form})::text FROM (SELECT $1::text::{} AS value) AS missing", source_type.text);
+    let json: String = transaction.query_one(&sql, &[&text])?.get(0);
+    Ok(serde_json::from_str(&json)?)
 }
 
 #[cfg(test)]

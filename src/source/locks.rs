@@ -1,4 +1,5 @@
-//! One run per partition, one replay per table, one build per warehouse: session-level advisory locks on the primary.
+//! One run per partition, one replay per table, one build per warehouse, and nobody writes to a table while a new number is taken
+//! for it: session-level advisory locks on the primary.
 //!
 //! An Airflow retry starts while the killed worker's container lives on; cron runs beside a DAG; a sharded run beside
 //! an unsharded one. The lock ends with its session, so a dead run holds nothing.
@@ -44,6 +45,76 @@ pub fn lock_job(client: &mut Client, job: &str, database: &str) -> Result<()> {
     take(client, lock_class(job, database), &[0], |_| format!("{job} of {database}"))
 }
 
+/// A warehouse table that is written to (shared), or given a new generation (for oneself).
+#[derive(Debug, Clone)]
+pub struct TargetLock {
+    name: String,
+    class: i32,
+    number: i32,
+}
+
+impl TargetLock {
+    /// That of a table of a warehouse database.
+    pub fn of(database: &str, table: &str) -> TargetLock {
+        let (class, number) = (lock_class("write", database), xxh3_64(table.as_bytes()) as i32);
+        TargetLock { name: format!("{database}.{table}"), class, number }
+    }
+
+    /// Takes it together with others, if nobody has it for himself.
+    ///
+    /// # Errors
+    /// Exit 78 on a standby.
+    pub fn share(&self, client: &mut Client) -> Result<bool> {
+        self.ask(client, "pg_try_advisory_lock_shared")
+    }
+
+    /// Takes it for oneself, if nobody has it.
+    ///
+    /// # Errors
+    /// Exit 78 on a standby.
+    pub fn own(&self, client: &mut Client) -> Result<bool> {
+        self.ask(client, "pg_try_advisory_lock")
+    }
+
+    /// Gives back what [`TargetLock::share`] took.
+    ///
+    /// # Errors
+    /// The session is gone.
+    pub fn unshare(&self, client: &mut Client) -> Result<()> {
+        self.ask(client, "pg_advisory_unlock_shared").map(|_| ())
+    }
+
+    /// Gives back what [`TargetLock::own`] took.
+    ///
+    /// # Errors
+    /// The session is gone.
+    pub fn disown(&self, client: &mut Client) -> Result<()> {
+        self.ask(client, "pg_advisory_unlock").map(|_| ())
+    }
+
+    /// Others have it: exit 75, and who they are.
+    pub fn busy(&self, client: &mut Client, why: &str) -> anyhow::Error {
+        match holders(client, self.class, &[self.number]) {
+            Ok(holders) => try_again(format!("{}: {why}: {holders}; nothing was done", self.name)),
+            Err(error) => error,
+        }
+    }
+
+    fn ask(&self, client: &mut Client, function: &str) -> Result<bool> {
+        let sql = format!("SELECT pg_is_in_recovery(), {function}($1, $2)");
+        let row = client
+            .query_one(&sql, &[&self.class, &self.number])
+            .with_context(|| format!("asking PostgreSQL for the lock of {}", self.name))?;
+        if row.get(0) { Err(standby()) } else { Ok(row.get(1)) }
+    }
+}
+
+fn standby() -> anyhow::Error {
+    needs_person(
+        "this PostgreSQL is a standby: locks taken here are not seen by other runs; point POSTGRES_HOST at the primary",
+    )
+}
+
 fn take(client: &mut Client, class: i32, numbers: &[i32], name: impl Fn(&[i32]) -> String) -> Result<()> {
     let row = client
         .query_one(
@@ -52,9 +123,7 @@ fn take(client: &mut Client, class: i32, numbers: &[i32], name: impl Fn(&[i32]) 
         )
         .context("taking the locks in PostgreSQL")?;
     if row.get::<_, bool>(0) {
-        return Err(needs_person(
-            "this PostgreSQL is a standby: locks taken here are not seen by other runs; point POSTGRES_HOST at the primary",
-        ));
+        return Err(standby());
     }
     let Some(busy) = row.get::<_, Option<Vec<i32>>>(1) else { return Ok(()) };
     let holders = holders(client, class, &busy)?;

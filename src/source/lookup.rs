@@ -44,8 +44,7 @@ pub fn look_up(
     facts: &[&str],
     wanted: &[&str],
 ) -> Result<HashMap<String, Vec<Option<String>>>> {
-    // PostgreSQL refuses the whole query for one NUL character; no key of its can have one.
-    let possible: Vec<&str> = wanted.iter().copied().filter(|text| !text.contains('\0')).collect();
+    let possible: Vec<&str> = wanted.iter().copied().filter(|text| is_possible(text)).collect();
     if possible.is_empty() {
         return Ok(HashMap::new());
     }
@@ -60,6 +59,11 @@ pub fn look_up(
         .query(&look_up_sql(table, key, facts), &parameters)
         .with_context(|| format!("looking up {} rows of public.{table} in PostgreSQL", wanted.len()))?;
     Ok(rows.iter().map(|row| (row.get(0), (1..=facts.len()).map(|i| row.get(i)).collect())).collect())
+}
+
+/// Can PostgreSQL have this key? Not with a NUL character: there is none in its texts, and it refuses the whole query that asks for one.
+pub fn is_possible(key: &str) -> bool {
+    !key.contains('\0')
 }
 
 fn look_up_sql(table: &str, key: &[KeyColumn], facts: &[&str]) -> String {

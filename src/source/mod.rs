@@ -2,11 +2,14 @@
 
 mod books;
 mod catalogue;
+mod form;
+mod identity;
 mod locks;
 mod lookup;
 mod replica;
 mod sessions;
 mod snapshot;
+mod transactions;
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -15,15 +18,18 @@ use anyhow::{Context, Result};
 use postgres::error::SqlState;
 use postgres::{Client, NoTls};
 
-use crate::cli::{Exit, PostgresArgs, Secret, try_again};
+use crate::cli::{Exit, PostgresArgs, Secret, needs_person, try_again};
 
 pub use books::{share_books, take_books};
-pub use catalogue::{SourceColumn, SourceTable, SourceType, catalogue};
-pub use locks::{lock, lock_job, lock_tables, still_held, unlock};
-pub use lookup::{Existence, look_up};
+pub use catalogue::{HAS_LONG_COLUMN, SourceColumn, SourceTable, SourceType, catalogue};
+pub use form::sent_as;
+pub use identity::identity;
+pub use locks::{TargetLock, lock, lock_job, lock_tables, still_held, unlock};
+pub use lookup::{Existence, is_possible, look_up};
 pub use replica::LookUps;
 pub use sessions::{Sessions, session_name};
-pub use snapshot::{Moment, Rows, Snapshot, key_in, key_parts, lsn_position};
+pub use snapshot::{Moment, Rows, key_in, key_parts};
+pub use transactions::{Snapshot, Written, lsn_position, next_transaction};
 
 /// A server that takes connections and says nothing must not hold up a job for ever.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
@@ -65,8 +71,20 @@ pub fn connect_to(args: &PostgresArgs, host: &str, port: u16, name: &str) -> Res
         .map_err(|_| {
             try_again(format!("it took the connection and said nothing for {} s", HANDSHAKE_TIMEOUT.as_secs()))
         })
-        .and_then(|client| client.map_err(anyhow::Error::new))
+        .and_then(|client| client.map_err(explain))
         .with_context(|| format!("connecting to PostgreSQL, database {db} at {host}:{port} as {user}"))
+}
+
+/// pgbouncer knows few startup parameters. It could be told to ignore ours, which would help nobody: a pooler lends one session to
+/// many clients, and the jobs' locks and settings are their session's.
+fn explain(error: postgres::Error) -> anyhow::Error {
+    match error.as_db_error().map(|refusal| refusal.message()) {
+        Some(refusal) if refusal.contains("startup parameter") => needs_person(format!(
+            "a connection pooler (pgbouncer?) refuses the session's settings (`options`): {refusal}; jobs need sessions of their own for \
+             their locks: point POSTGRES_HOST and POSTGRES_PORT at PostgreSQL itself"
+        )),
+        _ => anyhow::Error::new(error),
+    }
 }
 
 /// A server that restarts, is full or slow comes back; a wrong password, database or table needs a person.

@@ -7,10 +7,11 @@ use rdkafka::{Offset, TopicPartitionList};
 use rdkafka_sys as sys;
 use serde::{Deserialize, Serialize};
 
-use crate::stream::consumer::complaint;
+use crate::stream::consumer::explain;
 use crate::stream::{Consumer, REQUEST_TIMEOUT};
 
-/// The open plan of a partition, as it stands in the commit's metadata: `{"v":1,"end":n,"run":id}`.
+/// The open plan of a partition, as it stands in the commit's metadata: `{"v":1,"end":n,"run":id}`, and `"late":true` if the
+/// others did not wait for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanMark {
     /// Version of this form.
@@ -19,17 +20,20 @@ pub struct PlanMark {
     pub end: i64,
     /// The run that made the plan.
     pub run: String,
+    /// The partition made no progress, and the run went on without it: so do later ones.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub late: bool,
 }
 
 impl PlanMark {
     /// The mark of a plan that ends at `end`.
     pub fn new(end: i64, run: &str) -> PlanMark {
-        PlanMark { v: 1, end, run: run.to_owned() }
+        PlanMark { v: 1, end, run: run.to_owned(), late: false }
     }
 
     /// What stands for metadata that this pipeline did not write: a reason to stop, see [`crate::stream::decide`].
     pub fn foreign(metadata: &str) -> PlanMark {
-        PlanMark { v: 0, end: -1, run: metadata.to_owned() }
+        PlanMark { v: 0, end: -1, run: metadata.to_owned(), late: false }
     }
 
     /// The metadata, if this pipeline did not write it.
@@ -63,7 +67,7 @@ pub fn committed(consumer: &Consumer, topic: &str, partitions: &[i32]) -> Result
     }
     let list = consumer
         .committed_offsets(list, REQUEST_TIMEOUT)
-        .with_context(|| format!("asking for the committed offsets of {topic}{}", complaint(consumer)))?;
+        .map_err(|error| explain(consumer, error, &format!("asking for the committed offsets of {topic}")))?;
     let read = |partition: &i32| -> Result<Option<Committed>> {
         let Some(element) = list.find_partition(topic, *partition) else { return Ok(None) };
         element.error().with_context(|| format!("committed offset of {topic}, partition {partition}"))?;
@@ -87,9 +91,9 @@ pub fn commit(consumer: &Consumer, topic: &str, offsets: &[(i32, Committed)]) ->
             None => String::new(),
         });
     }
-    commit_in_time(consumer, &list).with_context(|| {
+    commit_in_time(consumer, &list).map_err(|error| {
         let offsets: Vec<String> = offsets.iter().map(|(p, c)| format!("{p}:{}", c.offset)).collect();
-        format!("committing {topic} {}{}", offsets.join(" "), complaint(consumer))
+        explain(consumer, error, &format!("committing {topic} {}", offsets.join(" ")))
     })
 }
 

@@ -1,15 +1,16 @@
 //! What the brokers say about a topic: its id, its partitions, where its log starts and ends.
 
 use std::ffi::{CStr, CString, c_char};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use rdkafka::consumer::Consumer as _;
+use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 use rdkafka_sys as sys;
 
 use crate::cli::try_again;
-use crate::stream::consumer::complaint;
+use crate::stream::consumer::{explain, is_shut_out};
 use crate::stream::{Consumer, REQUEST_TIMEOUT, Span};
 
 /// A topic as the cluster knows it.
@@ -42,8 +43,7 @@ pub fn describe(consumer: &Consumer, topic: &str) -> Result<Option<TopicInfo>> {
         sys::rd_kafka_AdminOptions_set_request_timeout(options, timeout, why.as_mut_ptr(), why.len());
         let queue = sys::rd_kafka_queue_new(client);
         sys::rd_kafka_DescribeTopics(client, topics, options, queue);
-        let wait = REQUEST_TIMEOUT + Duration::from_secs(1);
-        let event = sys::rd_kafka_queue_poll(queue, i32::try_from(wait.as_millis()).unwrap_or(i32::MAX));
+        let event = await_event(consumer, queue, REQUEST_TIMEOUT + Duration::from_secs(1));
         let answer = read_answer(event, topic);
         if !event.is_null() {
             sys::rd_kafka_event_destroy(event);
@@ -51,7 +51,26 @@ pub fn describe(consumer: &Consumer, topic: &str) -> Result<Option<TopicInfo>> {
         sys::rd_kafka_queue_destroy(queue);
         sys::rd_kafka_AdminOptions_destroy(options);
         sys::rd_kafka_TopicCollection_destroy(topics);
-        answer.map_err(|error| error.context(format!("describing topic {topic}{}", complaint(consumer))))
+        answer.map_err(|error| explain(consumer, error, &format!("describing topic {topic}")))
+    }
+}
+
+/// Waits for an answer, but not if nobody is going to give one: a wrong password would cost the whole time.
+///
+/// # Safety
+/// `queue` is a live queue. The event is the caller's to destroy; null without an answer.
+pub(super) unsafe fn await_event(
+    consumer: &Consumer,
+    queue: *mut sys::rd_kafka_queue_t,
+    timeout: Duration,
+) -> *mut sys::rd_kafka_event_t {
+    let until = Instant::now() + timeout;
+    loop {
+        // SAFETY: as the caller promises.
+        let event = unsafe { sys::rd_kafka_queue_poll(queue, 200) };
+        if !event.is_null() || Instant::now() > until || is_shut_out(consumer) {
+            return event;
+        }
     }
 }
 
@@ -99,13 +118,37 @@ unsafe fn read_answer(event: *mut sys::rd_kafka_event_t, topic: &str) -> Result<
 /// # Errors
 /// The brokers do not answer.
 pub fn log_spans(consumer: &Consumer, topic: &str, partitions: &[i32]) -> Result<Vec<Span>> {
-    let watermarks = |partition: &i32| -> Result<Span> {
-        let (start, end) = consumer.fetch_watermarks(topic, *partition, REQUEST_TIMEOUT).with_context(|| {
-            format!("asking where the log of {topic}, partition {partition} starts and ends{}", complaint(consumer))
-        })?;
-        Ok(Span { start, end })
+    each_log_span(consumer, topic, partitions).into_iter().collect()
+}
+
+/// As [`log_spans`], each partition for itself: one that has no leader hides only itself. They are asked side by side, because
+/// every such one costs the time limit.
+pub fn each_log_span(consumer: &Consumer, topic: &str, partitions: &[i32]) -> Vec<Result<Span>> {
+    let ask = |partition: i32| consumer.fetch_watermarks(topic, partition, REQUEST_TIMEOUT);
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let asked: Vec<_> = partitions.iter().map(|partition| scope.spawn(move || ask(*partition))).collect();
+        asked.into_iter().map(|thread| thread.join().unwrap_or(Err(KafkaError::Canceled))).collect()
+    });
+    let leaderless = if answers.iter().any(Result::is_err) { leaderless(consumer, topic) } else { Vec::new() };
+    let explained = |(partition, answer): (&i32, Result<(i64, i64), KafkaError>)| match answer {
+        Ok((start, end)) => Ok(Span { start, end }),
+        // To librdkafka it is an unknown one then.
+        Err(_) if leaderless.contains(partition) => {
+            Err(try_again(format!("{topic}, partition {partition} has no leader at the moment")))
+        }
+        Err(error) => {
+            let place = format!("asking where the log of {topic}, partition {partition} starts and ends");
+            Err(explain(consumer, error, &place))
+        }
     };
-    partitions.iter().map(watermarks).collect()
+    partitions.iter().zip(answers).map(explained).collect()
+}
+
+/// Partitions that no broker leads at the moment; none if the brokers do not say.
+pub fn leaderless(consumer: &Consumer, topic: &str) -> Vec<i32> {
+    let metadata = consumer.fetch_metadata(Some(topic), REQUEST_TIMEOUT);
+    let partitions = metadata.iter().flat_map(|metadata| metadata.topics()).flat_map(|topic| topic.partitions());
+    partitions.filter(|partition| partition.leader() < 0).map(|partition| partition.id()).collect()
 }
 
 /// The first offset at or after a time, per partition; `None` if there is none.
@@ -119,7 +162,7 @@ pub fn offsets_at(consumer: &Consumer, topic: &str, partitions: &[i32], time_ms:
     }
     let found = consumer
         .offsets_for_times(times, REQUEST_TIMEOUT)
-        .with_context(|| format!("asking for the offsets of {topic} at a time{}", complaint(consumer)))?;
+        .map_err(|error| explain(consumer, error, &format!("asking for the offsets of {topic} at a time")))?;
     let offset_of = |partition: &i32| match found.find_partition(topic, *partition).map(|p| p.offset()) {
         Some(Offset::Offset(offset)) => Some(offset),
         _ => None,

@@ -39,7 +39,8 @@ pub struct TableFacts {
 }
 
 impl TableFacts {
-    fn of<T: Table>() -> TableFacts {
+    /// Those of table `T`.
+    pub fn of<T: Table>() -> TableFacts {
         let pointer = |reference: &Reference<T>| Pointer {
             rule: reference.rule,
             column: reference.column,

@@ -11,6 +11,7 @@ mod date;
 mod employee_territories;
 mod employees;
 mod facts;
+mod noise;
 mod number;
 mod order_details;
 mod orders;
@@ -41,7 +42,9 @@ pub use picture::Picture;
 pub use products::Products;
 pub use region::Regions;
 pub(crate) use row::row;
-pub use row::{KEY_SEPARATOR, KeyColumn, KeyOf, RowKey, RowOf, SYSTEM_COLUMNS, SourceRow, System, Table, join_key};
+pub use row::{
+    KEY_SEPARATOR, KeyColumn, KeyOf, RowKey, RowOf, SYSTEM_COLUMNS, SourceRow, Standing, System, Table, join_key,
+};
 pub use shippers::Shippers;
 pub use suppliers::Suppliers;
 pub use territories::Territories;

@@ -7,6 +7,7 @@ use serde::de::{self, Deserialize, Deserializer, Unexpected, Visitor};
 use serde::{Serialize, Serializer};
 
 use crate::tables::KeyPart;
+use crate::tables::noise::without_noise;
 
 /// `smallint`, `integer`, `bigint`: Int64 in the warehouse, so that a widened column is nothing to do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,11 +20,8 @@ pub struct Decimal(pub i64);
 /// Digits after the point.
 const SCALE: u32 = 4;
 const ONE: i64 = 10_i64.pow(SCALE);
-/// Up to here every ten-thousandth has a double of its own.
+/// The largest whole number up to which a double knows every one.
 const LARGEST: i64 = 1 << 53;
-
-/// How many of the last binary digits of a `real` are arithmetic's.
-const NOISE: f64 = 4.0;
 
 impl Decimal {
     /// From whole numbers.
@@ -31,34 +29,54 @@ impl Decimal {
         Decimal(number * ONE)
     }
 
-    /// The decimal that this floating-point number stands for. A `real` that was calculated (14.72 as 14.719999), or that was widened to
-    /// a double (0.15000000596046448), has digits that nobody wrote: what lies within a few of the last binary digits of a `real` is
-    /// dropped. `None` if there are more than four digits after the point for another reason, or the number is too large to tell.
+    /// The decimal that this floating-point number stands for: its shortest text, less the noise of binary arithmetic. `None` if there are more
+    /// than four digits after the point for another reason, or the number is too large: a digit that somebody has written is never rounded.
     pub fn from_f64(number: f64) -> Option<Decimal> {
-        let scaled = (number * ONE as f64).round();
-        if scaled.is_nan() || scaled.abs() > LARGEST as f64 {
-            return None;
+        let nearest = Decimal::nearest(number)?;
+        if nearest.digits() <= f64::DIGITS && nearest.to_f64() == number {
+            return Some(nearest);
         }
-        let noise = number.abs() * f64::from(f32::EPSILON) * NOISE;
-        let is_it = (scaled / ONE as f64 - number).abs() <= noise;
-        is_it.then_some(Decimal(scaled as i64))
+        let text = number.to_string();
+        Decimal::parse(&text).or_else(|| without_noise(number, &text))
     }
 
-    /// From text: `12.50`, `-0.15`.
+    /// The decimal that lies nearest, however far away.
+    pub(super) fn nearest(number: f64) -> Option<Decimal> {
+        let scaled = (number * ONE as f64).round();
+        (scaled.abs() <= LARGEST as f64).then_some(Decimal(scaled as i64))
+    }
+
+    /// The floating-point number that lies nearest.
+    pub(super) fn to_f64(self) -> f64 {
+        self.0 as f64 / ONE as f64
+    }
+
+    /// Significant digits.
+    pub(super) fn digits(self) -> u32 {
+        let mut digits = self.0.unsigned_abs();
+        while digits != 0 && digits.is_multiple_of(10) {
+            digits /= 10;
+        }
+        digits.checked_ilog10().map_or(0, |log| log + 1)
+    }
+
+    /// From text: `12.50`, `-0.15`, `1.5E+3`; exactly.
     pub fn parse(text: &str) -> Option<Decimal> {
-        let digits = text.strip_prefix('-').unwrap_or(text);
+        let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+        let exponent = exponent.parse::<i16>().ok()?;
+        let digits = mantissa.strip_prefix('-').unwrap_or(mantissa);
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
         let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
         if !is_number(whole) || !is_number(fraction) {
-            return text.parse().ok().and_then(Decimal::from_f64);
-        }
-        let fraction = fraction.trim_end_matches('0');
-        if fraction.len() > SCALE as usize {
             return None;
         }
-        let tail = format!("{fraction:0<4}").parse::<i64>().ok()?;
-        let all = whole.parse::<i64>().ok()?.checked_mul(ONE)?.checked_add(tail).filter(|all| *all <= LARGEST)?;
-        Some(Decimal(if digits.len() < text.len() { -all } else { all }))
+        // All digits as one number, and how many of them stand behind the point, which has moved by the exponent.
+        let all = format!("{whole}{}", fraction.trim_end_matches('0'));
+        let behind = (all.len() - whole.len()) as i64 - i64::from(exponent);
+        let zeros = u32::try_from(i64::from(SCALE) - behind).ok()?;
+        let all = all.parse::<i64>().ok()?;
+        let all = if all == 0 { 0 } else { all.checked_mul(10_i64.checked_pow(zeros)?)? };
+        (all <= LARGEST).then_some(Decimal(if digits.len() < mantissa.len() { -all } else { all }))
     }
 }
 
@@ -190,6 +208,10 @@ mod tests {
             (r#""12345.67""#, "12345.67"),
             (r#""-0.5000""#, "-0.5"),
             (r#""1E+3""#, "1000"),
+            (r#""1.5e-3""#, "0.0015"),
+            ("1234.56005859375", "1234.56"),
+            ("123456.78900000001", "123456.789"),
+            ("999999999.1235", "999999999.1235"),
         ] {
             assert_eq!(decimal(json).as_deref(), Ok(text), "{json}");
         }
@@ -201,6 +223,14 @@ mod tests {
             "0.00001",
             "35.12344",
             "0.333333",
+            "1234.56789",
+            "1234.03125",
+            "123456.78901",
+            "200.00012",
+            "123456789012.12345",
+            r#""1.4719999E1""#,
+            r#""1E+12""#,
+            r#""1E""#,
             "1e-20",
             "1e30",
             r#""0.12345""#,

@@ -61,6 +61,22 @@ pub trait SourceRow<'a>: Sized + Serialize + Deserialize<'a> {
 
     /// The `_version` it was stamped with.
     fn version(&self) -> u64;
+
+    /// Where it stands.
+    fn standing(&self) -> Standing;
+}
+
+/// Where a row stands: what a TRUNCATE judges it by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Standing {
+    pub version: u64,
+    pub partition: i32,
+    pub offset: i64,
+    pub lsn: Option<u64>,
+    /// When the source committed it, milliseconds since the epoch.
+    pub ts_ms: i64,
+    pub deleted: bool,
 }
 
 /// The key columns of a row.
@@ -215,6 +231,17 @@ macro_rules! row {
 
             fn version(&self) -> u64 {
                 self._version
+            }
+
+            fn standing(&self) -> $crate::tables::Standing {
+                $crate::tables::Standing {
+                    version: self._version,
+                    partition: self._partition,
+                    offset: self._offset,
+                    lsn: self._lsn,
+                    ts_ms: self._source_ts_ms,
+                    deleted: self._deleted != 0,
+                }
             }
         }
     };

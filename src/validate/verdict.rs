@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 
-use crate::cdc::{Change, Event, Op, Violation};
+use crate::cdc::{Change, Event, Op, Truncates, Violation};
 use crate::tables::rules::{self, Parent, Severity};
 use crate::tables::{SourceRow, Table};
 use crate::validate::lookups::{Known, Servers, rows_of};
@@ -23,18 +23,20 @@ pub struct Warning {
 }
 
 /// What is known of keys that the look-ups put in doubt.
-struct Doubts {
+struct Doubts<'t> {
     /// Newest version in the warehouse.
     held: HashMap<String, u64>,
     /// Keys for which a later event of this window counts: a delete, or a row that is accepted.
     settled_later: HashSet<String>,
-    /// LSN of the newest truncate later in this window, or known from before.
-    truncated_later: Option<u64>,
+    /// A truncate stands later in this window: all before it is gone.
+    truncated_later: bool,
+    /// Truncates that are known from before.
+    truncates: &'t Truncates,
 }
 
 impl Validator {
-    /// Turns every change that must not be written into a rejection; returns the warnings about those that are. Rows below
-    /// the LSN `truncated` are gone, whatever comes in the window itself.
+    /// Turns every change that must not be written into a rejection; returns the warnings about those that are. Rows that
+    /// `truncates` remove are gone, whatever comes in the window itself.
     ///
     /// # Errors
     /// A server is gone, refuses or is late.
@@ -42,7 +44,7 @@ impl Validator {
         &mut self,
         mut servers: Servers<'_>,
         events: &mut [Event<'_, T>],
-        truncated: Option<u64>,
+        truncates: &Truncates,
     ) -> Result<Vec<Warning>> {
         let known = self.look_up::<T>(&mut servers, events)?;
         let doubtful: HashSet<String> = rows_of::<T>(events)
@@ -51,11 +53,11 @@ impl Validator {
             .collect();
         let doubtful_keys: Vec<&str> = doubtful.iter().map(String::as_str).collect();
         let held = newest_versions(servers.warehouse, T::TARGET, T::KEY, &doubtful_keys)?;
-        let mut doubts = Doubts { held, settled_later: HashSet::new(), truncated_later: truncated };
+        let mut doubts = Doubts { held, settled_later: HashSet::new(), truncated_later: false, truncates };
         let mut warnings = Vec::new();
         for (index, event) in events.iter_mut().enumerate().rev() {
             match event {
-                Event::Truncate(lsn) => doubts.truncated_later = doubts.truncated_later.max(Some(*lsn)),
+                Event::Truncate(_) => doubts.truncated_later = true,
                 Event::Change(change) => {
                     let key = change.row.key_text();
                     let broken =
@@ -81,7 +83,12 @@ impl Validator {
     }
 
     /// The rules that a row breaks: that it exists, that what it points at exists, and its table's own.
-    fn broken<T: Table>(&self, known: &Known, doubts: &Doubts, change: &Change<'_, T>) -> Vec<(Violation, Severity)> {
+    fn broken<T: Table>(
+        &self,
+        known: &Known,
+        doubts: &Doubts<'_>,
+        change: &Change<'_, T>,
+    ) -> Vec<(Violation, Severity)> {
         let mut broken = Vec::new();
         if let Some(doubt) = self.orphan::<T>(known, &change.row)
             && !doubts.is_past(change)
@@ -125,13 +132,12 @@ impl Validator {
     }
 }
 
-impl Doubts {
+impl Doubts<'_> {
     /// Look-ups tell of now. A row that has been replaced or deleted since, as this window or the warehouse shows, cannot win:
     /// writing it changes nothing, and what it points at need not be there any more.
     fn is_past<T: Table>(&self, change: &Change<'_, T>) -> bool {
         let key = change.row.key_text();
-        let is_truncated =
-            self.truncated_later.is_some_and(|truncate| change.head.source.lsn().is_none_or(|lsn| lsn < truncate));
+        let is_truncated = self.truncated_later || self.truncates.removing(&change.row.standing()).is_some();
         let cannot_win = self.held.get(key.as_ref()).is_some_and(|newest| *newest >= change.row.version());
         is_truncated || cannot_win || self.settled_later.contains(key.as_ref())
     }

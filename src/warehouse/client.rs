@@ -16,6 +16,9 @@ use crate::warehouse::insert::explain;
 /// No query may take longer, unless a job says so; an insert has its own limit.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// A little less than `max_query_size` is, unless somebody has changed it: the client adds a FORMAT.
+const MOST_QUERY_SIZE: usize = 250 << 10;
+
 /// ClickHouse.
 pub struct Warehouse {
     pub(super) runtime: Runtime,
@@ -90,6 +93,14 @@ impl Warehouse {
         self.wait(what, self.query(sql).with_setting("query_id", id).execute())
     }
 
+    /// As [`Warehouse::execute_as`], with a time limit of its own.
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    pub(super) fn execute_within(&self, limit: Duration, id: &str, what: &str, sql: &str) -> Result<()> {
+        self.wait_within(limit, what, self.query(sql).with_setting("query_id", id).execute())
+    }
+
     /// All rows of a query.
     ///
     /// # Errors
@@ -115,14 +126,29 @@ impl Warehouse {
         String::from_utf8(bytes.to_vec()).with_context(|| format!("{what}: the answer is not UTF-8"))
     }
 
+    /// A statement that is longer than a server reads by default is one with a single key that is: see [`super::chunks`].
     fn query(&self, sql: &str) -> Query {
-        self.client.query_raw(sql)
+        let query = self.client.query_raw(sql);
+        if sql.len() < MOST_QUERY_SIZE {
+            query
+        } else {
+            query.with_setting("max_query_size", (2 * sql.len()).to_string())
+        }
     }
 
     pub(super) fn wait<T>(&self, what: &str, answer: impl Future<Output = clickhouse::error::Result<T>>) -> Result<T> {
+        self.wait_within(self.query_timeout, what, answer)
+    }
+
+    fn wait_within<T>(
+        &self,
+        limit: Duration,
+        what: &str,
+        answer: impl Future<Output = clickhouse::error::Result<T>>,
+    ) -> Result<T> {
         self.runtime
-            .block_on(async { tokio::time::timeout(self.query_timeout, answer).await })
-            .map_err(|_| try_again(format!("no answer in {} s", self.query_timeout.as_secs())))
+            .block_on(async { tokio::time::timeout(limit, answer).await })
+            .map_err(|_| try_again(format!("no answer in {} s", limit.as_secs())))
             .and_then(|answer| answer.map_err(explain))
             .with_context(|| format!("{what} in ClickHouse at {}", self.address))
     }

@@ -32,7 +32,45 @@ impl InFlight {
     }
 }
 
+/// An insert whose rows are sent one by one, since they do not live side by side.
+pub struct Insertion<R> {
+    what: String,
+    database: String,
+    table: String,
+    insert: Insert<R>,
+}
+
 impl Warehouse {
+    /// Opens an insert.
+    ///
+    /// # Errors
+    /// The server is gone, or the table does not fit the row type.
+    pub fn open_insert<R: Row>(&self, database: &str, table: &str, token: &str) -> Result<Insertion<R>> {
+        let what = format!("inserting into {database}.{table}");
+        let insert = self
+            .runtime
+            .block_on(self.open::<R>(database, table, token))
+            .map_err(|error| self.explain_insert::<R>(error, database, table))
+            .with_context(|| format!("{what} in ClickHouse at {}", self.address))?;
+        Ok(Insertion { what, database: database.to_owned(), table: table.to_owned(), insert })
+    }
+
+    /// Sends a row of it.
+    ///
+    /// # Errors
+    /// The server is gone, or refuses.
+    pub fn send<R: Row + RowWrite>(&self, insertion: &mut Insertion<R>, row: &R::Value<'_>) -> Result<()> {
+        self.runtime
+            .block_on(async { insertion.insert.write(row).await })
+            .map_err(|error| self.explain_insert::<R>(error, &insertion.database, &insertion.table))
+            .with_context(|| format!("{} in ClickHouse at {}", insertion.what, self.address))
+    }
+
+    /// There are no more rows.
+    pub fn end_insert<R: Row + 'static>(&self, insertion: Insertion<R>) -> InFlight {
+        InFlight { what: insertion.what, ack: self.runtime.spawn(insertion.insert.end()) }
+    }
+
     /// Sends rows and returns before they are acknowledged.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use crate::tables::Date;
 use crate::warehouse::quote;
 
 /// 0001-01-01 to 9999-12-31 in µs: what DateTime64(6) holds. Infinity lies beyond.
-const MICROS: (i64, i64) = (-62_135_596_800_000_000, 253_402_300_799_999_999);
+pub const MICROS: (i64, i64) = (-62_135_596_800_000_000, 253_402_300_799_999_999);
 /// The most digits that a Decimal has.
 const DIGITS: i64 = 76;
 

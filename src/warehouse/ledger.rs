@@ -1,4 +1,4 @@
-//! The books: runs and windows. A window counts from its ledger row on.
+//! The books: runs and windows. A window counts from its ledger row on. See `seq.rs` for how the rows are numbered.
 
 use anyhow::Result;
 use clickhouse::Row;
@@ -37,7 +37,19 @@ impl Mode {
             Mode::Repair => "repair",
         }
     }
+
+    /// The stream that a row about this partition stands in. What moves the group stands in the partition's own, which one run at a
+    /// time writes, under the partition's lock; for everything else there is one stream, which anybody may write.
+    pub fn stream(self, partition: i32) -> i32 {
+        match self {
+            Mode::Origin | Mode::Plan | Mode::Reset => partition,
+            Mode::Range | Mode::Replay | Mode::Repair => NO_PARTITION,
+        }
+    }
 }
+
+/// The stream of rows that move no group.
+pub(super) const NO_PARTITION: i32 = -1;
 
 /// A row of `northwind_ops.runs`.
 #[derive(Debug, Clone, Default, Row, Serialize)]
@@ -55,6 +67,8 @@ pub struct RunRow {
     pub truncates: u64,
     pub gaps: u64,
     pub summary: String,
+    /// Why it did not end well.
+    pub error: String,
     pub host: String,
     pub version: String,
     pub dag_run_id: String,
@@ -66,13 +80,18 @@ pub struct RunRow {
 #[derive(Debug, Clone, Default, Row, Serialize)]
 #[allow(missing_docs)]
 pub struct WindowRow {
+    /// Source table.
+    pub source: String,
     pub group_id: String,
     pub topic: String,
+    /// See [`Mode::stream`].
+    pub stream: i32,
+    /// The number in the stream. Rows that move no group get theirs when they are written.
+    pub seq: u64,
     pub topic_id: String,
     pub partition: i32,
     pub generation: u16,
     pub mode: String,
-    pub seq: u64,
     pub start_offset: i64,
     pub end_offset: i64,
     pub written: u64,
@@ -80,12 +99,15 @@ pub struct WindowRow {
     pub tombstones: u64,
     pub truncates: u64,
     pub gaps: u64,
+    /// Offsets without a record, `[start, end)`.
+    pub gap_spans: Vec<(i64, i64)>,
     pub partitions: u32,
     pub token: String,
     pub job: String,
     pub run_id: String,
     pub reason: String,
-    pub closed_at: i64,
+    /// System identifier and timeline of the source.
+    pub source_id: String,
 }
 
 /// Below this offset of a partition, every window counts.
@@ -108,7 +130,7 @@ pub struct LedgerRow {
 
 #[derive(Row, Deserialize)]
 struct EndRow {
-    partition: i32,
+    stream: i32,
     topic_id: String,
     last_generation: Generation,
     last_end: i64,
@@ -126,33 +148,26 @@ impl Warehouse {
         self.insert::<RunRow>(&self.ops, "runs", &token, [run].into_iter())
     }
 
-    /// Writes ledger rows: the point of no return of a window.
-    ///
-    /// # Errors
-    /// The server is gone or refuses.
-    pub fn write_windows(&self, windows: &[WindowRow]) -> Result<()> {
-        let key = |w: &WindowRow| {
-            format!(
-                "{}/{}/{}/{}/{}..{}/{}",
-                w.run_id, w.topic_id, w.partition, w.mode, w.start_offset, w.end_offset, w.seq
-            )
-        };
-        let token = windows.iter().map(key).collect::<Vec<_>>().join(",");
-        self.insert::<WindowRow>(&self.ops, "windows", &token, windows.iter())
-    }
-
     /// Below which offsets every window counts, per partition of a topic's newest id; what lies above is still the ingest job's.
     ///
     /// # Errors
     /// The server is gone, or `migrate` has not run.
     pub fn settled(&self, topic: &str) -> Result<Vec<Settled>> {
-        let rows =
-            format!("FROM {}.windows WHERE topic = {} AND mode IN ('origin', 'plan', 'reset')", self.ops, quote(topic));
         let sql = format!(
-            "SELECT topic_id, partition, max(group_end) AS end
-             FROM (SELECT topic_id, partition, argMax(end_offset, seq) AS group_end {rows} GROUP BY group_id, topic_id, partition)
-             WHERE topic_id = (SELECT argMax(topic_id, (generation, closed_at)) {rows})
-             GROUP BY topic_id, partition"
+            "WITH ends AS
+             (
+                 SELECT group_id, stream, topic_id, max(seq) AS last_seq, argMax(end_offset, seq) AS last_end,
+                        argMax(generation, seq) AS last_generation
+                 FROM {}.windows
+                 WHERE topic = {} AND stream >= 0
+                 GROUP BY group_id, stream, topic_id
+             )
+             SELECT topic_id, stream AS partition, max(last_end) AS end
+             FROM ends
+             WHERE topic_id = (SELECT argMax(topic_id, (last_generation, last_seq)) FROM ends)
+             GROUP BY topic_id, stream",
+            self.ops,
+            quote(topic)
         );
         self.rows("reading the ledger", &sql)
     }
@@ -164,12 +179,12 @@ impl Warehouse {
     /// The server is gone, or `migrate` has not run.
     pub fn ledger_ends(&self, group: &str, topic: &str) -> Result<Vec<LedgerRow>> {
         let sql = format!(
-            "SELECT partition, topic_id, argMax(generation, seq) AS last_generation, argMax(end_offset, seq) AS last_end,
+            "SELECT stream, topic_id, argMax(generation, seq) AS last_generation, argMax(end_offset, seq) AS last_end,
                     max(seq) AS last_seq, argMax(partitions, seq) AS last_partitions
              FROM {}.windows
-             WHERE group_id = {} AND topic = {} AND mode IN ('origin', 'plan', 'reset')
-             GROUP BY partition, topic_id
-             ORDER BY partition, last_seq",
+             WHERE group_id = {} AND topic = {} AND stream >= 0
+             GROUP BY stream, topic_id
+             ORDER BY stream, last_seq",
             self.ops,
             quote(group),
             quote(topic)
@@ -178,7 +193,7 @@ impl Warehouse {
         Ok(rows
             .into_iter()
             .map(|row| LedgerRow {
-                partition: row.partition,
+                partition: row.stream,
                 end: LedgerEnd {
                     topic_id: row.topic_id,
                     generation: row.last_generation,

@@ -1,48 +1,66 @@
 //! ClickHouse, the warehouse: rows, quarantine, ledger, schema.
 
+mod alone;
+mod carried;
+pub mod chunks;
 mod client;
 mod columns;
-mod consumed;
 mod extra_column;
+mod gaps;
+mod generations;
 mod insert;
 mod landing;
 mod ledger;
+mod lots;
 mod migrations;
 mod newest;
 mod observations;
 mod prune;
 mod quarantine;
 mod rejected;
+mod retention;
 mod runs;
 mod schema;
 mod selection;
+mod seq;
+mod shown;
+mod source_ids;
 mod spans;
 mod stream;
+mod take_up;
 mod truncates;
+mod unread;
 mod views;
 
 use clickhouse::error::Error;
 
 use crate::cli::Exit;
 
+pub use carried::{carried_rows, long_values};
 pub use client::{Warehouse, identifier, quote};
 pub use columns::{Column, without_default};
-pub use consumed::OpenWindow;
 pub use extra_column::{Origin, Untouched, has};
-pub use insert::InFlight;
-pub use landing::Landing;
+pub use gaps::RecentGaps;
+pub use generations::{Kin, Lineage, Lineages};
+pub use insert::{InFlight, Insertion};
+pub use landing::{Landing, MICROS};
 pub use ledger::{LedgerRow, Mode, RunRow, Settled, WindowRow};
+pub use lots::Lot;
 pub use migrations::{SCHEMA_VERSION, Versions};
-pub use newest::{carried_rows, key_in, key_order, key_text, newest_columns, newest_versions};
-pub use observations::{ConnectorRow, LagRow, RestartRow, SlotRow};
+pub use newest::{key_between, key_in, key_order, key_text, newest_columns, newest_versions};
+pub use observations::{
+    AlarmRow, ConnectorRow, LagRow, LastSaid, OpenRecords, QuarantineRow, RestartRow, SlotRow, Trend,
+};
 pub use quarantine::{Kept, Listed, RuleCount, Shelf};
 pub use rejected::{Bytes, Quarantined, RejectedRow, WarningRow};
-pub use runs::{LastRun, OpenRun};
+pub use runs::{OpenRun, RecentRun};
 pub use schema::BOOKS;
-pub use selection::Selection;
-pub use spans::{at_offsets, spans_of};
+pub use selection::{Portion, Selection};
+pub use shown::newest_rows;
+pub use spans::{at_offsets, join_closest, spans_of};
 pub use stream::{JsonLines, PLAIN_NUMBERS};
-pub use truncates::{MarkAt, NewestTruncate, TruncateRow};
+pub use take_up::{News, OpenWindow};
+pub use truncates::{MarkAt, TruncateRow, Written};
 pub use views::view_of;
 
 /// A server that is down, busy or full comes back; a missing table, wrong password or other schema needs a person.

@@ -6,10 +6,10 @@ use anyhow::Result;
 use clickhouse::Row;
 use serde::Deserialize;
 
-use crate::warehouse::{Selection, Warehouse, quote};
+use crate::warehouse::{Selection, Warehouse, chunks, quote};
 
-/// Records per statement: far below `max_query_size`.
-const CHUNK: usize = 5_000;
+/// Records of one mutation.
+const MOST: usize = 5_000;
 
 /// Topic, topic id and number.
 type Partition<'r> = (&'r str, &'r str, i32);
@@ -44,7 +44,10 @@ impl Warehouse {
             by_place.entry((&row.topic, &row.topic_id, row.partition)).or_default().push((row.offset, row.attempt));
         }
         for ((topic, topic_id, partition), records) in by_place {
-            for chunk in records.chunks(CHUNK) {
+            let listed = |(offset, attempt): &(i64, u32)| {
+                2 * chunks::number(offset.unsigned_abs()) + chunks::number(u64::from(*attempt))
+            };
+            for chunk in chunks::by_bytes(&records, MOST, listed) {
                 let place =
                     format!("topic = {} AND topic_id = {} AND partition = {partition}", quote(topic), quote(topic_id));
                 self.delete_rejected(&place, chunk, "<")?;

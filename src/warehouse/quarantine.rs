@@ -11,7 +11,7 @@ use crate::cdc::{Generation, Record};
 use crate::stream::{Limits, Span};
 use crate::warehouse::rejected::{Bytes, RejectedRow, in_span};
 use crate::warehouse::selection::Selection;
-use crate::warehouse::{Warehouse, quote};
+use crate::warehouse::{Warehouse, chunks, quote};
 
 /// Where records of one topic id, generation and partition lie.
 #[derive(Debug, Clone, Row, Deserialize)]
@@ -30,7 +30,8 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    fn sql(&self, span: Span) -> String {
+    /// SQL for "lies here".
+    pub(super) fn sql(&self, span: Span) -> String {
         let place = in_span(&self.topic, &self.topic_id, self.partition, span);
         format!("{place} AND bitShiftRight(version, 52) = {}", self.generation)
     }
@@ -248,7 +249,7 @@ impl Warehouse {
     /// The server is gone or refuses.
     pub fn open_versions(&self, shelf: &Shelf, span: Span, keys: &[&str]) -> Result<HashMap<String, Vec<(i64, u64)>>> {
         let mut open: HashMap<String, Vec<(i64, u64)>> = HashMap::new();
-        for chunk in keys.chunks(1_000) {
+        for chunk in chunks::of_keys(keys, 1) {
             let list = chunk.iter().map(|key| quote(key)).collect::<Vec<_>>().join(", ");
             let sql = format!(
                 "SELECT row_key, rejected.`offset` AS offset, version FROM {}.rejected FINAL

@@ -7,7 +7,7 @@ use clickhouse::Row;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::stream::Span;
-use crate::warehouse::{Warehouse, quote};
+use crate::warehouse::{Warehouse, chunks, quote};
 
 /// Raw bytes in a String column.
 #[derive(Debug, Clone, Copy)]
@@ -102,19 +102,23 @@ impl Warehouse {
     /// # Errors
     /// The server is gone or refuses.
     pub fn newest_quarantined(&self, topic: &str, row_keys: &[&str]) -> Result<HashMap<String, u64>> {
-        let texts = row_keys.iter().map(|key| quote(key)).collect::<Vec<_>>().join(", ");
-        let sql = format!(
-            "SELECT row_key, max(version) AS newest FROM {}.rejected FINAL
-             WHERE topic = {} AND status = 'open' AND row_key IN ({texts}) GROUP BY row_key",
-            self.ops,
-            quote(topic)
-        );
-        let rows: Vec<NewestQuarantined> = self.rows("looking for rows in the quarantine", &sql)?;
-        Ok(rows.into_iter().map(|row| (row.row_key, row.newest)).collect())
+        let mut newest = HashMap::new();
+        for chunk in chunks::of_keys(row_keys, 1) {
+            let texts = chunk.iter().map(|key| quote(key)).collect::<Vec<_>>().join(", ");
+            let sql = format!(
+                "SELECT row_key, max(version) AS newest FROM {}.rejected FINAL
+                 WHERE topic = {} AND status = 'open' AND row_key IN ({texts}) GROUP BY row_key",
+                self.ops,
+                quote(topic)
+            );
+            let rows: Vec<NewestQuarantined> = self.rows("looking for rows in the quarantine", &sql)?;
+            newest.extend(rows.into_iter().map(|row| (row.row_key, row.newest)));
+        }
+        Ok(newest)
     }
 
-    /// Closes quarantine records that were accepted this time. No token: a status row that is written twice is the
-    /// same row. (`status` alone would be the new one: ClickHouse prefers an alias to a column.)
+    /// Closes quarantine records that were accepted this time: as many as one statement takes ([`chunks::of_offsets`]). No token: a
+    /// status row that is written twice is the same row. (`status` alone would be the new one: ClickHouse prefers an alias to a column.)
     ///
     /// # Errors
     /// The server is gone or refuses.

@@ -27,6 +27,27 @@ pub struct Selection {
     pub attempts_below: Option<u32>,
     /// open, resolved or superseded.
     pub statuses: Vec<&'static str>,
+    /// Those that belong to one of these.
+    pub portions: Vec<Portion>,
+}
+
+/// Records that broke a rule: those that were tried less often, and some or all of those that were tried so often.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Portion {
+    /// The rule.
+    pub rule: String,
+    /// How often.
+    pub attempt: u32,
+    /// Of these only those below this offset.
+    pub below: Option<i64>,
+}
+
+impl Portion {
+    fn sql(&self) -> String {
+        let (rule, attempt) = (quote(&self.rule), self.attempt);
+        let below = self.below.map_or(String::new(), |offset| format!(" AND rejected.`offset` < {offset}"));
+        format!("(rejected.rule = {rule} AND (rejected.attempt < {attempt} OR rejected.attempt = {attempt}{below}))")
+    }
 }
 
 impl Selection {
@@ -51,6 +72,8 @@ impl Selection {
         add(self.until.as_ref().map(|until| format!("rejected.rejected_at < {}", ms(until))));
         add(self.attempts.map(|n| format!("rejected.attempt >= {n}")));
         add(self.attempts_below.map(|n| format!("rejected.attempt < {n}")));
+        let portions: Vec<String> = self.portions.iter().map(Portion::sql).collect();
+        add(Some(portions.join(" OR ")).filter(|any| !any.is_empty()).map(|any| format!("({any})")));
         conditions.join(" AND ")
     }
 }
@@ -64,5 +87,12 @@ mod tests {
         assert_eq!(Selection::default().sql(), "1");
         let selection = Selection { rules: vec!["it's".to_owned()], attempts_below: Some(3), ..Selection::default() };
         assert_eq!(selection.sql(), r"1 AND rejected.rule IN ('it\'s') AND rejected.attempt < 3");
+        let portion = |rule: &str, below| Portion { rule: rule.to_owned(), attempt: 2, below };
+        let selection = Selection { portions: vec![portion("a", None), portion("b", Some(7))], ..Selection::default() };
+        assert_eq!(
+            selection.sql(),
+            "1 AND ((rejected.rule = 'a' AND (rejected.attempt < 2 OR rejected.attempt = 2)) OR \
+             (rejected.rule = 'b' AND (rejected.attempt < 2 OR rejected.attempt = 2 AND rejected.`offset` < 7)))"
+        );
     }
 }

@@ -35,7 +35,7 @@ fn outcome_of<T: Table>(message: &Message) -> String {
             let columns: Vec<&str> = partial.unavailable().collect();
             format!("{:?} of {:?}, to be completed: {} not sent", partial.head.op, partial.key, columns.join(", "))
         }
-        Event::Truncate(lsn) => format!("truncated at {lsn}"),
+        Event::Truncate(truncate) => format!("truncated at {}", truncate.lsn),
         Event::Tombstone => "tombstone".to_owned(),
         Event::Bad(violation, key) => {
             let key = key.map(|key| format!(", key {key:?}")).unwrap_or_default();

@@ -154,7 +154,8 @@ fn kill_points() -> Vec<Vec<String>> {
         ("ledger-written", vec![1, 4, 7, 9]),
         ("committed", vec![1, 4, 7, 9]),
     ];
-    let once = ["opened", "locked", "origin-written", "plan-committed"].map(|point| vec![point.to_owned()]);
+    let once = ["opened", "locked", "generation-taken", "origin-written", "plan-committed"]
+        .map(|point| vec![point.to_owned()]);
     let later =
         per_window.into_iter().flat_map(|(point, nth)| nth.into_iter().map(move |n| vec![format!("{point}:{n}")]));
     let in_a_row = [

@@ -3,6 +3,7 @@
 use crate::support::event::{customer, tombstone};
 use crate::support::{Message, PATIENCE, World, producer, send, wait_for};
 use rdkafka::producer::{BaseProducer, Producer};
+use serde_json::{Value, json};
 
 const ORIGIN: &str = "0\torigin\t1\t0..0\t0\t0\t0\t0\t0\n";
 
@@ -75,7 +76,39 @@ fn markers_and_aborted_records_at_the_end_of_the_log_are_gaps() {
     assert_eq!(world.customers(), "ALFKI\tcommitted\nANATR\tcommitted\n");
     assert_eq!(world.ledger(), format!("{ORIGIN}0\tplan\t2\t0..8\t2\t0\t0\t0\t6\n"));
     assert_eq!(world.committed(0), Some((8, String::new())));
+    // Not only how many: where, and what they may be.
+    assert_eq!(outcome.summary["gap_spans"], json!(["0:0..3", "0:5..8"]));
+    assert_eq!(world.clickhouse("SELECT gap_spans FROM northwind_ops.windows WHERE gaps > 0"), "[(0,3),(5,8)]\n");
+    assert!(outcome.log.contains("WARN") && outcome.log.contains("cleanup.policy=delete takes nothing"), "{outcome:?}");
+    let observed = observed_gaps(&world);
+    for part in [&*world.topic, "6 offsets", "(0:0..3, 0:5..8)", "exactly.once.source.support", "check-reconcile"] {
+        assert!(observed.contains(part), "{part}: {observed}");
+    }
     world.ingest(&["--skip-empty"]).expect_exit(99);
+}
+
+/// The problem that `observe` tells of gaps, or nothing.
+fn observed_gaps(world: &World) -> String {
+    let look =
+        world.run("observe", &["--table", "customers", "--topic-prefix", &world.name, "--group-prefix", &world.name]);
+    let problems = look.summary["problems"].as_array().unwrap().iter().filter_map(Value::as_str);
+    problems.filter(|problem| problem.contains("no record")).collect()
+}
+
+#[test]
+fn gaps_may_stop_a_run() {
+    let world = World::with_topic("gaps_stop", 1);
+    a_committed_and_two_aborted_transactions(&world);
+    world.produce(&[customer("u", "ANTON", "after them", 10).message()]);
+    let stopped = world.ingest(&["--on-gaps", "stop"]).expect_exit(78);
+    for part in [&*world.topic, "0:0..3", "cleanup.policy=delete", "--on-gaps warn"] {
+        assert!(stopped.error().contains(part), "{part}: {}", stopped.error());
+    }
+    assert_eq!((world.ledger(), world.customers()), (ORIGIN.to_owned(), String::new()), "nothing of it counts");
+    let outcome = world.ingest(&[]).expect_exit(0);
+    assert_eq!((outcome.count("written"), outcome.count("gaps")), (3, 6));
+    world.produce(&[customer("u", "ANTON", "no gap", 10).message()]);
+    assert_eq!(world.ingest(&["--on-gaps", "stop"]).expect_exit(0).count("written"), 1);
 }
 
 #[test]
@@ -145,6 +178,31 @@ fn records_that_compaction_has_removed_are_gaps() {
     assert!((after..=before).contains(&read), "{after} ≤ {read} ≤ {before}");
     assert_eq!((read + outcome.count("gaps"), outcome.count("rejected")), (end, 0));
     assert_eq!(world.committed(0), Some((end, String::new())));
+    assert!(!outcome.log.contains("WARN"), "that is what the topic is for: {}", outcome.log);
+    assert!(outcome.log.contains("cleanup.policy=compact: compaction takes away"), "{}", outcome.log);
+    assert_eq!(observed_gaps(&world), "");
+}
+
+/// Every second record is taken away: there are too many gaps for a list.
+#[test]
+fn of_many_gaps_some_are_listed() {
+    let world = World::new("many_gaps");
+    let often = [("segment.ms", "100"), ("min.cleanable.dirty.ratio", "0.0001"), ("delete.retention.ms", "0")];
+    world.create_topic(1, &[&[("cleanup.policy", "compact"), ("max.compaction.lag.ms", "1000")], &often[..]].concat());
+    let pair = |i: u64| {
+        let kept = tombstone(0, &format!("K{i:04}"));
+        [customer("u", "ALFKI", &i.to_string(), i).message(), Message { value: Some(b"{}".to_vec()), ..kept }]
+    };
+    world.produce(&(0..250).flat_map(pair).collect::<Vec<_>>());
+    wait_for("compaction", || {
+        world.produce(&[tombstone(0, "BERGS")]);
+        records(&world)[0] > 0
+    });
+    let outcome = world.ingest(&[]).expect_exit(0);
+    let listed = outcome.summary["gap_spans"].as_array().unwrap().len();
+    assert!(listed == 20 && outcome.count("gap_spans_more") > 200, "{:?}", outcome.summary["gap_spans_more"]);
+    let ledger = world.clickhouse("SELECT length(gap_spans), reason FROM northwind_ops.windows WHERE mode = 'plan'");
+    assert!(ledger.starts_with("100\t1") && ledger.ends_with(" more spans without a record\n"), "{ledger}");
 }
 
 /// The offsets that the log still holds.

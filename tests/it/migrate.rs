@@ -44,7 +44,7 @@ fn only_history_for_people_expires() {
     );
     assert_eq!(
         expiring,
-        "check_failures\ncheck_results\nconnector_restarts\nobserved_connectors\nobserved_lags\nobserved_slots\nruns\nwarnings\n"
+        "check_failures\ncheck_results\nconnector_restarts\nobserved_alarms\nobserved_connectors\nobserved_lags\nobserved_quarantine\nobserved_slots\nruns\nwarnings\n"
     );
     let forgetful = world.clickhouse(
         "SELECT database, name FROM system.tables WHERE database IN ('northwind_ops', 'northwind_dw') AND engine LIKE '%MergeTree'

@@ -5,31 +5,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::support::connector::task_state;
 use crate::support::event::customer;
+use crate::support::observe::{alarms, observe, observe_with, problems, says, settings};
 use crate::support::{Outcome, World, outcome, producer, signal, wait_for, wait_until_frozen};
 use rdkafka::producer::{BaseRecord, Producer};
 use serde_json::{Value, json};
 
-/// Looks at the world's customers, with more environment and flags.
-fn observe_with(world: &World, environment: &[(&str, &str)], args: &[&str]) -> Outcome {
-    let own = ["--table", "customers", "--topic-prefix", &world.name, "--group-prefix", &world.name];
-    let mut command = world.command("observe", &[&own, args].concat());
-    outcome(command.envs(environment.iter().copied()).spawn().unwrap())
-}
-
-fn observe(world: &World, args: &[&str]) -> Outcome {
-    observe_with(world, &[], args)
-}
-
-fn problems(outcome: &Outcome) -> Vec<&str> {
-    outcome.summary["problems"].as_array().unwrap().iter().map(|problem| problem.as_str().unwrap()).collect()
-}
-
-/// One of the problems says all of this.
-#[track_caller]
-fn says(outcome: &Outcome, parts: &[&str]) {
-    let told = problems(outcome).iter().any(|problem| parts.iter().all(|part| problem.contains(part)));
-    assert!(told, "{parts:?} in {:#?}", problems(outcome));
-    assert_eq!(outcome.summary["healthy"], false);
+/// As `observe_with`; that handmade events are old is no alarm.
+fn observe_anew(world: &World, environment: &[(&str, &str)], args: &[&str]) -> Outcome {
+    let config = settings(world, "[observe.severity]\nlate = \"off\"\n");
+    observe_with(world, environment, &[&["--config", &config], args].concat())
 }
 
 /// A row of this look, as `column<TAB>column`.
@@ -87,7 +71,7 @@ fn a_healthy_look_is_written_down() {
 fn a_dead_task_is_seen_and_started_again_but_not_too_often() {
     let mut world = World::new("observe_dead_task");
     let connector = world.capture(&[]);
-    let look = |args: &[&str]| observe(&world, &[&["--connector", &connector], args].concat()).expect_exit(0);
+    let look = |args: &[&str]| observe(&world, &[&["--connector", &connector], args].concat());
     let restarting = ["--restart-failed", "--restarts-per-hour", "2"];
     let rename = |from: &str, to: &str| {
         world.postgres().batch_execute(&format!("ALTER PUBLICATION {from} RENAME TO {to}")).unwrap();
@@ -97,10 +81,12 @@ fn a_dead_task_is_seen_and_started_again_but_not_too_often() {
         world.restart_connector(&connector);
         wait_for("the task to fail", || task_state(&connector) == "FAILED");
     };
-    assert_eq!(look(&restarting).count("restarts"), 0, "nothing has failed");
+    wait_for("a healthy look", || look(&restarting).summary["healthy"] == true);
+    assert_eq!(look(&restarting).expect_exit(0).count("restarts"), 0, "nothing has failed");
 
     kill_the_task();
-    let seen = look(&[]);
+    let seen = look(&[]).expect_exit(78);
+    assert_eq!(alarms(&seen), ["connector"], "the slot was read a moment ago");
     says(&seen, &[&connector, "task 0 has FAILED: ", "onlyFailed=true"]);
     says(&seen, &["slot", "nobody reads"]);
     let states = row(&world, &seen, "task, state, position(trace, 'Exception') > 0", "observed_connectors");
@@ -108,19 +94,21 @@ fn a_dead_task_is_seen_and_started_again_but_not_too_often() {
     assert_eq!((seen.count("restarts"), task_state(&connector).as_str()), (0, "FAILED"), "it was not asked to");
 
     rename("hidden", "northwind_publication");
-    let seen = look(&restarting);
+    let seen = look(&restarting).expect_exit(0);
+    says(&seen, &[&connector, "task 0 has FAILED: "]);
     assert_eq!(seen.count("restarts"), 1);
     assert_eq!(row(&world, &seen, "connector, failed", "connector_restarts"), format!("{connector}\t['task 0']\n"));
     wait_for("the task to run again", || task_state(&connector) == "RUNNING");
 
     kill_the_task();
-    assert_eq!(look(&restarting).count("restarts"), 1);
+    assert_eq!(look(&restarting).expect_exit(0).count("restarts"), 1);
     let mut seen = look(&[]);
     wait_for("the task to fail again", || {
         seen = look(&restarting);
         problems(&seen).iter().any(|problem| problem.contains("have not helped"))
     });
-    says(&seen, &[&connector, "2 restart(s) in the last hour"]);
+    says(&seen.clone().expect_exit(78), &[&connector, "2 restart(s) in the last hour", "Exception"]);
+    assert_eq!(alarms(&seen), ["connector"]);
     assert_eq!(seen.count("restarts"), 0);
     assert_eq!(world.number("SELECT count() FROM northwind_ops.connector_restarts"), 2);
 }
@@ -131,7 +119,8 @@ fn a_slot_that_nobody_reads_is_seen_with_the_wal_that_it_keeps() {
     let connector = world.capture(&[]);
     world.stop_connector(&connector);
     world.postgres().batch_execute("CREATE TABLE ballast AS SELECT generate_series(1, 100000) AS n").unwrap();
-    let seen = observe(&world, &["--connector", &connector]).expect_exit(0);
+    let seen = observe(&world, &["--connector", &connector]).expect_exit(78);
+    assert_eq!(alarms(&seen), ["connector", "slot"]);
     says(&seen, &[&connector, "somebody has halted it (STOPPED)", "/resume"]);
     says(&seen, &["nobody reads", &connector, "MiB of WAL", "pg_drop_replication_slot"]);
     let slot =
@@ -153,18 +142,22 @@ fn lag_is_told_in_offsets_and_in_seconds() {
     producer.flush(Duration::from_secs(30)).unwrap();
     let lag = |look: &Outcome| row(&world, look, "topic, group_id, lag, intDiv(lag_seconds, 3600)", "observed_lags");
     let told = |lag: &str| format!("{}\t{}\t{lag}\n", world.topic, world.group);
-    let seen = observe(&world, &[]).expect_exit(0);
-    assert_eq!(lag(&seen), told("3\t5"));
+    let seen = observe(&world, &[]).expect_exit(78);
+    assert_eq!((lag(&seen), alarms(&seen)), (told("3\t5"), vec!["late"]));
+    says(&seen, &[&world.topic, "dim_customers is 5 h late, 3 offsets are unread"]);
     assert_eq!((seen.count("lag"), seen.count("lag_seconds") / 3_600, seen.count("topics")), (3, 5, 1));
     world.run("ingest-customers", &["--max-records", "2"]).expect_exit(0);
-    assert_eq!(lag(&observe(&world, &[]).expect_exit(0)), told("1\t1"));
+    assert_eq!(lag(&observe(&world, &[]).expect_exit(78)), told("1\t1"));
 
     world.clickhouse("TRUNCATE TABLE northwind_ops.windows");
-    let seen = observe(&world, &[]).expect_exit(0);
+    let seen = observe(&world, &[]).expect_exit(78);
+    assert!(alarms(&seen).contains(&"books-disagree"));
     says(&seen, &[&world.topic, "the books disagree"]);
     assert!(row(&world, &seen, "disagreements", "observed_lags").contains("the ledger has no row of it"));
     world.ingest(&[]).expect_exit(78);
-    says(&observe(&world, &[]), &["the last run of ingest-customers", "needs-person", "the ledger has no row of it"]);
+    let seen = observe(&world, &[]).expect_exit(78);
+    assert!(alarms(&seen).contains(&"run-failed"));
+    says(&seen, &["the last run of ingest-customers", "needs-person", "the ledger has no row of it"]);
 }
 
 /// A job that has frozen at a point.
@@ -197,12 +190,12 @@ fn a_killed_run_is_lost_and_one_that_lives_is_not() {
     };
     let before = columns("'running'");
     assert_eq!(before.lines().count(), 6);
-    assert_eq!(observe(&world, &[]).expect_exit(0).count("lost"), 0, "too young to be judged");
+    assert_eq!(observe_anew(&world, &[], &[]).expect_exit(0).count("lost"), 0, "too young to be judged");
 
-    let mut seen = observe(&world, &["--lost-after", "0s"]).expect_exit(0);
+    let mut seen = observe_anew(&world, &[], &["--lost-after", "0s"]).expect_exit(0);
     wait_for("PostgreSQL to notice that the run is gone", || {
         seen = if seen.count("lost") == 0 {
-            observe(&world, &["--lost-after", "0s"]).expect_exit(0)
+            observe_anew(&world, &[], &["--lost-after", "0s"]).expect_exit(0)
         } else {
             seen.clone()
         };
@@ -210,7 +203,7 @@ fn a_killed_run_is_lost_and_one_that_lives_is_not() {
     });
     says(&seen, &["ingest-customers run ", "has ended without a word"]);
     assert_eq!(columns("'lost', 'running'"), before, "all else is kept");
-    let again = observe(&world, &["--lost-after", "0s"]).expect_exit(0);
+    let again = observe_anew(&world, &[], &["--lost-after", "0s"]).expect_exit(0);
     assert_eq!(again.count("lost"), 0, "once is enough");
     let expected = "build-order-wide\trunning\ningest-customer-customer-demo\trunning\ningest-customers\tlost\n\
                     ingest-customers\trunning\ningest-customers\trunning\nreplay-rejected\trunning\n";
@@ -221,7 +214,7 @@ fn a_killed_run_is_lost_and_one_that_lives_is_not() {
         outcome(run).expect_exit(0);
     }
     world.ingest(&[]).expect_exit(0);
-    assert_eq!(observe(&world, &["--lost-after", "0s"]).expect_exit(0).count("lost"), 0);
+    assert_eq!(observe_anew(&world, &[], &["--lost-after", "0s"]).expect_exit(0).count("lost"), 0);
     assert_eq!(world.clickhouse(STATUSES).matches("\tdone\n").count(), 6, "{}", world.clickhouse(STATUSES));
 }
 
@@ -235,10 +228,10 @@ fn the_final_row_of_a_run_wins_over_lost() {
                WHERE datname = current_database() AND application_name LIKE 'ingest-customers run %'";
     assert_eq!(world.postgres().query_one(end, &[]).unwrap().get::<_, i64>(0), 1);
     wait_for("the run to be called lost", || {
-        observe(&world, &["--lost-after", "0s"]).expect_exit(0);
+        observe_anew(&world, &[], &["--lost-after", "0s"]).expect_exit(0);
         world.clickhouse(STATUSES) == "ingest-customers\tlost\n"
     });
-    says(&observe(&world, &[]), &["the last run of ingest-customers", "is lost", "run it again"]);
+    says(&observe_anew(&world, &[], &[]), &["the last run of ingest-customers", "is lost", "run it again"]);
     signal(&run, "CONT");
     outcome(run).expect_exit(75);
     world.clickhouse("OPTIMIZE TABLE northwind_ops.runs FINAL");
@@ -261,24 +254,24 @@ fn a_server_that_is_away_does_not_hide_the_others() {
         ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1", [true, true, false]),
         ("POSTGRES_PORT", "1", [true, false, true]),
     ] {
-        let seen = observe_with(&world, &[(variable, value)], &[]).expect_exit(75);
+        let seen = observe_anew(&world, &[(variable, value)], &[]).expect_exit(75);
         assert_eq!(written(&seen), expected, "{variable}: {seen:?}");
         let address = format!("127.0.0.1:{}", value.rsplit(':').next().unwrap());
         assert!(seen.error().contains(&address), "{address}: {}", seen.error());
-        says(&seen, &[seen.error()]);
+        says(&seen, &[&address]);
         assert_eq!(row(&world, &seen, "status, exit_code", "runs"), "try-again\t75\n");
     }
-    let blind = observe_with(&world, &[("POSTGRES_PORT", "1")], &["--lost-after", "0s"]).expect_exit(75);
+    let blind = observe_anew(&world, &[("POSTGRES_PORT", "1")], &["--lost-after", "0s"]).expect_exit(75);
     assert_eq!(blind.count("lost"), 0, "nobody knows who is alive");
 
-    let mute = observe_with(&world, &[("CLICKHOUSE_PORT", "1")], &["--restart-failed"]).expect_exit(75);
+    let mute = observe_anew(&world, &[("CLICKHOUSE_PORT", "1")], &["--restart-failed"]).expect_exit(75);
     assert!(mute.error().contains("127.0.0.1:1") && mute.stdout.contains("task 0: RUNNING"), "{mute:?}");
     assert_eq!((mute.count("lag"), mute.summary["slot"]["active"].clone()), (2, Value::from(true)));
 
-    let unknown = observe(&world, &["--connector", "no-such-connector"]).expect_exit(78);
+    let unknown = observe_anew(&world, &[], &["--connector", "no-such-connector"]).expect_exit(78);
     assert!(unknown.error().contains("no-such-connector, only"), "{}", unknown.error());
     assert_eq!(written(&unknown), [false, true, true]);
-    let unknown = observe(&world, &["--slot", "no_such_slot"]).expect_exit(78);
+    let unknown = observe_anew(&world, &[], &["--slot", "no_such_slot"]).expect_exit(78);
     assert!(unknown.error().contains("there is no slot no_such_slot"), "{}", unknown.error());
     assert_eq!(written(&unknown), [true, false, true]);
 }

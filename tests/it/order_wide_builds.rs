@@ -29,7 +29,7 @@ fn nothing_to_do_writes_nothing() {
     shop.close_window("shippers", "plan", 0, 5);
     shop.close_window("orders", "origin", 0, 0);
     shop.close_window("orders", "reset", 0, 7);
-    let books = "SELECT (SELECT count() FROM northwind_dw.order_wide), (SELECT count() FROM northwind_ops.consumed), (SELECT max(build) FROM northwind_ops.builds)";
+    let books = "SELECT (SELECT count() FROM northwind_dw.order_wide), (SELECT count() FROM northwind_ops.positions), (SELECT max(build) FROM northwind_ops.builds)";
     let before = shop.world.clickhouse(books);
     let outcome = shop.world.build(&[]).expect_exit(0);
     assert_eq!((counts(&outcome), &outcome.summary["build"]), ([0; 5], &json!(null)));
@@ -50,7 +50,7 @@ fn a_dry_run_counts_and_writes_nothing() {
     assert_eq!(counts(&shop.world.build(&["--dry-run", "--full"]).expect_exit(0)), [13, 4, 0, 0, 0]);
     for table in [
         "northwind_dw.order_wide",
-        "northwind_ops.consumed",
+        "northwind_ops.positions",
         "northwind_ops.builds",
         "northwind_ops.touched_lines",
         "northwind_ops.runs",
@@ -165,7 +165,10 @@ fn a_value_that_does_not_fit_is_refused_by_name_and_nothing_counts() {
 fn ranges_replays_and_marks_of_a_truncate_touch_their_lines() {
     let shop = built("wide_modes");
     let at = shop.line(2, 1, 5);
-    shop.world.clickhouse("INSERT INTO northwind_ops.consumed (consumer, token) SELECT 'build-order-wide', token FROM northwind_ops.windows");
+    shop.world.clickhouse(
+        "INSERT INTO northwind_ops.positions (consumer, source, topic, stream, seq)
+         SELECT 'build-order-wide', source, topic, stream, max(seq) FROM northwind_ops.windows GROUP BY source, topic, stream",
+    );
     assert_eq!(shop.world.build(&[]).expect_exit(0).count("windows"), 0);
     shop.close_window("order_details", "replay", at, at + 1);
     assert_eq!(counts(&shop.world.build(&[]).expect_exit(0)), [1, 1, 1, 0, 0]);
@@ -178,8 +181,9 @@ fn ranges_replays_and_marks_of_a_truncate_touch_their_lines() {
          SELECT order_id, 't', _version + 1, 1, 0 FROM northwind_dw.fact_orders FINAL WHERE order_id = 1",
     );
     shop.world.clickhouse(
-        "INSERT INTO northwind_ops.windows (topic, generation, mode, start_offset, end_offset, token)
-         VALUES ('shop.public.orders', 2, 'plan', 0, 1, 'of the new topic')",
+        "INSERT INTO northwind_ops.windows (source, topic, stream, seq, generation, mode, start_offset, end_offset, token)
+         SELECT 'orders', 'shop.public.orders', 0, max(seq) + 1, 2, 'plan', 0, 1, 'of the new topic'
+         FROM northwind_ops.windows WHERE source = 'orders' AND stream = 0",
     );
     assert_eq!(counts(&shop.world.build(&[]).expect_exit(0)), [1, 2, 0, 2, 0]);
     assert_eq!(shown(&shop.world), "2\t1\tAlfreds\n3\t1\tAlfreds\n");

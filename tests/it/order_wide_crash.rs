@@ -7,7 +7,8 @@ use crate::support::{World, clickhouse_url, outcome, signal, wait_for};
 
 /// What must be the same however often a build was killed.
 fn end_state(world: &World) -> String {
-    let consumed = world.clickhouse("SELECT consumer, token FROM northwind_ops.consumed FINAL ORDER BY ALL");
+    let consumed =
+        world.clickhouse("SELECT consumer, source, stream, seq FROM northwind_ops.positions FINAL ORDER BY ALL");
     let tables =
         world.clickhouse("SELECT name FROM system.tables WHERE database = 'northwind_dw' AND name LIKE 'order_wide%'");
     let twice = "SELECT build FROM northwind_ops.builds GROUP BY build HAVING count() > 1";
@@ -120,7 +121,7 @@ fn a_build_that_is_asked_to_stop_ends_with_143_and_the_next_one_does_its_work() 
         (stopped.count("windows"), stopped.count("touched"), stopped.error().contains("next build")),
         (5, 5, true)
     );
-    assert_eq!(shop.world.number("SELECT count() FROM northwind_ops.consumed"), 13);
+    assert_eq!(shop.world.number("SELECT sum(seq) FROM northwind_ops.positions FINAL"), 13);
     assert_eq!(shop.world.build(&[]).expect_exit(0).count("windows"), 5);
     assert_eq!(shown(&shop.world).lines().count(), 3);
 }

@@ -153,7 +153,7 @@ fn keys_are_compared_in_the_order_of_their_bytes() {
 }
 
 /// Starts a reconcile of customers, and waits until it has its snapshot and waits for the ingest job.
-fn waiting_for_ingest(shop: &Checked) -> std::process::Child {
+pub fn waiting_for_ingest(shop: &Checked) -> std::process::Child {
     let args = ["--prefix", &shop.world.name, "--slot", &shop.connector, "--table", "customers", "--wait", "10m"];
     let waiting = shop.world.command("check-reconcile", &args).spawn().unwrap();
     let asked_slot = format!(

@@ -49,8 +49,8 @@ fn a_rejected_record_is_resolved_when_it_is_accepted_later() {
     world.clickhouse("TRUNCATE TABLE northwind_dw.dim_customers");
     assert_eq!(world.ingest(&["--offsets", "0:0..1"]).expect_exit(0).count("rejected"), 1);
     assert_eq!(world.clickhouse(attempts), "0\t3\topen\n1\t1\topen\n2\t1\topen\n");
-    let range = |end, written, rejected| format!("0\trange\t0\t0..{end}\t{written}\t{rejected}\t0\t0\t0\n");
-    let ranges = [range(3, 0, 3), range(3, 1, 2), range(1, 0, 1)].concat();
+    let range = |seq, end, written, rejected| format!("0\trange\t{seq}\t0..{end}\t{written}\t{rejected}\t0\t0\t0\n");
+    let ranges = [range(1, 3, 0, 3), range(2, 3, 1, 2), range(3, 1, 0, 1)].concat();
     let ledger = format!("{ranges}0\torigin\t1\t0..0\t0\t0\t0\t0\t0\n0\tplan\t2\t0..3\t0\t3\t0\t0\t0\n");
     assert_eq!(world.ledger(), ledger);
     assert_eq!(world.committed(0), Some((3, String::new())));
@@ -130,7 +130,7 @@ fn a_dry_run_writes_and_commits_nothing() {
     world.produce(&[truncate(0, 500), orphan(), delete("ANATR", 510).message(), tombstone(0, "ANATR"), good(520)]);
     world.produce(&[customer("c", "ANTON", "elsewhere", 10).at(1).message()]);
     let state = || {
-        let ops = ["runs", "windows", "rejected", "truncates", "consumed", "warnings"];
+        let ops = ["runs", "windows", "rejected", "truncates", "positions", "warnings"];
         let counts = ops.map(|table| world.number(&format!("SELECT count() FROM northwind_ops.{table}")));
         let rows = world.number("SELECT count() FROM northwind_dw.dim_customers");
         format!("{}\n{counts:?} {rows}", world.end_state(2))

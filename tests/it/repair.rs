@@ -45,8 +45,8 @@ fn what_the_log_cannot_give_is_repaired_from_the_source() {
         .batch_execute("ALTER PUBLICATION northwind_publication DROP TABLE territories, employee_territories")
         .unwrap();
     unseen(&shop, "region", sql);
-    // A row that claims to be newer than everything in the log.
-    shop.world.clickhouse("INSERT INTO northwind_dw.dim_regions (region_id, region_description, _version) VALUES (2, 'Forged', 1000000000000000000)");
+    // A row that claims to be newer than everything in the log of its generation.
+    shop.world.clickhouse("INSERT INTO northwind_dw.dim_regions (region_id, region_description, _version) VALUES (2, 'Forged', 9007199254740480)");
 
     shop.reconcile(&REGION).expect_exit(10);
     let before = rows(&shop);

@@ -81,7 +81,7 @@ fn new_columns_of_every_type_show_what_the_source_has() {
     let nullable = VALUES.map(|(name, kind, ..)| format!("ADD COLUMN {name} {kind}"));
     let filled =
         VALUES.map(|(name, kind, value, _)| format!("ADD COLUMN d_{name} {kind} NOT NULL DEFAULT {}", literal(value)));
-    alter(&world, &format!("ALTER TABLE shippers {}", [nullable, filled].concat().join(", ")));
+    alter(&world, &format!("ALTER TABLE shippers {}, REPLICA IDENTITY FULL", [nullable, filled].concat().join(", ")));
     let set = VALUES.map(|(name, _, value, _)| format!("{name} = {}", literal(value))).join(", ");
     alter(
         &world,
@@ -181,6 +181,7 @@ fn widened_columns_go_on() {
         &world,
         "ALTER TABLE products ALTER units_in_stock TYPE integer, ALTER product_name TYPE text, ALTER unit_price TYPE double precision,
              ALTER size TYPE numeric(12,3), ALTER price TYPE numeric(14,4), ALTER ratio TYPE double precision;
+         ALTER TABLE products REPLICA IDENTITY FULL;
          UPDATE products SET units_in_stock = 40000, product_name = repeat('long', 20), size = 2.125, price = 1.2555, ratio = 0.1
          WHERE product_id = 2",
     );

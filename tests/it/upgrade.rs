@@ -5,7 +5,7 @@ use std::process::Child;
 use crate::support::{Outcome, World, clickhouse, event, freezes, outcome, root, wait_for, wait_until_frozen};
 
 /// Every table and view as ClickHouse has it, in the names that all worlds share.
-fn schema(world: &World) -> Vec<String> {
+pub fn schema(world: &World) -> Vec<String> {
     let sql = "SELECT create_table_query FROM system.tables WHERE database IN ('northwind_dw', 'northwind_ops') FORMAT TSVRaw";
     let text = world.clickhouse(sql).replace(&world.dw, "northwind_dw").replace(&world.ops, "northwind_ops");
     let mut tables: Vec<String> = text.lines().map(str::to_owned).collect();
@@ -26,7 +26,7 @@ fn make_older(world: &World) {
 }
 
 /// The recorded version; 0 without a table of versions.
-fn version(world: &World) -> i64 {
+pub fn version(world: &World) -> i64 {
     let table = "SELECT count() FROM system.tables WHERE database = 'northwind_ops' AND name = 'schema_migrations'";
     match world.number(table) {
         0 => 0,
@@ -38,7 +38,7 @@ fn start(world: &World, job: &str, args: &[&str]) -> Child {
     world.command(job, args).spawn().unwrap()
 }
 
-fn migrate(world: &World, args: &[&str]) -> Outcome {
+pub fn migrate(world: &World, args: &[&str]) -> Outcome {
     world.run("migrate", args)
 }
 
@@ -59,12 +59,13 @@ fn upgraded_books_have_the_schema_of_new_ones() {
 }
 
 /// Kills `migrate` after each of its statements, one after the other; returns how often.
-fn kill_at_every_statement(world: &World) -> usize {
+pub fn kill_at_every_statement(world: &World) -> usize {
     let (mut kills, mut nth) = (0, 1);
     loop {
         let before = version(world);
         let mut child = start(world, "migrate", &["--stop-at", &format!("statement:{nth}")]);
         if !freezes(&mut child, "statement") {
+            outcome(child).expect_exit(0);
             return kills;
         }
         child.kill().unwrap();

@@ -42,6 +42,9 @@ pub struct CheckArgs {
     /// How long to wait until what the source has is in the warehouse; with 0s, what is not there yet is counted as undecided
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
     pub wait: Duration,
+    /// Rows of the source that check-reconcile reads in one transaction: a larger table is compared slice by slice
+    #[arg(long, value_name = "N", default_value = "1000000", value_parser = clap::value_parser!(u64).range(1..))]
+    pub rows_per_snapshot: u64,
     /// Severities and limits; checks.toml says which there are, and what they are without this file
     #[arg(long, value_name = "FILE", env = "CHECKS_CONFIG")]
     pub config: Option<PathBuf>,

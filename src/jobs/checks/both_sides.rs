@@ -1,7 +1,5 @@
 //! From the answer to a question that both sides were asked to a finding.
 
-use std::collections::HashMap;
-
 use anyhow::Result;
 use serde_json::Value;
 
@@ -26,7 +24,7 @@ impl Checker<'_> {
         let severity = self.settings.severity(question.check, question.table.source);
         finding.status = match &answer {
             answer if !answer.by_pipeline.is_empty() => Status::of_no(severity),
-            answer if !answer.undecided.is_empty() && answer.behind.is_some() && !self.args.wait.is_zero() => {
+            answer if self.is_inconclusive(answer.undecided.len() as u64, answer.behind.as_ref()) => {
                 Status::Inconclusive
             }
             answer if !answer.in_source.is_empty() || !answer.held_back.is_empty() => Status::Warn,
@@ -46,10 +44,7 @@ impl Checker<'_> {
     fn source_failures(&self, table: &TableFacts, answer: &Answer) -> Result<Vec<Failure>> {
         let keys: Vec<&str> = answer.in_source.keys().map(String::as_str).collect();
         let written = newest_versions(&self.warehouse, table.target, table.key, &keys)?;
-        let mut quarantined = HashMap::new();
-        for chunk in keys.chunks(1_000) {
-            quarantined.extend(self.warehouse.newest_quarantined(&table.topic(&self.args.prefix), chunk)?);
-        }
+        let quarantined = self.warehouse.newest_quarantined(&table.topic(&self.args.prefix), &keys)?;
         let is_held_back = |key: &str| quarantined.get(key).is_some_and(|newest| Some(newest) > written.get(key));
         let failure = |(key, shown): (&String, &Shown)| Failure {
             owner: "source".to_owned(),

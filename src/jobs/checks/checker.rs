@@ -69,6 +69,21 @@ impl<'s> Checker<'s> {
         }
         Ok(&mut self.client)
     }
+
+    /// Both servers: PostgreSQL as by [`Checker::source`], and ClickHouse.
+    ///
+    /// # Errors
+    /// As [`Checker::source`].
+    pub fn both(&mut self) -> Result<(&mut Client, &Warehouse)> {
+        self.source()?;
+        Ok((&mut self.client, &self.warehouse))
+    }
+
+    /// Are rows that stayed undecided no pass? What was not waited for, and is not there yet, is left to the next run; what is in flight behind the
+    /// fence is nobody's.
+    pub fn is_inconclusive(&self, undecided: u64, behind: Option<&String>) -> bool {
+        undecided > 0 && (behind.is_none() || !self.args.wait.is_zero())
+    }
 }
 
 /// A standby's snapshots leave out running transactions, and it does not know where the primary's log ends.

@@ -1,14 +1,16 @@
 //! Two ordered streams of rows, merged key by key; and what is to be said of each key.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use anyhow::Result;
 
 use crate::cli::{Exit, fault};
+use crate::jobs::checks::layout::Layout;
 use crate::jobs::checks::results::{Failure, KEPT_FAILURES};
 use crate::jobs::checks::rows::{EventOf, Side, SideRow, differing_columns};
-use crate::source::Snapshot;
-use crate::tables::{Key, TableFacts};
+use crate::source::{Snapshot, Written};
+use crate::tables::Key;
 use crate::warehouse::Warehouse;
 
 /// Differences that are looked up in the quarantine at once.
@@ -31,6 +33,8 @@ pub struct Tally {
     pub undecided: Vec<String>,
     /// More of them, whose names are not kept.
     pub forgotten: u64,
+    /// Values that the warehouse cannot hold, and has as NULL, by column.
+    pub misfits: BTreeMap<String, u64>,
     /// The differing rows, as far as they are kept.
     pub differing: Vec<Difference>,
     /// Keys whose newer event lies in quarantine, as far as they are kept.
@@ -46,6 +50,8 @@ pub struct Difference {
     pub source: Option<SideRow>,
     /// The warehouse's newest row, if it has one; it may say "this key is gone".
     pub warehouse: Option<SideRow>,
+    /// Where the log stood at the moment of the source's row.
+    pub lsn: u64,
 }
 
 /// What a comparison may rely on.
@@ -53,8 +59,8 @@ pub struct Difference {
 pub struct Terms<'c> {
     /// For the quarantine.
     pub warehouse: &'c Warehouse,
-    /// The table.
-    pub table: &'c TableFacts,
+    /// The table's columns.
+    pub layout: &'c Layout<'c>,
     /// Its topic.
     pub topic: &'c str,
     /// The moment of the source's rows.
@@ -63,14 +69,19 @@ pub struct Terms<'c> {
     pub fence_passed: bool,
 }
 
+/// Asks for an id that was not yet given: [`crate::source::next_transaction`].
+pub type Next<'n> = &'n mut dyn FnMut() -> Result<u64>;
+
 /// Merges the two sides.
 ///
 /// # Errors
 /// One of them fails, or is not in order.
-pub fn merge(terms: Terms<'_>, source: &mut impl Side, warehouse: &mut impl Side) -> Result<Tally> {
-    let mut comparison = Comparison { terms, tally: Tally::default(), differences: Vec::new() };
+pub fn merge(terms: Terms<'_>, source: &mut impl Side, warehouse: &mut impl Side, next: Next<'_>) -> Result<Tally> {
+    let mut comparison =
+        Comparison { terms, next, tally: Tally::default(), differences: Vec::new(), waiting: Vec::new() };
+    let layout = terms.layout;
     let (mut left, mut right) = (InOrder::new(source), InOrder::new(warehouse));
-    let (mut of_source, mut of_warehouse) = (left.next(terms.table)?, right.next(terms.table)?);
+    let (mut of_source, mut of_warehouse) = (left.next(layout)?, right.next(layout)?);
     loop {
         let order = match (&of_source, &of_warehouse) {
             (None, None) => break,
@@ -81,14 +92,15 @@ pub fn merge(terms: Terms<'_>, source: &mut impl Side, warehouse: &mut impl Side
         let mut pair = (None, None);
         if order.is_le() {
             pair.0 = of_source.take();
-            of_source = left.next(terms.table)?;
+            of_source = left.next(layout)?;
         }
         if order.is_ge() {
             pair.1 = of_warehouse.take();
-            of_warehouse = right.next(terms.table)?;
+            of_warehouse = right.next(layout)?;
         }
-        comparison.key(pair.0, pair.1)?;
+        comparison.key(pair)?;
     }
+    comparison.judge_waiting()?;
     comparison.settle()?;
     Ok(comparison.tally)
 }
@@ -104,10 +116,10 @@ impl<'s, S: Side> InOrder<'s, S> {
         InOrder { side, last: None }
     }
 
-    fn next(&mut self, table: &TableFacts) -> Result<Option<SideRow>> {
-        let Some(row) = self.side.next(table)? else { return Ok(None) };
+    fn next(&mut self, layout: &Layout<'_>) -> Result<Option<SideRow>> {
+        let Some(row) = self.side.next(layout)? else { return Ok(None) };
         if self.last.as_ref().is_some_and(|last| *last >= row.key) {
-            let text = format!("{}: key {:?} came out of order; please report this", table.source, row.key.text);
+            let text = format!("{}: key {:?} came out of order; please report this", layout.table.source, row.key.text);
             return Err(fault(Exit::Bug, text));
         }
         self.last = Some(row.key.clone());
@@ -115,34 +127,61 @@ impl<'s, S: Side> InOrder<'s, S> {
     }
 }
 
-struct Comparison<'c> {
+/// The rows of a key.
+type Pair = (Option<SideRow>, Option<SideRow>);
+
+struct Comparison<'c, 'n> {
     terms: Terms<'c>,
+    next: Next<'n>,
     tally: Tally,
     differences: Vec<Difference>,
+    /// Pairs of which only the next transaction id tells whether the snapshot sees them.
+    waiting: Vec<Pair>,
 }
 
-impl Comparison<'_> {
-    fn key(&mut self, source: Option<SideRow>, warehouse: Option<SideRow>) -> Result<()> {
+impl Comparison<'_, '_> {
+    fn key(&mut self, pair: Pair) -> Result<()> {
+        self.tally.rows.0 += u64::from(pair.0.is_some());
+        self.tally.rows.1 += u64::from(pair.1.as_ref().is_some_and(SideRow::is_live));
+        match written(&pair).map_or(Some(true), |written| self.terms.snapshot.sees_at_once(written)) {
+            Some(is_seen) => self.judge(pair, is_seen)?,
+            None => self.waiting.push(pair),
+        }
+        if self.waiting.len() >= CHUNK { self.judge_waiting() } else { Ok(()) }
+    }
+
+    /// The id is asked for after the warehouse's rows were read: whatever they come from has got its own by then.
+    fn judge_waiting(&mut self) -> Result<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let next = (self.next)()?;
+        for pair in std::mem::take(&mut self.waiting) {
+            let is_seen = written(&pair).is_none_or(|written| self.terms.snapshot.sees(written, next));
+            self.judge(pair, is_seen)?;
+        }
+        Ok(())
+    }
+
+    fn judge(&mut self, (source, warehouse): Pair, is_seen: bool) -> Result<()> {
         let live = warehouse.as_ref().filter(|row| row.is_live());
-        self.tally.rows.0 += u64::from(source.is_some());
-        self.tally.rows.1 += u64::from(live.is_some());
         let Some(key) = source.as_ref().or(warehouse.as_ref()).map(|row| row.key.text.clone()) else { return Ok(()) };
         let is_same = source.as_ref().map(|row| &row.columns) == live.map(|row| &row.columns);
-        let is_seen = warehouse.as_ref().and_then(|row| row.event.as_ref()).is_none_or(|event| self.is_seen(event));
         match (is_seen, is_same, self.terms.fence_passed) {
             (false, ..) | (_, false, false) => self.undecided(key),
-            (true, true, _) => self.tally.same += u64::from(source.is_some()),
-            (true, false, true) => self.differences.push(Difference { key, source, warehouse }),
+            (true, true, _) => self.same(source),
+            (true, false, true) => {
+                self.differences.push(Difference { key, source, warehouse, lsn: self.terms.snapshot.position() });
+            }
         }
         if self.differences.len() >= CHUNK { self.settle() } else { Ok(()) }
     }
 
-    /// Does the snapshot know the event? One without a transaction is judged by its place in the log: the mark of a TRUNCATE (a table
-    /// that we had locked was not truncated), and a row that was sent again (Debezium leaves it out if it changes while it is read).
-    fn is_seen(&self, event: &EventOf) -> bool {
-        match (event.tx_id, event.lsn) {
-            (None, Some(lsn)) => lsn <= self.terms.snapshot.position(),
-            (tx_id, _) => self.terms.snapshot.sees(tx_id),
+    fn same(&mut self, source: Option<SideRow>) {
+        let Some(row) = source else { return };
+        self.tally.same += 1;
+        for column in row.misfits {
+            *self.tally.misfits.entry(column).or_default() += 1;
         }
     }
 
@@ -179,16 +218,32 @@ impl Comparison<'_> {
     }
 }
 
+/// When the event was written that the warehouse's row comes from.
+fn written(pair: &Pair) -> Option<Written> {
+    pair.1.as_ref().and_then(|row| row.event.as_ref()).map(EventOf::written)
+}
+
 impl Tally {
     /// Takes in a later round's tally about the keys that were undecided.
     pub fn take_in(&mut self, later: Tally) {
         self.same += later.same;
         self.different += later.different;
         self.quarantined += later.quarantined;
+        for (column, count) in later.misfits {
+            *self.misfits.entry(column).or_default() += count;
+        }
         self.differing.extend(later.differing);
         self.held_back.extend(later.held_back);
         self.undecided.extend(later.undecided);
         self.forgotten += later.forgotten;
+    }
+
+    /// Forgets names beyond those that one comparison keeps.
+    pub fn forget_surplus(&mut self) {
+        self.differing.truncate(KEPT_FAILURES);
+        self.held_back.truncate(MOST_KEYS);
+        self.forgotten += self.undecided.len().saturating_sub(MOST_KEYS) as u64;
+        self.undecided.truncate(MOST_KEYS);
     }
 
     /// Keys that could not be decided.

@@ -32,7 +32,7 @@ pub fn print(checks: &[Check], args: &CheckArgs, tables: &[TableFacts]) -> Resul
                     println!(
                         "-- volume of {}\n-- ClickHouse\n{};\n",
                         table.source,
-                        volume::statement(args, &settings, check.job(), table)
+                        volume::statement(args, &settings, table, &[])
                     );
                 }
                 Check::Integrity => {

@@ -1,28 +1,29 @@
-//! `check-freshness`: how long has the oldest change been waiting that is not in the warehouse? A source in which nothing changes is
-//! fresh.
+//! `check-freshness`: up to when is the warehouse complete, and how long ago is that, by the source's clock? A source in which nothing
+//! changes is fresh.
 
-use anyhow::{Context, Result};
+use std::time::Duration;
+
+use anyhow::Result;
 use chrono::Utc;
 use clickhouse::Row;
-use postgres::error::SqlState;
 use serde::Deserialize;
+use serde_json::json;
 
-use crate::cli::needs_person;
+use crate::cli::{needs_person, try_again};
 use crate::jobs::checks::checker::Checker;
 use crate::jobs::checks::results::{Finding, Status};
 use crate::jobs::checks::settings::Lateness;
 use crate::jobs::lag::measure::{self, Target};
+use crate::jobs::lateness::clock::{self, Clock};
+use crate::jobs::lateness::{self, Captured, time};
 use crate::tables::TableFacts;
 use crate::warehouse::quote;
 
 /// The check's name.
 pub const NAME: &str = "freshness";
 
-/// What the connector has not taken out of PostgreSQL.
-struct Capture {
-    seconds: u64,
-    text: String,
-}
+/// How long a slot may take to confirm what the source has, if there is no heartbeat to go by.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Row, Deserialize)]
 struct LastSuccess {
@@ -32,66 +33,57 @@ struct LastSuccess {
 /// Checks a table.
 ///
 /// # Errors
-/// A server is gone or refuses; there is no such slot (78).
+/// A server is gone or refuses; nobody knows how far the connector is (78).
 pub fn check(checker: &mut Checker<'_>, table: &TableFacts) -> Result<Vec<Finding>> {
     let Lateness { warn_after, fail_after } = checker.settings.lateness(table.source);
-    let capture = capture(checker)?;
+    let captured = captured(checker)?;
+    if let Captured::Unknown(why) = captured {
+        return Err(needs_person(why));
+    }
     let target = Target { topic: table.topic(&checker.args.prefix), group: table.group(&checker.args.prefix) };
-    let mut measured = measure::all(&checker.args.kafka, &checker.warehouse, &[target]);
-    let topic = measured.remove(0).found?;
+    let mut lags = measure::all(&checker.args.kafka, &checker.warehouse, &[target]);
+    // The clocks come last: what is late becomes no younger by having been looked at.
+    let source = Clock::of_source(checker.source()?)?;
+    let warehouse = Clock::of_warehouse(&checker.warehouse)?;
+    lateness::judge(&mut lags, Some(&captured), source.now_ms);
+    let topic = lags.remove(0).found?;
+    let up_to = captured.complete_up_to(&topic);
+    let up_to = up_to.ok_or_else(|| try_again("the oldest unread record could not be read in time"))?;
+    let seconds = lateness::seconds(source.now_ms, up_to);
     let offsets: u64 = topic.partitions.iter().map(|partition| partition.lag).sum();
     let in_kafka = topic.partitions.iter().filter_map(|partition| partition.lag_seconds).max().unwrap_or(0);
-    let seconds = capture.seconds.max(in_kafka);
 
     let mut finding = Finding::new(NAME, table.source, format!("at most {} s", warn_after.as_secs()));
     finding.measured = seconds as f64;
+    finding.fence = json!({"complete_up_to": time(up_to), "source_clock": time(source.now_ms)});
     finding.status = match seconds {
         late if late > fail_after.as_secs() => Status::of_no(checker.settings.severity(NAME, table.source)),
         late if late > warn_after.as_secs() => Status::Warn,
         _ => Status::Pass,
     };
     finding.detail = format!(
-        "PostgreSQL to Kafka {}; Kafka to ClickHouse {offsets} offsets, the oldest waits {in_kafka} s; {}",
-        capture.text,
+        "complete up to {}, {seconds} s ago; PostgreSQL to Kafka {}; Kafka to ClickHouse {offsets} offsets, the oldest waits {in_kafka} s; {}",
+        time(up_to),
+        captured.text(source.now_ms),
         last_success(checker, table)?
     );
+    if let Some(skew) = clock::skew(source, warehouse) {
+        finding.status = finding.status.max(Status::Warn);
+        finding.detail = format!("{}; {}", finding.detail, skew.sentence());
+    }
     Ok(vec![finding])
 }
 
-/// The connector writes to its heartbeat table every second, and reads that back. As long as the slot has not passed what is in the
-/// log, the heartbeat's age says how long it has been standing still.
-fn capture(checker: &mut Checker<'_>) -> Result<Capture> {
-    let slot = checker.args.slot.clone();
-    let client = checker.source()?;
-    let sql = "SELECT active, coalesce(confirmed_flush_lsn < pg_current_wal_lsn(), true) FROM pg_replication_slots WHERE slot_name = $1";
-    let row = client.query_opt(sql, &[&slot]).context("asking how far the replication slot is")?;
-    let row =
-        row.ok_or_else(|| needs_person(format!("there is no replication slot {slot} (--slot, northwind doctor)")))?;
-    let (is_active, is_behind): (bool, bool) = (row.get(0), row.get(1));
-    let beat = "SELECT greatest(extract(epoch FROM now() - max(ts)), 0)::int8 FROM northwind_cdc.heartbeat";
-    let age = match client.query_one(beat, &[]) {
-        Ok(row) => row.get::<_, Option<i64>>(0).and_then(|age| u64::try_from(age).ok()),
-        Err(error)
-            if [Some(&SqlState::UNDEFINED_TABLE), Some(&SqlState::INSUFFICIENT_PRIVILEGE)].contains(&error.code()) =>
-        {
-            None
-        }
-        Err(error) => return Err(error).context("reading the connector's heartbeat"),
-    };
-    Ok(match (is_active, is_behind, age) {
-        (_, false, _) => Capture { seconds: 0, text: "up to date".to_owned() },
-        (_, true, Some(age)) => Capture { seconds: age, text: format!("{age} s behind") },
-        (true, true, None) => Capture { seconds: 0, text: "running".to_owned() },
-        (false, true, None) => {
-            let text = "the connector is not connected, and there is no heartbeat table that could be read, so nobody knows since when";
-            return Err(needs_person(format!("{text} (northwind doctor)")));
-        }
-    })
+fn captured(checker: &mut Checker<'_>) -> Result<Captured> {
+    let (kafka, slot, prefix) = (checker.args.kafka.clone(), checker.args.slot.clone(), checker.args.prefix.clone());
+    let mut source = lateness::Source { client: checker.source()?, slot: &slot, prefix: &prefix, patience: PATIENCE };
+    source.captured(&kafka)
 }
 
 fn last_success(checker: &Checker<'_>, table: &TableFacts) -> Result<String> {
     let sql = format!(
-        "SELECT toUnixTimestamp64Milli(max(updated_at)) AS ended FROM {}.runs WHERE job = {} AND status IN ('done', 'nothing-to-do')",
+        "SELECT toUnixTimestamp64Milli(max(updated_at)) AS ended
+         FROM (SELECT updated_at FROM {}.runs WHERE job = {} AND status IN ('done', 'nothing-to-do') ORDER BY started_at DESC LIMIT 1)",
         checker.warehouse.ops,
         quote(&table.ingest_job())
     );

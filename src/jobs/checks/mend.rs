@@ -26,8 +26,12 @@ struct Totals {
     to_repair: u64,
     repaired: u64,
     undecided: u64,
+    /// Keys are undecided that should not be.
+    is_open: bool,
     /// The stage that is behind.
     behind: Option<String>,
+    /// Columns that were not compared, each with the reason.
+    not_compared: Vec<String>,
 }
 
 /// Runs either of them.
@@ -44,9 +48,14 @@ pub fn run(job: &str, args: ReconcileArgs, stop: &Stop) -> Result<Report> {
             return Ok(Report { exit: Exit::Stopped, fields: totals.fields(&run_id) });
         }
         let slice = checker.slice(job, table)?;
-        let Compared { tally, behind, fence } = checker.compare(table, slice.keys.as_deref())?;
+        let Compared { tally, behind, not_compared, .. } = checker.compare(table, slice.keys.as_deref())?;
         totals.different += tally.different;
         totals.undecided += tally.open();
+        totals.is_open |= checker.is_inconclusive(tally.open(), behind.as_ref());
+        if !not_compared.is_empty() {
+            println!("{}: not compared: {}", table.source, not_compared.join("; "));
+            totals.not_compared.extend(not_compared.iter().map(|column| format!("{}.{column}", table.source)));
+        }
         totals.behind = totals.behind.take().or(behind);
         if tally.different > tally.differing.len() as u64 {
             let kept = tally.differing.len();
@@ -55,19 +64,21 @@ pub fn run(job: &str, args: ReconcileArgs, stop: &Stop) -> Result<Report> {
                 table.source, tally.different
             );
         }
-        let (in_log, others) = log::sort_out(&checker, table, tally.differing)?;
+        let layout = checker.layout(table)?;
+        let (in_log, others) = log::sort_out(&checker, &layout, tally.differing)?;
         totals.in_log += in_log.len() as u64;
         totals.to_repair += others.len() as u64;
         print_plan(table, &in_log);
         print_others(table, &others, &args);
         if args.yes {
-            totals.repaired += repair::write(&checker, table, &run_id, &others, &fence)?;
+            totals.repaired += repair::write(&checker, &layout, &run_id, &others)?;
         }
     }
-    let exit = if totals.behind.is_some() && totals.undecided > 0 { Exit::TryAgain } else { Exit::Done };
+    let exit = if totals.is_open { Exit::TryAgain } else { Exit::Done };
     let mut fields = totals.fields(&run_id);
-    if let Some(stage) = totals.behind.filter(|_| exit == Exit::TryAgain) {
-        fields.insert("error".to_owned(), Value::from(format!("{} keys are undecided: {stage}", totals.undecided)));
+    if totals.is_open {
+        let why = totals.behind.as_deref().unwrap_or("they are being changed");
+        fields.insert("error".to_owned(), Value::from(format!("{} keys are undecided: {why}", totals.undecided)));
     }
     Ok(Report { exit, fields })
 }
@@ -82,7 +93,9 @@ impl Totals {
             ("undecided", self.undecided),
         ];
         let counts = counts.into_iter().map(|(name, count)| (name.to_owned(), json!(count)));
-        [("run".to_owned(), json!(run_id))].into_iter().chain(counts).collect()
+        let not_compared = Some(("not_compared".to_owned(), json!(self.not_compared)));
+        let not_compared = not_compared.filter(|_| !self.not_compared.is_empty());
+        [("run".to_owned(), json!(run_id))].into_iter().chain(counts).chain(not_compared).collect()
     }
 }
 

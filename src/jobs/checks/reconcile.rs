@@ -24,7 +24,7 @@ pub fn check(checker: &mut Checker<'_>, table: &TableFacts, slice: &Slice) -> Re
 
 /// What the comparison of a table means.
 fn judge(checker: &Checker<'_>, table: &TableFacts, compared: Compared) -> Finding {
-    let Compared { tally, fence, behind } = compared;
+    let Compared { tally, fence, behind, not_compared, slices, .. } = compared;
     let mut finding = Finding::new(NAME, table.source, "0 differing keys");
     finding.measured = tally.different as f64;
     finding.fence = fence;
@@ -38,10 +38,16 @@ fn judge(checker: &Checker<'_>, table: &TableFacts, compared: Compared) -> Findi
         return finding;
     }
     finding.detail = describe(&tally, table);
-    let is_late = tally.open() > 0 && behind.is_some() && !checker.args.wait.is_zero();
+    if slices > 1 {
+        finding.detail += &format!(", in {slices} slices");
+    }
+    if !not_compared.is_empty() {
+        finding.detail += &format!("; not compared: {}", not_compared.join("; "));
+    }
+    let is_open = checker.is_inconclusive(tally.open(), behind.as_ref());
     finding.status = match (tally.different, tally.quarantined) {
         (1.., _) => Status::of_no(checker.settings.severity(NAME, table.source)),
-        _ if is_late => Status::Inconclusive,
+        _ if is_open => Status::Inconclusive,
         (0, 1..) => Status::Warn,
         (0, 0) => Status::Pass,
     };
@@ -49,6 +55,7 @@ fn judge(checker: &Checker<'_>, table: &TableFacts, compared: Compared) -> Findi
         finding.detail = format!("{stage} ({})", finding.detail);
     }
     finding.undecided = tally.undecided;
+    finding.not_compared = not_compared;
     finding
 }
 
@@ -71,6 +78,10 @@ fn describe(tally: &Tally, table: &TableFacts) -> String {
     if tally.open() > 0 {
         let some: Vec<&str> = tally.undecided.iter().take(5).map(String::as_str).collect();
         detail += &format!(", {} undecided, being changed or on their way (such as {})", tally.open(), some.join(", "));
+    }
+    for (column, count) in &tally.misfits {
+        detail +=
+            &format!(", {count} values of {column} that the warehouse cannot hold (NULL there, and as sent in _extra)");
     }
     detail
 }

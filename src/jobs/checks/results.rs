@@ -1,7 +1,7 @@
 //! What checks found: one result a check and table, with its failures as evidence; stored, shown, and judged as an exit code.
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use clickhouse::Row;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::{Exit, Report};
 use crate::jobs::books;
 use crate::jobs::checks::settings::Severity;
+use crate::jobs::clock::Clock;
 use crate::warehouse::Warehouse;
 
 /// Failures that are kept of one result; the rest is counted.
@@ -101,6 +102,10 @@ pub struct Finding {
     pub failures: Vec<Failure>,
     /// Keys that could not be decided, as far as they are remembered.
     pub undecided: Vec<String>,
+    /// Runs that have not ended yet, so that nothing can be said of them.
+    pub unfinished: Vec<String>,
+    /// Columns that were not compared, each with the reason.
+    pub not_compared: Vec<String>,
 }
 
 impl Finding {
@@ -116,6 +121,8 @@ impl Finding {
             fence: Value::Null,
             failures: Vec::new(),
             undecided: Vec::new(),
+            unfinished: Vec::new(),
+            not_compared: Vec::new(),
         }
     }
 
@@ -148,7 +155,7 @@ pub struct Findings {
     /// The run's id.
     pub run_id: String,
     scope: &'static str,
-    started: DateTime<Utc>,
+    started: Clock,
     findings: Vec<Finding>,
     /// Tables of which a check had nothing new to look at.
     pub nothing_new: u64,
@@ -158,7 +165,7 @@ impl Findings {
     /// Of a job that looks at a scope.
     pub fn new(job: &str, scope: &'static str) -> Findings {
         let run_id = uuid::Uuid::now_v7().to_string();
-        Findings { job: job.to_owned(), run_id, scope, started: Utc::now(), findings: Vec::new(), nothing_new: 0 }
+        Findings { job: job.to_owned(), run_id, scope, started: Clock::start(), findings: Vec::new(), nothing_new: 0 }
     }
 
     /// Stores a finding and shows it.
@@ -190,7 +197,7 @@ impl Findings {
             detail: &finding.detail,
             fence: finding.fence.to_string(),
             dag_run_id: std::env::var("AIRFLOW_CTX_DAG_RUN_ID").unwrap_or_default(),
-            started_at: self.started.timestamp_millis(),
+            started_at: self.started.started_ms(),
             finished_at: now_ms,
         };
         warehouse.insert::<ResultRow<'static>>(&warehouse.ops, "check_results", &token, [row].iter())?;
@@ -225,6 +232,13 @@ impl Findings {
         put("errors", json!(count(Status::Error)));
         put("nothing_new", json!(self.nothing_new));
         put("undecided", json!(self.findings.iter().map(|finding| finding.undecided.len()).sum::<usize>()));
+        let not_compared = |finding: &Finding| -> Vec<String> {
+            finding.not_compared.iter().map(|column| format!("{}.{column}", finding.table)).collect()
+        };
+        let not_compared: Vec<String> = self.findings.iter().flat_map(not_compared).collect();
+        if !not_compared.is_empty() {
+            put("not_compared", json!(not_compared));
+        }
         let mut telling: Vec<&Finding> = self.findings.iter().filter(|f| f.status != Status::Pass).collect();
         telling.sort_by_key(|finding| std::cmp::Reverse(finding.status));
         put("findings", telling.iter().take(SUMMARISED).map(|finding| finding.summary()).collect());

@@ -10,21 +10,21 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::jobs::checks::checker::Checker;
-use crate::jobs::checks::compare::{Tally, Terms, merge};
+use crate::cli::{Exit, fault};
+use crate::jobs::checks::checker::{Checker, STOPPED};
+use crate::jobs::checks::compare::{Next, Tally, Terms, merge};
 use crate::jobs::checks::fence::{Fence, Passed};
+use crate::jobs::checks::layout::Layout;
 use crate::jobs::checks::rows::{Side, SideRow, SpoolWriter};
-use crate::source::{Moment, Rows, Snapshot};
+use crate::source::{Moment, Rows, Snapshot, next_transaction};
 use crate::stream;
 use crate::tables::TableFacts;
-use crate::warehouse::{Warehouse, key_in, key_order};
+use crate::warehouse::{Warehouse, chunks, key_between, key_in, key_order};
 
 /// Between two rounds.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Keys of one moment, when keys are named.
 const BATCH: usize = 20_000;
-/// Keys in one query of the warehouse: far below `max_query_size`.
-const CHUNK: usize = 1_000;
 /// A key that changes all the time never settles; then these are enough.
 const MOST_ROUNDS_BEHIND_FENCE: usize = 5;
 
@@ -37,25 +37,58 @@ pub struct Compared {
     pub fence: Value,
     /// The stage that is behind; then the keys that are undecided may be on their way.
     pub behind: Option<String>,
+    /// Columns that were not compared, each with the reason.
+    pub not_compared: Vec<String>,
+    /// Moments of a whole table.
+    pub slices: u64,
+    /// The last key that was looked at, if there may be more behind it.
+    last: Option<String>,
 }
 
 impl Checker<'_> {
     /// Compares all rows of a table, or those with these keys.
     ///
     /// # Errors
-    /// A server is gone, or refuses; a table is not there, or is locked.
+    /// A server is gone, or refuses; a table is not there, or is locked; asked to stop.
     pub fn compare(&mut self, table: &TableFacts, keys: Option<&[String]>) -> Result<Compared> {
-        let Some(keys) = keys else { return self.settle(table, Rows::All) };
         let mut all = Compared::default();
-        for batch in keys.chunks(BATCH) {
-            let compared = self.settle(table, Rows::Of(batch))?;
-            all.tally.rows.0 += compared.tally.rows.0;
-            all.tally.rows.1 += compared.tally.rows.1;
-            all.tally.take_in(compared.tally);
-            all.fence = compared.fence;
-            all.behind = all.behind.or(compared.behind);
+        match keys {
+            None => self.compare_slices(table, &mut all)?,
+            Some(keys) => {
+                for batch in keys.chunks(BATCH) {
+                    all.take_in(self.settle(table, Rows::Of(batch))?);
+                }
+            }
         }
         Ok(all)
+    }
+
+    /// The whole table, slice by slice. A slice begins behind the last key of the one before, and ends with the last row that its moment has
+    /// read, or has no end; the first one has no beginning. So every key, of either side, is in one slice only, and judged by its moment.
+    fn compare_slices(&mut self, table: &TableFacts, all: &mut Compared) -> Result<()> {
+        loop {
+            let last = all.last.take();
+            all.take_in(self.settle(table, Rows::From(last.as_ref(), self.args.rows_per_snapshot))?);
+            all.slices += 1;
+            all.tally.forget_surplus();
+            if all.last.is_none() {
+                return Ok(());
+            }
+            if self.stop.asked() {
+                return Err(fault(Exit::Stopped, STOPPED));
+            }
+            tracing::debug!("{}: {} rows of the source compared", table.source, all.tally.rows.0);
+        }
+    }
+
+    /// A table's columns as they are now.
+    ///
+    /// # Errors
+    /// A server is gone or refuses.
+    pub fn layout<'t>(&mut self, table: &'t TableFacts) -> Result<Layout<'t>> {
+        let in_warehouse = self.warehouse.columns(table.target)?;
+        let columns = Moment::take(self.source()?, &[table.source])?.columns(table)?;
+        Ok(Layout::of(table, &columns, &in_warehouse))
     }
 
     fn settle(&mut self, table: &TableFacts, rows: Rows<'_>) -> Result<Compared> {
@@ -70,10 +103,10 @@ impl Checker<'_> {
             let keys = std::mem::take(&mut compared.tally.undecided);
             let next = self.round(table, Rows::Of(&keys), behind_fence)?;
             compared.tally.take_in(next.tally);
-            (compared.fence, compared.behind) = (next.fence, next.behind);
+            (compared.fence, compared.behind, compared.not_compared) = (next.fence, next.behind, next.not_compared);
             rounds_behind_fence += usize::from(behind_fence);
-            if rounds_behind_fence > 0 && Instant::now() >= deadline || rounds_behind_fence == MOST_ROUNDS_BEHIND_FENCE
-            {
+            let is_late = !self.args.wait.is_zero() && Instant::now() >= deadline;
+            if rounds_behind_fence > 0 && is_late || rounds_behind_fence == MOST_ROUNDS_BEHIND_FENCE {
                 break;
             }
             // As long as keys settle by themselves, waiting for the fence would only let others change.
@@ -85,39 +118,52 @@ impl Checker<'_> {
 
     /// One moment, one comparison.
     fn round(&mut self, table: &TableFacts, rows: Rows<'_>, behind_fence: bool) -> Result<Compared> {
+        let in_warehouse = self.warehouse.columns(table.target)?;
         let mut spool = SpoolWriter::new()?;
         let mut moment = Moment::take(self.source()?, &[table.source])?;
-        moment.read(table, rows, |json| spool.push(json))?;
+        let columns = moment.columns(table)?;
+        let layout = Layout::of(table, &columns, &in_warehouse);
+        let mut read = (0, String::new());
+        moment.read(table, &columns, rows, |json| {
+            read.0 += 1;
+            json.clone_into(&mut read.1);
+            spool.push(json)
+        })?;
         let snapshot = moment.end()?;
+        let last = match rows {
+            Rows::From(_, most) if read.0 == most => Some(table.codec.key(&read.1)?.text),
+            _ => None,
+        };
         let (fence, behind) = match behind_fence {
             false => (json!({"lsn": snapshot.lsn}), None),
             true => self.pass_fence(table, &snapshot)?,
         };
         let fence_passed = behind_fence && behind.is_none();
         let topic = table.topic(&self.args.prefix);
-        let terms = Terms { warehouse: &self.warehouse, table, topic: &topic, snapshot: &snapshot, fence_passed };
+        let (client, warehouse) = self.both()?;
+        let terms = Terms { warehouse, layout: &layout, topic: &topic, snapshot: &snapshot, fence_passed };
+        let next: Next<'_> = &mut || next_transaction(client);
         let what = format!("reading {}", table.target);
         let mut source = spool.finish()?;
         let tally = match rows {
-            Rows::All => {
-                let sql = newest_rows(&self.warehouse, table, "true");
-                merge(terms, &mut source, &mut self.warehouse.stream_json(&what, &sql)?)?
+            Rows::From(first, _) => {
+                let sql = newest_rows(warehouse, &layout, &key_between(table.key, first, last.as_ref()));
+                merge(terms, &mut source, &mut warehouse.stream_json(&what, &sql)?, next)?
             }
             Rows::Of(keys) => {
                 let mut in_warehouse = Vec::new();
-                for chunk in keys.chunks(CHUNK) {
-                    let chunk: Vec<&str> = chunk.iter().map(String::as_str).collect();
-                    let sql = newest_rows(&self.warehouse, table, &key_in(table.key, &chunk));
-                    let lines = self.warehouse.json_lines(&what, &sql)?;
+                for chunk in chunks::of_keys(keys, 1) {
+                    let sql = newest_rows(warehouse, &layout, &key_in(table.key, chunk));
+                    let lines = warehouse.json_lines(&what, &sql)?;
                     in_warehouse.extend(
-                        lines.lines().map(|line| SideRow::of_warehouse(table, line)).collect::<Result<Vec<_>>>()?,
+                        lines.lines().map(|line| SideRow::of_warehouse(&layout, line)).collect::<Result<Vec<_>>>()?,
                     );
                 }
-                let in_source = source.all(table)?;
-                merge(terms, &mut in_order(in_source), &mut in_order(in_warehouse))?
+                let in_source = source.all(&layout)?;
+                merge(terms, &mut in_order(in_source), &mut in_order(in_warehouse), next)?
             }
         };
-        Ok(Compared { tally, fence, behind })
+        Ok(Compared { tally, fence, behind, not_compared: layout.not_compared, last, slices: 0 })
     }
 
     /// Waits until everything that the snapshot saw is in the warehouse. Says where that is, or which stage is behind.
@@ -148,14 +194,29 @@ fn in_order(mut rows: Vec<SideRow>) -> std::vec::IntoIter<SideRow> {
     rows.into_iter()
 }
 
+impl Compared {
+    /// Takes in the comparison of other rows of the table.
+    fn take_in(&mut self, other: Compared) {
+        self.tally.rows.0 += other.tally.rows.0;
+        self.tally.rows.1 += other.tally.rows.1;
+        self.tally.take_in(other.tally);
+        self.fence = other.fence;
+        self.behind = self.behind.take().or(other.behind);
+        self.not_compared = other.not_compared;
+        self.last = other.last;
+    }
+}
+
 /// SQL for the newest row of each key, delete markers too: they say which transaction deleted.
-pub fn newest_rows(warehouse: &Warehouse, table: &TableFacts, condition: &str) -> String {
-    let key = key_order(table.key);
-    let columns = table.source_columns().collect::<Vec<_>>().join(", ");
+fn newest_rows(warehouse: &Warehouse, layout: &Layout<'_>, condition: &str) -> String {
+    let key = key_order(layout.table.key);
+    let columns = layout.table.source_columns().collect::<Vec<_>>().join(", ");
     format!(
-        "SELECT {columns}, op, _version, _deleted, _lsn, _tx_id, _partition, _offset
+        "SELECT {columns}, op, _version, _deleted, _source_ts_ms, _lsn, _tx_id, _partition, _offset{}
          FROM {}.{} WHERE {condition} ORDER BY {key}, _version DESC LIMIT 1 BY {key}
          SETTINGS optimize_read_in_order = 1, output_format_json_quote_64bit_integers = 0",
-        warehouse.db, table.target
+        layout.added_in_warehouse(),
+        warehouse.db,
+        layout.table.target
     )
 }

@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 
 use crate::cdc::Fields;
 use crate::cli::needs_person;
-use crate::tables::{Key, SYSTEM_COLUMNS, TableFacts};
+use crate::jobs::checks::layout::Layout;
+use crate::source::Written;
+use crate::tables::{Key, SYSTEM_COLUMNS};
 use crate::warehouse::JsonLines;
 
 /// A row of either side.
@@ -19,6 +21,10 @@ pub struct SideRow {
     pub key: Key,
     /// All columns, as JSON; what cannot be decoded stays as it is.
     pub columns: String,
+    /// Of a row of the source: what an event would have in `_extra`.
+    pub extra: String,
+    /// Columns whose value the warehouse cannot hold: there they are NULL.
+    pub misfits: Vec<String>,
     /// What the warehouse knows besides.
     pub event: Option<EventOf>,
 }
@@ -40,6 +46,9 @@ pub struct EventOf {
     /// `_tx_id`.
     #[serde(rename = "_tx_id")]
     pub tx_id: Option<u64>,
+    /// `_source_ts_ms`.
+    #[serde(rename = "_source_ts_ms")]
+    pub ts_ms: i64,
     /// `_partition`.
     #[serde(rename = "_partition")]
     pub partition: i32,
@@ -48,27 +57,46 @@ pub struct EventOf {
     pub offset: i64,
 }
 
+impl EventOf {
+    /// When it was written.
+    pub fn written(&self) -> Written {
+        Written { tx_id: self.tx_id, lsn: self.lsn, ts_ms: self.ts_ms }
+    }
+}
+
+/// The added columns of a warehouse row, as texts.
+#[derive(Deserialize)]
+struct AddedTexts {
+    #[serde(rename = "_added", default)]
+    texts: Vec<Option<String>>,
+}
+
 impl SideRow {
     /// A row of the source.
     ///
     /// # Errors
     /// It has no key.
-    pub fn of_source(table: &TableFacts, json: &str) -> Result<SideRow> {
-        let key = table.codec.key(json).with_context(|| format!("a row of {} has no key: {json}", table.source))?;
-        let columns = table.codec.canonical(json).unwrap_or_else(|_| json.to_owned());
-        Ok(SideRow { key, columns, event: None })
+    pub fn of_source(layout: &Layout<'_>, json: &str) -> Result<SideRow> {
+        let what = || format!("a row of {} has no key: {json}", layout.table.source);
+        let key = layout.table.codec.key(json).with_context(what)?;
+        let row = layout.of_source(json).with_context(what)?;
+        Ok(SideRow { key, columns: row.columns, extra: row.extra, misfits: row.misfits, event: None })
     }
 
     /// A row of the warehouse.
     ///
     /// # Errors
     /// It is not a row of this table.
-    pub fn of_warehouse(table: &TableFacts, json: &str) -> Result<SideRow> {
-        let what = || format!("a row of {}: {json}", table.target);
+    pub fn of_warehouse(layout: &Layout<'_>, json: &str) -> Result<SideRow> {
+        let what = || format!("a row of {}: {json}", layout.table.target);
         let event: EventOf = serde_json::from_str(json).with_context(what)?;
-        let key = table.codec.key(json).with_context(what)?;
-        let columns = table.codec.canonical(json).with_context(what)?;
-        Ok(SideRow { key, columns, event: Some(event) })
+        let key = layout.table.codec.key(json).with_context(what)?;
+        let texts = match layout.has_added() {
+            true => serde_json::from_str::<AddedTexts>(json).with_context(what)?.texts,
+            false => Vec::new(),
+        };
+        let row = layout.of_warehouse(json, texts).with_context(what)?;
+        Ok(SideRow { key, columns: row.columns, extra: String::new(), misfits: Vec::new(), event: Some(event) })
     }
 
     /// Is it there? The warehouse also has rows that say "this key is gone".
@@ -102,15 +130,15 @@ pub trait Side {
     ///
     /// # Errors
     /// The server, or the disk, fails.
-    fn next(&mut self, table: &TableFacts) -> Result<Option<SideRow>>;
+    fn next(&mut self, layout: &Layout<'_>) -> Result<Option<SideRow>>;
 
     /// All that is left of it.
     ///
     /// # Errors
     /// As [`Side::next`].
-    fn all(&mut self, table: &TableFacts) -> Result<Vec<SideRow>> {
+    fn all(&mut self, layout: &Layout<'_>) -> Result<Vec<SideRow>> {
         let mut rows = Vec::new();
-        while let Some(row) = self.next(table)? {
+        while let Some(row) = self.next(layout)? {
             rows.push(row);
         }
         Ok(rows)
@@ -163,7 +191,7 @@ fn no_room(error: &std::io::Error) -> Error {
 }
 
 impl Side for BufReader<File> {
-    fn next(&mut self, table: &TableFacts) -> Result<Option<SideRow>> {
+    fn next(&mut self, layout: &Layout<'_>) -> Result<Option<SideRow>> {
         let mut length = [0; 4];
         match self.read_exact(&mut length) {
             Ok(()) => {}
@@ -172,18 +200,18 @@ impl Side for BufReader<File> {
         }
         let mut json = vec![0; u32::from_le_bytes(length) as usize];
         self.read_exact(&mut json).context("reading a temporary file")?;
-        SideRow::of_source(table, std::str::from_utf8(&json).context("a row that is not UTF-8")?).map(Some)
+        SideRow::of_source(layout, std::str::from_utf8(&json).context("a row that is not UTF-8")?).map(Some)
     }
 }
 
 impl Side for JsonLines<'_> {
-    fn next(&mut self, table: &TableFacts) -> Result<Option<SideRow>> {
-        self.next_line()?.map(|line| SideRow::of_warehouse(table, line)).transpose()
+    fn next(&mut self, layout: &Layout<'_>) -> Result<Option<SideRow>> {
+        self.next_line()?.map(|line| SideRow::of_warehouse(layout, line)).transpose()
     }
 }
 
 impl Side for std::vec::IntoIter<SideRow> {
-    fn next(&mut self, _: &TableFacts) -> Result<Option<SideRow>> {
+    fn next(&mut self, _: &Layout<'_>) -> Result<Option<SideRow>> {
         Ok(Iterator::next(self))
     }
 }

@@ -10,6 +10,7 @@ use toml::Spanned;
 
 use crate::cli::{needs_person, parse_duration};
 use crate::jobs::checks::catalogue;
+use crate::jobs::observe::settings::Observe;
 use crate::tables::{self, Decimal};
 
 /// What a check's "no" is worth.
@@ -46,6 +47,8 @@ pub struct Settings {
     pub freshness: Freshness,
     /// Limits of check-volume.
     pub volume: Volume,
+    /// Severities and limits of `observe`.
+    pub observe: Observe,
 }
 
 /// Limits of business rules.
@@ -139,6 +142,14 @@ impl Settings {
             tables::chosen(&[name.as_ref().clone()])
                 .map_err(|_| format!("line {}: there is no table {:?}", line(name), name.as_ref()))?;
         }
+        if let Some(name) = settings.observe.unknown_job() {
+            let known = "ingest, ingest-<table>, build-order-wide, replay-rejected";
+            return Err(format!(
+                "line {}: {:?} is none of the jobs that are listened for: {known}",
+                line(name),
+                name.as_ref()
+            ));
+        }
         Ok(settings)
     }
 
@@ -179,6 +190,7 @@ mod tests {
             (&file.rules, &file.freshness, &file.volume),
             (&built_in.rules, &built_in.freshness, &built_in.volume)
         );
+        assert!(file.observe.is_like(&built_in.observe), "{:?}", file.observe);
         for (name, severity) in &file.severity {
             assert_eq!(built_in.severity(name.as_ref(), "customers"), *severity, "{}", name.as_ref());
         }
@@ -194,6 +206,12 @@ mod tests {
         assert!(
             error("[freshness.tables]\nnowhere = { warn_after = \"1m\", fail_after = \"2m\" }")
                 .starts_with("line 2: there is no table")
+        );
+        assert!(error("[observe]\nrepeat = \"1m\"").contains("line 2"));
+        assert!(error("[observe.severity]\n\nnothing = \"fail\"").contains("line 3"));
+        assert!(
+            error("[observe.silent_after]\n\ningest-nothing = \"1m\"")
+                .starts_with("line 3: \"ingest-nothing\" is none of")
         );
         assert!(error("[freshness]\nwarn_after = \"1 minute\"").contains("is not a duration"));
     }

@@ -9,8 +9,9 @@ use serde::Deserialize;
 
 use crate::jobs::checks::args::Scope;
 use crate::jobs::checks::checker::Checker;
+use crate::source;
 use crate::tables::TableFacts;
-use crate::warehouse::{OpenWindow, at_offsets, key_in, key_text, quote, spans_of};
+use crate::warehouse::{News, OpenWindow, at_offsets, chunks, key_in, key_text, quote, spans_of};
 
 /// `--scope recent`.
 const RECENT: TimeDelta = TimeDelta::hours(24);
@@ -21,12 +22,24 @@ const MOST_KEYS: usize = 200_000;
 #[derive(Debug, Default)]
 pub struct Slice {
     /// The windows that it is made of.
-    pub windows: Vec<OpenWindow>,
+    pub news: News,
     /// The rows' keys; `None` for all rows.
     pub keys: Option<Vec<String>>,
 }
 
 impl Slice {
+    /// What a check says of keys that the source cannot have: they lie in quarantine, and are known to be absent there.
+    pub fn note(&self, table: &TableFacts) -> String {
+        let impossible = self.keys.iter().flatten().filter(|key| !source::is_possible(key)).count();
+        if impossible == 0 {
+            return String::new();
+        }
+        format!(
+            "; keys with a NUL character, which PostgreSQL cannot have and was not asked for: {impossible} (northwind rejected --table {})",
+            table.source
+        )
+    }
+
     /// Nothing to look at?
     pub fn is_empty(&self) -> bool {
         self.keys.as_ref().is_some_and(Vec::is_empty)
@@ -50,16 +63,17 @@ impl Checker<'_> {
     /// # Errors
     /// The warehouse is gone, or `migrate` has not run.
     pub fn slice(&self, consumer: &str, table: &TableFacts) -> Result<Slice> {
-        let windows = match self.args.scope {
+        let news = match self.args.scope {
             Scope::Full => return Ok(Slice::default()),
-            Scope::New => self.warehouse.open_windows(consumer, &[table.source])?,
+            Scope::New => self.warehouse.news(consumer, &[table.source])?,
             Scope::Recent => {
                 let since = (Utc::now() - RECENT).timestamp_millis();
                 self.warehouse.windows_since(since, &[table.source])?
             }
         };
-        let keys = if windows.iter().any(|window| window.truncates > 0) { None } else { self.keys(table, &windows)? };
-        Ok(Slice { windows, keys })
+        let is_all = news.windows.iter().any(|window| window.truncates > 0);
+        let keys = if is_all { None } else { self.keys(table, &news.windows)? };
+        Ok(Slice { news, keys })
     }
 
     /// The keys that stand in the windows: written ones, and refused ones.
@@ -86,7 +100,8 @@ impl Checker<'_> {
         Ok((keys.len() <= MOST_KEYS).then(|| keys.into_iter().map(|row| row.key).collect()))
     }
 
-    /// Notes down that the windows were taken up; all but those in which an undecided key stands: the next run looks at them again.
+    /// Notes down that the windows were taken up; all but those in which an undecided key stands, and those of runs that have not
+    /// ended: the next run looks at them again.
     ///
     /// # Errors
     /// The warehouse is gone or refuses.
@@ -95,8 +110,9 @@ impl Checker<'_> {
         consumer: &str,
         run_id: &str,
         table: &TableFacts,
-        windows: Vec<OpenWindow>,
+        news: &News,
         undecided: &[String],
+        unfinished: &[String],
     ) -> Result<()> {
         let places = self.places(table, undecided)?;
         let stands_in = |window: &OpenWindow| {
@@ -104,15 +120,14 @@ impl Checker<'_> {
             offsets
                 .is_some_and(|offsets| offsets.iter().any(|at| (window.start_offset..window.end_offset).contains(at)))
         };
-        let settled: Vec<OpenWindow> = windows.into_iter().filter(|window| !stands_in(window)).collect();
-        self.warehouse.consume(consumer, run_id, &settled)
+        let stays_open = |window: &OpenWindow| stands_in(window) || unfinished.contains(&window.run_id);
+        self.warehouse.take_up(consumer, run_id, news, stays_open)
     }
 
     /// Where the last events of keys stand, by partition: those that were written, and those that were refused.
     fn places(&self, table: &TableFacts, keys: &[String]) -> Result<HashMap<i32, HashSet<i64>>> {
         let mut places: HashMap<i32, HashSet<i64>> = HashMap::new();
-        for chunk in keys.chunks(1_000) {
-            let chunk: Vec<&str> = chunk.iter().map(String::as_str).collect();
+        for chunk in chunks::of_keys(keys, 2) {
             let texts = chunk.iter().map(|key| quote(key)).collect::<Vec<_>>().join(", ");
             let sql = format!(
                 "SELECT _partition AS partition, _offset AS offset FROM {}.{} WHERE {}
@@ -120,7 +135,7 @@ impl Checker<'_> {
                  SELECT partition, offset FROM {}.rejected WHERE `table` = {} AND row_key IN ({texts})",
                 self.warehouse.db,
                 table.target,
-                key_in(table.key, &chunk),
+                key_in(table.key, chunk),
                 self.warehouse.ops,
                 quote(table.source),
             );

@@ -6,9 +6,10 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-use crate::cdc::UNAVAILABLE;
+use crate::cdc::{UNAVAILABLE, forms};
 use crate::jobs::checks::settings::Rules;
 use crate::tables::{self, TableFacts};
+use crate::warehouse::quote;
 
 /// Offenders beyond these are not told apart.
 pub const MOST_OFFENDERS: usize = 100_000;
@@ -31,6 +32,7 @@ pub fn fill(file: &str, table: &TableFacts, limits: &Rules, side: Side<'_>, cond
     put("required", &required(table).join(", "));
     put("is_empty", &any(required(table).iter().map(|column| format!("{} = ''", text(column, side)))));
     put("is_placeholder", &any(placeholders(table, side).into_iter()));
+    put("in_other_columns", &in_other_columns(table, side));
     put("discount_limit", &limits.discount_limit.to_string());
     let rows = rows(table, side, condition, &sql);
     sql = sql.replace("{rows}", &rows);
@@ -71,7 +73,7 @@ pub fn required(table: &TableFacts) -> Vec<&'static str> {
 }
 
 fn placeholders(table: &TableFacts, side: Side<'_>) -> Vec<String> {
-    let hash: String = Sha256::digest(UNAVAILABLE).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hash();
     let condition = |column: &'static str| {
         let declaration = table.declaration(column).unwrap_or_default();
         match (declaration.split_whitespace().next()?, side) {
@@ -84,6 +86,31 @@ fn placeholders(table: &TableFacts, side: Side<'_>) -> Vec<String> {
         }
     };
     table.source_columns().filter_map(condition).collect()
+}
+
+/// A placeholder in a column that the row type does not know: in `_extra` as it was sent, and in what was added for it. In the source, anywhere
+/// in the row: whoever has written it there meant it.
+fn in_other_columns(table: &TableFacts, side: Side<'_>) -> String {
+    let quoted = |texts: Vec<String>| texts.iter().map(|text| quote(text)).collect::<Vec<_>>().join(", ");
+    match side {
+        Side::Source => format!("found::text LIKE '%{UNAVAILABLE}%'"),
+        Side::Warehouse(_) => {
+            let as_text = |json: String| serde_json::from_str::<String>(&json).unwrap_or(json);
+            let bytes = format!("({},'{}')", UNAVAILABLE.len(), hash());
+            let shown = forms().into_iter().map(as_text).chain([bytes]).collect();
+            format!(
+                "arrayExists(value -> value IN ({}), JSONExtractKeysAndValuesRaw(_extra).2)
+ OR arrayExists(value -> ifNull(value, '') IN ({}), array('', * EXCEPT ({}) APPLY(toString)))",
+                quoted(forms()),
+                quoted(shown),
+                table.columns.join(", ")
+            )
+        }
+    }
+}
+
+fn hash() -> String {
+    Sha256::digest(UNAVAILABLE).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A text column; the source's may be of another type by now.
@@ -105,12 +132,15 @@ pub fn names(statement: &str, column: &str) -> bool {
     statement.split(|c| !is_part(c)).any(|word| word == column)
 }
 
-/// A table's rows as a subquery, with its key and the columns that the statement names.
+/// A table's rows as a subquery, with its key and the columns that the statement names; with all of them for one that names none of the others.
 fn rows(table: &TableFacts, side: Side<'_>, condition: &str, statement: &str) -> String {
     let is_key = |column: &str| table.key.iter().any(|key| key.name == column);
     let columns = table.source_columns().filter(|column| is_key(column) || names(statement, column));
+    let all = statement.contains("found::text") || names(statement, "_extra");
     let is_decimal = |column: &str| table.declaration(column).is_some_and(|declared| declared.contains("Decimal"));
     match side {
+        Side::Source if all => format!("(SELECT * FROM public.{} WHERE {condition})", table.source),
+        Side::Warehouse(db) if all => format!("(SELECT * FROM {db}.{} FINAL WHERE {condition})", table.target),
         Side::Source => {
             let select = columns.map(|column| match is_decimal(column) {
                 true => format!("round({column}::text::numeric, 4) AS {column}"),

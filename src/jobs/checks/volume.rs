@@ -1,5 +1,7 @@
 //! `check-volume`: is a run's number of records like that of the runs before it? Silent until there are enough of them.
 
+use std::collections::HashSet;
+
 use anyhow::Result;
 use clickhouse::Row;
 use serde::Deserialize;
@@ -9,32 +11,41 @@ use crate::jobs::checks::catalogue::VOLUME;
 use crate::jobs::checks::checker::Checker;
 use crate::jobs::checks::results::{Failure, Finding, Status};
 use crate::jobs::checks::settings::{Settings, Volume};
+use crate::jobs::checks::slice::Slice;
 use crate::tables::TableFacts;
 use crate::warehouse::quote;
+
+/// Runs that are judged at a time, at most: about those of a day.
+const MOST_JUDGED: u32 = 1_000;
 
 #[derive(Row, Deserialize)]
 struct Unusual {
     run_id: String,
-    closed_at: String,
+    started: String,
     records: u64,
     median: f64,
     tolerated: f64,
 }
 
+#[derive(Row, Deserialize)]
+struct RunId {
+    run_id: String,
+}
+
 /// The statement, for the runs that a scope looks at: an old unusual run is no news, so `full` is the last day.
-pub fn statement(args: &CheckArgs, settings: &Settings, consumer: &str, table: &TableFacts) -> String {
+pub fn statement(args: &CheckArgs, settings: &Settings, table: &TableFacts, new_runs: &[String]) -> String {
     let Volume { fewest_runs, most_runs, deviations, tolerance } = settings.volume;
-    let ops = &args.clickhouse.clickhouse_ops_db;
     let is_judged = match args.scope {
-        Scope::New => format!("token NOT IN (SELECT token FROM {ops}.consumed WHERE consumer = {})", quote(consumer)),
-        Scope::Recent | Scope::Full => "closed_at > now() - INTERVAL 1 DAY".to_owned(),
+        Scope::New => format!("run_id IN ({})", list(new_runs)),
+        Scope::Recent | Scope::Full => "started_at > now() - INTERVAL 1 DAY".to_owned(),
     };
     VOLUME
         .sql
         .trim_end()
-        .replace("northwind_ops", ops)
+        .replace("northwind_ops", &args.clickhouse.clickhouse_ops_db)
         .replace("{is_judged}", &is_judged)
         .replace("{job}", &table.ingest_job())
+        .replace("{looked_at}", &(most_runs + MOST_JUDGED).to_string())
         .replace("{most_runs}", &most_runs.to_string())
         .replace("{fewest_runs}", &fewest_runs.to_string())
         .replace("{deviations}", &format!("{deviations:?}"))
@@ -45,15 +56,19 @@ pub fn statement(args: &CheckArgs, settings: &Settings, consumer: &str, table: &
 ///
 /// # Errors
 /// The warehouse is gone or refuses.
-pub fn check(checker: &Checker<'_>, consumer: &str, table: &TableFacts) -> Result<Vec<Finding>> {
+pub fn check(checker: &Checker<'_>, table: &TableFacts, slice: &Slice) -> Result<Vec<Finding>> {
+    let new_runs = newest_runs(slice);
     let sql = format!(
-        "SELECT run_id, closed_at, records, toFloat64(median) AS median, toFloat64(tolerated) AS tolerated FROM ({})",
-        statement(&checker.args, &checker.settings, consumer, table)
+        "SELECT run_id, started, records, toFloat64(median) AS median, toFloat64(tolerated) AS tolerated FROM ({})",
+        statement(&checker.args, &checker.settings, table, &new_runs)
     );
+    // First, so that a run which ends meanwhile is judged twice rather than never.
+    let unfinished = unfinished(checker, table, &new_runs)?;
     let unusual: Vec<Unusual> = checker.warehouse.rows("looking for unusual runs", &sql)?;
     let mut finding = Finding::new(VOLUME.name, table.source, "0 unusual runs");
     finding.measured = unusual.len() as f64;
     finding.detail = "no unusual run".to_owned();
+    finding.unfinished = unfinished;
     if !unusual.is_empty() {
         finding.status = Status::of_no(checker.settings.severity(VOLUME.name, table.source));
         finding.detail = format!("{} unusual runs of {}", unusual.len(), table.ingest_job());
@@ -62,13 +77,49 @@ pub fn check(checker: &Checker<'_>, consumer: &str, table: &TableFacts) -> Resul
     Ok(vec![finding])
 }
 
+/// The last runs that have closed one of the windows. Older ones would be judged without the runs before them.
+fn newest_runs(slice: &Slice) -> Vec<String> {
+    let mut runs: HashSet<&str> = HashSet::new();
+    for window in slice.news.windows.iter().rev() {
+        runs.insert(&window.run_id);
+        if runs.len() == MOST_JUDGED as usize {
+            break;
+        }
+    }
+    runs.into_iter().map(str::to_owned).collect()
+}
+
+/// A run's numbers are known when it has ended. One that was killed is marked as lost some day, or its row expires.
+fn unfinished(checker: &Checker<'_>, table: &TableFacts, runs: &[String]) -> Result<Vec<String>> {
+    if runs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT run_id FROM {ops}.runs FINAL
+         WHERE status = 'running' AND (job, started_at, run_id) IN
+         (
+             SELECT job, started_at, run_id FROM {ops}.runs WHERE job = {} AND status = 'running' AND run_id IN ({})
+         )",
+        quote(&table.ingest_job()),
+        list(runs),
+        ops = checker.warehouse.ops,
+    );
+    let running: Vec<RunId> = checker.warehouse.rows("looking for runs that have not ended", &sql)?;
+    Ok(running.into_iter().map(|row| row.run_id).collect())
+}
+
+/// For an IN, which may not be empty.
+fn list(runs: &[String]) -> String {
+    if runs.is_empty() { "''".to_owned() } else { runs.iter().map(|run| quote(run)).collect::<Vec<_>>().join(", ") }
+}
+
 fn failure(run: &Unusual) -> Failure {
-    let Unusual { run_id, closed_at, records, median, tolerated } = run;
+    let Unusual { run_id, started, records, median, tolerated } = run;
     Failure {
         owner: "source".to_owned(),
         row_key: run_id.clone(),
         detail: format!(
-            "{records} records at {closed_at} UTC, where the runs before it had {median} in the median (± {tolerated:.0})"
+            "{records} records in the run of {started} UTC, where the runs before it had {median} in the median (± {tolerated:.0})"
         ),
         ..Failure::default()
     }

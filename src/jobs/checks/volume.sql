@@ -1,21 +1,21 @@
 -- Runs that read far more, or far fewer, records than the runs of the same job before them.
-WITH runs AS
+WITH lately AS
 (
-    SELECT run_id, min(closed_at) AS first_closed, sum(written + rejected + tombstones + truncates) AS records,
-           max({is_judged}) AS judged
-    FROM northwind_ops.windows
-    WHERE mode = 'plan' AND job = '{job}'
-    GROUP BY run_id
-    HAVING records > 0
+    SELECT run_id, started_at, written + rejected + tombstones + truncates AS records, {is_judged} AS judged
+    FROM northwind_ops.runs
+    WHERE job = '{job}' AND records > 0 AND JSONExtractString(summary, 'plan', 'mode') = 'plan'
+    ORDER BY started_at DESC
+    LIMIT 1 BY run_id
+    LIMIT {looked_at}
 ),
 beside_earlier AS
 (
-    SELECT *, groupArray(records) OVER (ORDER BY first_closed, run_id ROWS BETWEEN {most_runs} PRECEDING AND 1 PRECEDING) AS earlier
-    FROM runs
+    SELECT *, groupArray(records) OVER (ORDER BY started_at, run_id ROWS BETWEEN {most_runs} PRECEDING AND 1 PRECEDING) AS earlier
+    FROM lately
 )
-SELECT run_id, toString(first_closed) AS closed_at, records, arrayReduce('medianExact', earlier) AS median,
+SELECT run_id, toString(started_at) AS started, records, arrayReduce('medianExact', earlier) AS median,
        arrayReduce('medianExact', arrayMap(n -> abs(n - median), earlier)) AS median_deviation,
        greatest({deviations} * 1.4826 * median_deviation, {tolerance}) AS tolerated
 FROM beside_earlier
 WHERE judged AND length(earlier) >= {fewest_runs} AND abs(records - median) > tolerated
-ORDER BY first_closed
+ORDER BY started_at

@@ -7,6 +7,7 @@ use super::Wanted;
 use super::connect::Connector;
 use crate::jobs::finding::{Finding, fail, ok, warn};
 use crate::jobs::slot::{self, SLOT};
+use crate::source::HAS_LONG_COLUMN;
 
 /// The publication of the project's own connector, for when Kafka Connect cannot be asked.
 const PUBLICATION: &str = "northwind_publication";
@@ -86,14 +87,11 @@ pub fn identity(client: &mut Client, wanted: &Wanted) -> Result<Finding> {
     let tables: Vec<&str> = wanted.tables.iter().map(|table| table.source).collect();
     let rows = client
         .query(
-            "SELECT c.relname::text
-             FROM pg_class c
-             WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY($1) AND c.relreplident <> 'f' AND EXISTS (
-                 SELECT FROM pg_attribute a
-                 WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attstorage <> 'p'
-                   AND (a.atttypid IN ('text'::regtype, 'bytea'::regtype, 'json'::regtype, 'jsonb'::regtype, 'xml'::regtype)
-                        OR a.atttypid = 'varchar'::regtype AND a.atttypmod = -1))
-             ORDER BY 1",
+            &format!(
+                "SELECT c.relname::text FROM pg_class c
+                 WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY($1) AND c.relreplident <> 'f' AND {HAS_LONG_COLUMN}
+                 ORDER BY 1"
+            ),
             &[&tables],
         )
         .context("looking at the tables' replica identity")?;

@@ -7,6 +7,7 @@ use chrono::Utc;
 use clickhouse::Row;
 use serde::Deserialize;
 
+use super::generations::generations;
 use super::sheet::{Server, Sheet};
 use super::warehouse_tables::{columns, deduplication, engine, existing, find, tables};
 use super::{Wanted, clock_offset};
@@ -16,7 +17,7 @@ use crate::tables::TableFacts;
 use crate::warehouse::{Warehouse, quote};
 
 const TIMEOUT: Duration = Duration::from_secs(3);
-const AFTER_LOGIN: [&str; 6] = ["databases", "version", "tables", "columns", "engine", "deduplication"];
+const AFTER_LOGIN: [&str; 7] = ["databases", "version", "tables", "columns", "engine", "deduplication", "generations"];
 
 /// Makes the checks; returns the server's clock minus ours, in milliseconds.
 pub fn check(sheet: &Sheet, wanted: &Wanted) -> Option<i64> {
@@ -54,6 +55,10 @@ pub fn check(sheet: &Sheet, wanted: &Wanted) -> Option<i64> {
     sheet.check(Server::ClickHouse, "columns", columns(&warehouse, &there));
     put("engine", engine(&warehouse, &there, &existing));
     sheet.check(Server::ClickHouse, "deduplication", deduplication(&warehouse, &there, &existing));
+    match find(&existing, &warehouse.ops, "generations") {
+        Some(_) => _ = sheet.check(Server::ClickHouse, "generations", generations(&warehouse, &there)),
+        None => skip(&["generations"], "there is no such table"),
+    }
     clock
 }
 

@@ -3,13 +3,14 @@
 use serde_json::Value;
 
 use super::Wanted;
+use crate::cdc::UNAVAILABLE;
 use crate::jobs::finding::{Finding, fail, ok, warn};
 
 /// A check of the connector's configuration.
 type Setting = fn(&Wanted, &Value) -> Finding;
 /// Every one of them.
-pub const SETTINGS: [Setting; 9] =
-    [operations, decimals, heartbeat, signals, slot, prefix, database, tables, converters];
+pub const SETTINGS: [Setting; 10] =
+    [operations, decimals, placeholder, heartbeat, signals, slot, prefix, database, tables, converters];
 
 fn set(wanted: &Wanted, key: &str, value: &str) -> String {
     let (url, name) = (&wanted.args.connect.connect_url, &wanted.args.connect.connector);
@@ -42,6 +43,19 @@ fn decimals(wanted: &Wanted, config: &Value) -> Finding {
                 other.unwrap_or("precise (default)")
             ),
             set(wanted, "decimal.handling.mode", "string"),
+        ),
+    }
+}
+
+/// By these words the jobs know that a value was not sent.
+fn placeholder(wanted: &Wanted, config: &Value) -> Finding {
+    match config["unavailable.value.placeholder"].as_str() {
+        None | Some(UNAVAILABLE) => ok("unavailable.value.placeholder is Debezium's own"),
+        Some(other) => fail(
+            format!(
+                "unavailable.value.placeholder={other}: these words would be written in place of values that were not sent"
+            ),
+            set(wanted, "unavailable.value.placeholder", UNAVAILABLE),
         ),
     }
 }

@@ -7,7 +7,9 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
 
-use crate::cli::{ClickHouseArgs, KafkaArgs, OutputArgs, PostgresArgs, ReplicaArgs, StopAt, parse_duration, usage};
+use crate::cli::{
+    ClickHouseArgs, KafkaArgs, OutputArgs, PostgresArgs, ReplicaArgs, SideBySideArgs, StopAt, parse_duration, usage,
+};
 use crate::jobs::JobArgs;
 use crate::stream::{Explicit, Limits, OffsetRange, parse_time};
 use crate::validate::RuleArgs;
@@ -51,12 +53,17 @@ pub struct IngestArgs {
     /// After each window, look whether the warehouse has what was written
     #[arg(long, env = "VERIFY")]
     pub verify: bool,
+    /// When offsets hold no record: say so, or stop (78) with their window left open
+    #[arg(long, value_enum, default_value = "warn")]
+    pub on_gaps: OnGaps,
     /// Exit 99 instead of 0 when there is nothing to do
     #[arg(long)]
     pub skip_empty: bool,
     /// Stop with exit code 65 when more than this share of the records is rejected (counted from 100 records on)
     #[arg(long, value_name = "0..1", value_parser = parse_ratio)]
     pub max_reject_ratio: Option<f64>,
+    #[command(flatten)]
+    pub beside: SideBySideArgs,
     #[command(flatten)]
     pub rules: RuleArgs,
     #[command(flatten)]
@@ -81,6 +88,12 @@ pub struct IngestArgs {
     /// For tests: bytes per window
     #[arg(long, hide = true, default_value_t = 16 << 20)]
     pub window_bytes: usize,
+    /// For tests: without progress for this long, a partition is late
+    #[arg(long, hide = true, value_name = "TIME", default_value = "30s", value_parser = parse_duration)]
+    pub patience: Duration,
+    /// For tests: read uncommitted records too, because librdkafka's mock cluster gives every replica the leader's last stable offset
+    #[arg(long, hide = true)]
+    pub read_uncommitted: bool,
 }
 
 impl JobArgs for IngestArgs {
@@ -90,6 +103,15 @@ impl JobArgs for IngestArgs {
 }
 
 impl IngestArgs {
+    /// How to talk to Kafka.
+    pub fn kafka(&self) -> KafkaArgs {
+        let mut kafka = self.kafka.clone();
+        if self.read_uncommitted {
+            kafka.settings.push(("isolation.level".to_owned(), "read_uncommitted".to_owned()));
+        }
+        kafka
+    }
+
     /// Where windows are cut.
     pub fn limits(&self) -> Limits {
         Limits { records: self.window_records, bytes: self.window_bytes }
@@ -152,6 +174,15 @@ pub enum ResumeFrom {
     LogStart,
     /// Where the log ends: skip everything; the connector has to send the table again
     LogEnd,
+}
+
+/// `--on-gaps`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnGaps {
+    /// Count them, and say what they may be
+    Warn,
+    /// Stop before the window that has one
+    Stop,
 }
 
 fn parse_ratio(text: &str) -> Result<f64, String> {

@@ -1,15 +1,16 @@
 //! The beginning of a run: take the locks, continue the open plan or write a new one.
 
 use anyhow::Result;
-use chrono::Utc;
 use serde_json::json;
 
 use crate::cdc::Generation;
 use crate::cli::needs_person;
+use crate::jobs::ingest::lineage::{self, Taken};
 use crate::jobs::ingest::run::Run;
+use crate::jobs::ingest::source_alarm;
 use crate::source;
 use crate::stream::{self, Committed, LedgerEnd, PartitionState, PlanMark, Span, Start, TopicInfo, decide, share};
-use crate::warehouse::{LedgerRow, Mode, WindowRow};
+use crate::warehouse::{LedgerRow, Lineages, Mode, WindowRow};
 
 /// What this run is going to do.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct Plan {
     pub partitions: u32,
     /// Generation of the topic.
     pub generation: Generation,
+    /// Why it is a new one; empty if it is not.
+    pub rose: String,
     /// Partition by partition, the longest first, so that no partition waits for ever behind `--max-duration`.
     pub spans: Vec<Planned>,
     /// What `--max-records` has cut off an explicit range.
@@ -30,8 +33,7 @@ pub struct Plan {
 
 impl Plan {
     /// What is left when these spans are: a new plan finds the rest of a plan by itself, an explicit range keeps its own.
-    pub fn left(&self, unfinished: &[Planned]) -> Vec<(i32, Span)> {
-        let mut left: Vec<(i32, Span)> = unfinished.iter().map(|rest| (rest.partition, rest.span)).collect();
+    pub fn left(&self, mut left: Vec<(i32, Span)>) -> Vec<(i32, Span)> {
         for (partition, cut) in &self.cut {
             match left.iter_mut().find(|(p, span)| p == partition && span.end == cut.start) {
                 Some((_, span)) => span.end = cut.end,
@@ -55,6 +57,13 @@ pub struct Planned {
     pub mark: Option<PlanMark>,
 }
 
+impl Planned {
+    /// Is it what is left of a plan whose partition made no progress?
+    pub fn was_late(&self) -> bool {
+        self.mark.as_ref().is_some_and(|mark| mark.late)
+    }
+}
+
 /// Everything that the brokers and the ledger say.
 pub struct Books {
     pub topic: TopicInfo,
@@ -62,6 +71,7 @@ pub struct Books {
     pub log: Vec<Span>,
     pub committed: Vec<Option<Committed>>,
     pub ledger: Vec<LedgerRow>,
+    pub lineages: Lineages,
 }
 
 /// Makes the plan. `None` if the topic does not exist and never did: a table without rows has no topic.
@@ -83,12 +93,15 @@ pub fn plan(run: &mut Run) -> Result<Option<Plan>> {
         run.passes("locked");
     }
     // Under the lock, everything is asked anew: another run may just have ended.
-    let log = stream::log_spans(&run.consumer, &run.topic, &partitions)?;
+    let (partitions, log) = run.reachable(partitions)?;
     let committed = stream::committed(&run.consumer, &run.topic, &partitions)?;
     let ledger = run.warehouse.ledger_ends(&run.group, &run.topic)?;
-    let books = Books { topic, partitions, log, committed, ledger };
+    let lineages = lineage::enter(run, &topic)?;
+    let mut books = Books { topic, partitions, log, committed, ledger, lineages };
+    source_alarm::look(run, &books.ledger)?;
     let plan = match explicit {
         Some(explicit) => {
+            let explicit = run.without_late(explicit);
             let spans = explicit.spans(&run.consumer, &run.topic, &books.partitions, &books.log, &books.committed)?;
             books.range_plan(run, spans)?
         }
@@ -101,6 +114,10 @@ pub fn plan(run: &mut Run) -> Result<Option<Plan>> {
         .collect();
     run.plan =
         json!({"mode": plan.mode.name(), "topic_id": plan.topic_id, "generation": plan.generation, "spans": spans});
+    if !plan.rose.is_empty() {
+        run.plan["generation_rose"] = json!(plan.rose);
+    }
+    run.kin = lineage::kin(run, &books.topic, &books.lineages, plan.generation);
     Ok(Some(plan))
 }
 
@@ -130,15 +147,11 @@ impl Books {
         self.ledger.iter().map(|row| &row.end).filter(is_current)
     }
 
-    /// The generation of the topic as it is now; `None` if the ledger knows only another one.
-    fn generation(&self) -> Option<Generation> {
-        let known = self.current().map(|end| end.generation).max();
-        if self.ledger.is_empty() { Some(1) } else { known }
-    }
-
-    fn next_generation(&self) -> Generation {
-        let newest = self.ledger.iter().map(|row| row.end.generation).max().unwrap_or(0);
-        self.generation().unwrap_or(newest + 1)
+    /// Has somebody read a topic of this name that is not the one of now, or had other partitions?
+    fn is_another(&self, name: &str) -> bool {
+        let is_known = self.lineages.of(&self.topic.id, self.partition_count()).is_some();
+        let knows_another = !self.ledger.is_empty() && self.current().next().is_none();
+        knows_another || (!is_known && self.lineages.know_name(name))
     }
 
     pub fn ledger_of(&self, partition: i32) -> Option<&LedgerEnd> {
@@ -153,27 +166,29 @@ impl Books {
         self.ledger.iter().filter(|row| row.partition == partition).map(|row| row.end.seq).max().unwrap_or(0) + 1
     }
 
-    fn plan(&self, mode: Mode, generation: Generation, mut spans: Vec<Planned>) -> Plan {
+    fn plan(&self, mode: Mode, Taken { generation, rose }: Taken, mut spans: Vec<Planned>) -> Plan {
         spans.sort_by_key(|planned| std::cmp::Reverse(planned.span.len()));
         Plan {
             mode,
             topic_id: self.topic.id.clone(),
             partitions: self.partition_count(),
             generation,
+            rose,
             spans,
             cut: Vec::new(),
         }
     }
 
-    /// An explicit range: it needs the topic's generation, and nothing else from the ledger.
-    fn range_plan(&self, run: &Run, spans: Vec<(i32, Span)>) -> Result<Plan> {
-        let generation = self.generation().ok_or_else(|| {
-            needs_person(format!(
+    /// An explicit range: it needs the topic's generation, and nothing from the ledger. Of a topic that came in place of another one not
+    /// a part is read first: what stands above it in the log would be below it in the table.
+    fn range_plan(&mut self, run: &mut Run, spans: Vec<(i32, Span)>) -> Result<Plan> {
+        if self.is_another(&run.topic) {
+            return Err(needs_person(format!(
                 "{} is not the topic that the ledger knows (it was recreated, or has other partitions): \
                  run the job once with --resume-from log-start before reading explicit ranges",
                 run.topic
-            ))
-        })?;
+            )));
+        }
         let budget = run.args.max_records.unwrap_or(u64::MAX);
         let lengths: Vec<u64> = spans.iter().map(|(_, span)| span.len()).collect();
         let mut taken = Vec::new();
@@ -185,19 +200,26 @@ impl Books {
         }
         taken.retain(|planned| !planned.span.is_empty());
         cut.retain(|(_, span)| !span.is_empty());
-        Ok(Plan { cut, ..self.plan(Mode::Range, generation, taken) })
+        let number = lineage::generation(run, &self.topic, &mut self.lineages, !taken.is_empty())?;
+        if !taken.is_empty() {
+            lineage::refuse_older(run, &self.lineages, number.generation)?;
+        }
+        Ok(Plan { cut, ..self.plan(Mode::Range, number, taken) })
     }
 
     /// "What is new": continue the open plan, or write a new one.
-    fn group_plan(&self, run: &mut Run) -> Result<Plan> {
+    fn group_plan(&mut self, run: &mut Run) -> Result<Plan> {
         let mut starts: Vec<Start> = (0..self.partitions.len()).map(|i| self.decide(i)).collect();
-        let mut generation = self.generation().unwrap_or(1);
-        let mut reset = Vec::new();
-        if starts.iter().any(|start| matches!(start, Start::Stop(_))) {
-            generation = self.next_generation();
-            reset = self.reset(run, &mut starts, generation)?;
+        // A stop first: nobody takes a number for a run that does not go on.
+        let answers = self.answers(run, &starts)?;
+        let number = lineage::generation(run, &self.topic, &mut self.lineages, true)?;
+        let generation = number.generation;
+        if answers.iter().any(|(i, at)| *at < self.log[*i].end) {
+            lineage::refuse_older(run, &self.lineages, generation)?;
         }
-        let open = starts.iter().any(|start| matches!(start, Start::Continue(..)));
+        let reset = self.reset(run, &mut starts, &answers, generation)?;
+        let late = |i: usize| self.committed[i].as_ref().and_then(|c| c.plan.as_ref()).is_some_and(|plan| plan.late);
+        let open = starts.iter().enumerate().any(|(i, start)| matches!(start, Start::Continue(..)) && !late(i));
         let origins: Vec<WindowRow> = (0..starts.len())
             .filter(|i| matches!(starts[*i], Start::Origin(_)))
             .map(|i| self.marker_row(run, i, Mode::Origin, generation, self.log[i].start, self.log[i].start, ""))
@@ -212,7 +234,9 @@ impl Books {
             let has_marker = matches!(start, Start::Origin(_)) || reset.contains(&i);
             let seq = self.next_seq(partition) + u64::from(has_marker);
             let (span, mark) = match start {
-                Start::Continue(span, plan_run) => (*span, PlanMark::new(span.end, plan_run)),
+                Start::Continue(span, plan_run) => {
+                    (*span, PlanMark { late: late(i), ..PlanMark::new(span.end, plan_run) })
+                }
                 Start::Origin(at) | Start::Fresh(at) | Start::Close(at) => {
                     let span = Span { start: *at, end: at + taken[i] as i64 };
                     let mark = PlanMark::new(span.end, &run.id);
@@ -228,10 +252,13 @@ impl Books {
                 spans.push(Planned { partition, span, seq, mark: Some(mark) });
             }
         }
+        if !spans.is_empty() {
+            lineage::refuse_older(run, &self.lineages, generation)?;
+        }
         if !run.args.dry_run {
             self.write_ahead(run, &origins, &commits)?;
         }
-        Ok(self.plan(Mode::Plan, generation, spans))
+        Ok(self.plan(Mode::Plan, number, spans))
     }
 
     fn decide(&self, i: usize) -> Start {
@@ -272,8 +299,10 @@ impl Books {
         reason: &str,
     ) -> WindowRow {
         WindowRow {
+            source: run.table.to_owned(),
             group_id: run.group.clone(),
             topic: run.topic.clone(),
+            stream: mode.stream(self.partitions[i]),
             topic_id: self.topic.id.clone(),
             partition: self.partitions[i],
             generation,
@@ -285,7 +314,7 @@ impl Books {
             job: run.job.clone(),
             run_id: run.id.clone(),
             reason: reason.to_owned(),
-            closed_at: Utc::now().timestamp_millis(),
+            source_id: run.source_id.clone(),
             ..WindowRow::default()
         }
     }

@@ -8,7 +8,7 @@ use crate::cdc::Event;
 use crate::cli::{Exit, fault};
 use crate::jobs::ingest::run::Run;
 use crate::jobs::ingest::write::Judged;
-use crate::stream::Window;
+use crate::stream::{Span, Window};
 use crate::tables::Table;
 
 /// What the offsets of a window came to.
@@ -19,6 +19,8 @@ pub struct Counts {
     pub tombstones: u64,
     pub truncates: u64,
     pub gaps: u64,
+    /// Where these are, and of which partition.
+    pub gap_spans: (i32, Vec<Span>),
     /// Rows written that break a rule of severity `warn`, by rule.
     pub warned: BTreeMap<&'static str, u64>,
 }
@@ -54,7 +56,11 @@ impl Counts {
 impl Run {
     /// Counts everything but the rows, and logs the first rejections and warnings.
     pub fn count<T: Table>(&mut self, window: &Window<'_>, judged: &Judged<'_, '_, T>) -> Counts {
-        let mut counts = Counts { gaps: window.gaps, ..Counts::default() };
+        let mut counts = Counts {
+            gaps: window.gaps.iter().map(Span::len).sum(),
+            gap_spans: (window.partition, window.gaps.clone()),
+            ..Counts::default()
+        };
         for (record, event) in judged.records.iter().zip(judged.events) {
             match event {
                 Event::Tombstone => counts.tombstones += 1,

@@ -3,7 +3,8 @@
 use anyhow::Result;
 use typed_arena::Arena;
 
-use crate::cdc::{self, Decoder, Event, Record, Version, Violation};
+use crate::cdc::{self, Completion, Decoder, Event, Missing, Record, Truncates, Version, Violation};
+
 use crate::cli::{Exit, fault};
 use crate::jobs::ingest::begin::Plan;
 use crate::jobs::ingest::run::Run;
@@ -22,7 +23,7 @@ impl Run {
     /// A server is gone, refuses or is late.
     pub fn judge<T: Table>(&mut self, events: &mut [Event<'_, T>]) -> Result<Vec<Warning>> {
         let servers = Servers { source: &mut self.source, look_ups: &mut self.look_ups, warehouse: &self.warehouse };
-        self.validator.judge::<T>(servers, events, None)
+        self.validator.judge::<T>(servers, events, &Truncates::default())
     }
 
     /// Completes changes whose unchanged TOAST values were not sent. The insert in flight is acknowledged by now.
@@ -37,12 +38,12 @@ impl Run {
         records: &[Record<'m>],
         decoder: &Decoder<'m, T>,
         arena: &'m Arena<String>,
-    ) -> Result<Vec<String>> {
+    ) -> Result<Completion<'m>> {
         let below = Version::of(plan.generation, window.span.start)?.get();
-        let keys: Vec<(String, u64)> =
-            cdc::first_partial_keys(events).into_iter().map(|(_, key)| (key, below)).collect();
-        let carried = carried_rows::<T>(&self.warehouse, &self.topic, &plan.topic_id, &keys)?;
-        cdc::resolve(events, records, decoder, plan.generation, &carried, arena)
+        let missing = Missing::of(events, |_| below);
+        let carried = carried_rows::<T>(&self.warehouse, &self.topic, &plan.topic_id, &missing)?;
+        let completion = cdc::resolve(events, records, decoder, plan.generation, carried, arena)?;
+        Ok(Completion { missing, ..completion })
     }
 
     /// Ends the run before it writes this window, if too many records are bad. Rows that are gone, or point at rows that are gone, do

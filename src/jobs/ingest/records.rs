@@ -12,7 +12,10 @@ use crate::jobs::ingest::run::Run;
 use crate::jobs::ingest::write::Judged;
 use crate::stream::Window;
 use crate::tables::Table;
-use crate::warehouse::{Bytes, Mode, Quarantined, RejectedRow, WindowRow};
+use crate::warehouse::{Bytes, Quarantined, RejectedRow, WindowRow};
+
+/// A window of a compacted topic may have as many gaps as records.
+const LISTED_GAPS: usize = 100;
 
 impl Run {
     /// The records that are rejected, as quarantine rows.
@@ -66,13 +69,15 @@ impl Run {
         token: &str,
     ) -> WindowRow {
         WindowRow {
+            source: self.table.to_owned(),
             group_id: self.group.clone(),
             topic: self.topic.clone(),
+            stream: plan.mode.stream(window.partition),
+            seq: planned.seq,
             topic_id: plan.topic_id.clone(),
             partition: window.partition,
             generation: plan.generation,
             mode: plan.mode.name().to_owned(),
-            seq: if plan.mode == Mode::Plan { planned.seq } else { 0 },
             start_offset: window.span.start,
             end_offset: window.span.end,
             written: counts.written,
@@ -80,12 +85,16 @@ impl Run {
             tombstones: counts.tombstones,
             truncates: counts.truncates,
             gaps: counts.gaps,
+            gap_spans: window.gaps.iter().take(LISTED_GAPS).map(|gap| (gap.start, gap.end)).collect(),
             partitions: plan.partitions,
             token: token.to_owned(),
             job: self.job.clone(),
             run_id: self.id.clone(),
-            reason: String::new(),
-            closed_at: 0,
+            reason: match window.gaps.len().saturating_sub(LISTED_GAPS) {
+                0 => String::new(),
+                more => format!("{more} more spans without a record"),
+            },
+            source_id: self.source_id.clone(),
         }
     }
 }

@@ -11,19 +11,34 @@ use crate::stream::{self, Committed, Start};
 use crate::warehouse::Mode;
 
 impl Books {
-    /// Answers stops with `--resume-from`: a reset row per partition, then the commit. Returns which partitions.
-    pub fn reset(&self, run: &Run, starts: &mut [Start], generation: Generation) -> Result<Vec<usize>> {
-        let Some(resume_from) = run.args.resume_from else { return Err(self.explain(run, starts)) };
+    /// Where `--resume-from` goes on, for each partition with a stop.
+    pub fn answers(&self, run: &Run, starts: &[Start]) -> Result<Vec<(usize, i64)>> {
+        let stops: Vec<usize> = (0..starts.len()).filter(|i| matches!(starts[*i], Start::Stop(_))).collect();
+        match run.args.resume_from {
+            None if !stops.is_empty() => Err(self.explain(run, starts)),
+            None => Ok(Vec::new()),
+            Some(from) => stops.into_iter().map(|i| self.resume_at(run, i, from).map(|at| (i, at))).collect(),
+        }
+    }
+
+    /// Carries the answers out: a reset row per partition, then the commit. Returns which partitions.
+    pub fn reset(
+        &self,
+        run: &Run,
+        starts: &mut [Start],
+        answers: &[(usize, i64)],
+        generation: Generation,
+    ) -> Result<Vec<usize>> {
         let mut reset = Vec::new();
         let mut decisions = Vec::new();
         let mut rows = Vec::new();
         let mut commits = Vec::new();
-        for (i, start) in starts.iter_mut().enumerate() {
+        for &(i, new) in answers {
+            let start = &mut starts[i];
             let Start::Stop(reason) = start else { continue };
             let partition = self.partitions[i];
             let old_end =
                 self.ledger.iter().rfind(|row| row.partition == partition).map_or(self.log[i].start, |row| row.end.end);
-            let new = self.resume_at(run, i, resume_from)?;
             decisions.push(format!(
                 "{}, partition {partition}: going on at {new} instead of {old_end} ({reason})",
                 run.topic
@@ -34,7 +49,7 @@ impl Books {
             reset.push(i);
         }
         decisions.iter().for_each(|decision| tracing::warn!("{decision}"));
-        if !run.args.dry_run {
+        if !run.args.dry_run && !rows.is_empty() {
             run.warehouse.write_windows(&rows)?;
             run.passes("reset-written");
             stream::commit(&run.consumer, &run.topic, &commits)?;

@@ -3,40 +3,54 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::cli::{Exit, Report};
 use crate::jobs::books;
+use crate::jobs::clock::Clock;
 use crate::jobs::ingest::args::IngestArgs;
 use crate::jobs::ingest::begin::{Plan, Planned};
+use crate::jobs::ingest::late::Late;
 use crate::jobs::ingest::totals::Totals;
 use crate::source::{self, LookUps};
-use crate::stream::{self, Committed, Consumer};
+use crate::stream::{self, Committed, Consumer, Span};
 use crate::tables::Table;
 use crate::validate::Validator;
-use crate::warehouse::{Mode, RunRow, Warehouse};
+use crate::warehouse::{Kin, Mode, RunRow, Warehouse};
 
 /// One run of an ingest job.
 pub struct Run {
     pub job: String,
     pub id: String,
     pub args: IngestArgs,
+    /// Source table.
+    pub table: &'static str,
     pub topic: String,
     pub group: String,
+    /// The warehouse table.
+    pub target: &'static str,
     pub consumer: Arc<Consumer>,
     pub source: postgres::Client,
     pub look_ups: LookUps,
     pub validator: Validator,
     pub warehouse: Warehouse,
-    /// Explicit ranges and dry runs take no locks.
+    /// Dry runs take no locks.
     pub locked: bool,
+    /// The table's generations, as the topic sees them.
+    pub kin: Kin,
+    /// Which server the source is now, if it says so.
+    pub source_id: String,
+    /// Another one than when the last window was closed: the warning.
+    pub source_changed: Option<String>,
     pub totals: Totals,
     /// What the summary says about the plan.
     pub plan: Value,
     /// For an explicit range that ended early: the flags that do the rest.
     pub next: Option<String>,
-    started: DateTime<Utc>,
+    /// Partitions that the run goes on without.
+    pub late: Vec<Late>,
+
+    started: Clock,
 }
 
 impl Run {
@@ -49,11 +63,12 @@ impl Run {
         let id = uuid::Uuid::now_v7().to_string();
         let topic = args.topic.clone().unwrap_or_else(|| format!("northwind.public.{}", T::SOURCE));
         let group = args.group.clone().unwrap_or_else(|| format!("northwind.{job}"));
-        let consumer = Arc::new(stream::connect(&args.kafka, &group)?);
+        let consumer = Arc::new(stream::connect(&args.kafka(), &group)?);
         let warehouse = Warehouse::new(&args.clickhouse)?;
         let name = source::session_name(job, &id);
         let mut run = Run {
             job: job.to_owned(),
+            table: T::SOURCE,
             topic,
             group,
             consumer,
@@ -62,10 +77,16 @@ impl Run {
             validator: Validator::new(&args.rules)?,
             warehouse,
             locked: false,
+            target: T::TARGET,
+            kin: Kin::default(),
+            source_id: String::new(),
+            source_changed: None,
             totals: Totals::default(),
             plan: Value::Null,
             next: None,
-            started: Utc::now(),
+            late: Vec::new(),
+
+            started: Clock::start(),
             id,
             args,
         };
@@ -85,12 +106,7 @@ impl Run {
             Ok(exit) => (*exit, None),
             Err(error) => (Exit::of(error), Some(format!("{error:#}"))),
         };
-        if self.totals.gaps > 0 {
-            let (topic, gaps) = (&self.topic, self.totals.gaps);
-            tracing::warn!(
-                "{topic}: {gaps} offsets hold no record: as it must be after compaction or transactions, a loss otherwise"
-            );
-        }
+        self.tell_gaps(exit);
         let mut report = self.report(exit, error);
         if !self.args.dry_run {
             let row = self.row(Some(exit), &report.line(&self.job));
@@ -113,6 +129,10 @@ impl Run {
         put("dry_run", json!(self.args.dry_run));
         put("plan", self.plan.clone());
         self.totals.describe(&mut put);
+        if let Some(changed) = &self.source_changed {
+            put("source_changed", json!(changed));
+        }
+        put("unfinished", json!(self.unfinished()));
         if let Some(next) = &self.next {
             put("next", json!(next));
         }
@@ -159,7 +179,9 @@ impl Run {
 
     /// Puts into the summary what this run leaves. An explicit range, of which no books are kept, says how to go on.
     pub fn leaves(&mut self, plan: &Plan, unfinished: &[Planned]) {
-        let left = plan.left(unfinished);
+        let mut left: Vec<(i32, Span)> = unfinished.iter().map(|rest| (rest.partition, rest.span)).collect();
+        left.extend(self.late.iter().filter_map(|late| Some((late.partition, late.span?))));
+        let left = plan.left(left);
         self.totals.remaining = left.iter().map(|(_, span)| span.len()).sum();
         if plan.mode == Mode::Range && !left.is_empty() {
             let ranges: Vec<String> = left.iter().map(|(partition, span)| format!("{partition}:{span}")).collect();

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::cdc::{Event, Op, Record, Resent};
+use crate::jobs::gaps::GapList;
 use crate::jobs::landing::Logged;
 use crate::tables::{SourceRow, Table};
 
@@ -26,6 +27,8 @@ pub struct Totals {
     pub truncated_rows: u64,
     /// Offsets without a record.
     pub gaps: u64,
+    /// Where.
+    pub gap_spans: GapList,
     /// Windows finished.
     pub windows: u64,
     /// Quarantine records that were accepted this time.
@@ -70,6 +73,8 @@ impl Totals {
         put("truncates", json!(self.truncates));
         put("truncated_rows", json!(self.truncated_rows));
         put("gaps", json!(self.gaps));
+        put("gap_spans", json!(self.gap_spans.listed()));
+        put("gap_spans_more", json!(self.gap_spans.more()));
         put("resent", json!(self.resent.count()));
         put("resolved", json!(self.resolved));
         put("windows", json!(self.windows));

@@ -1,16 +1,19 @@
 //! Writing a window: rejected records first, rows second, so that a record is never in neither place.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::HashSet;
 
 use anyhow::Result;
 
-use crate::cdc::{Event, Record};
+use crate::cdc::{Completion, Event, Record};
 use crate::jobs::ingest::begin::{Plan, Planned};
 use crate::jobs::ingest::run::Run;
 use crate::jobs::ingest::settle::Pending;
+use crate::jobs::ingest::verify::Shown;
 use crate::jobs::landing::{self, Place};
+use crate::jobs::rows::Rows;
 use crate::stream::{Committed, Window};
-use crate::tables::{RowOf, SourceRow, Table};
+use crate::tables::{RowOf, Table};
 use crate::validate::Warning;
 use crate::warehouse::{RejectedRow, WarningRow};
 
@@ -22,8 +25,8 @@ pub struct Judged<'e, 'm, T: Table> {
     pub events: &'e [Event<'m, T>],
     /// Rules that rows break though they are written.
     pub warnings: Vec<Warning>,
-    /// Values that were carried forward.
-    pub carried: Vec<String>,
+    /// What was carried forward.
+    pub carried: Completion<'m>,
 }
 
 impl Run {
@@ -56,6 +59,7 @@ impl Run {
             topic: &self.topic,
             topic_id: &plan.topic_id,
             generation: plan.generation,
+            kin: &self.kin,
             partition: window.partition,
             start: window.span.start,
             run: &self.id,
@@ -77,19 +81,22 @@ impl Run {
             let warnings = place.warning_rows::<T>(records, &judged.warnings);
             self.warehouse.insert::<WarningRow<'static>>(&self.warehouse.ops, "warnings", &token, warnings.iter())?;
         }
-        let in_flight = match rows.is_empty() {
-            true => None,
-            false => Some(self.warehouse.begin_insert::<T::Row>(
-                &self.warehouse.db,
-                T::TARGET,
-                &token,
-                rows.iter().copied(),
-            )?),
+        let shown = RefCell::new(Shown::default());
+        let sent = |row: &RowOf<'_, T>| if self.args.verify { shown.borrow_mut().take_in::<T>(row) } else { Ok(()) };
+        let passes = |point: &str| self.passes(point);
+        let to_send = Rows {
+            records,
+            events,
+            carried: &judged.carried,
+            generation: plan.generation,
+            passes: &passes,
+            sent: &sent,
         };
-        let accepted_now = |offset: &i64| !rejected.iter().any(|row| row.offset == *offset);
-        let resolved: Vec<i64> =
-            earlier.values().filter(|q| q.status == "open").map(|q| q.offset).filter(accepted_now).collect();
-        let verify = if self.args.verify { newest_by_key::<T>(&rows) } else { BTreeMap::new() };
+        let in_flight = to_send.send(&self.warehouse, &token)?;
+        let rejected_offsets: HashSet<i64> = rejected.iter().map(|row| row.offset).collect();
+        let still_open = earlier.values().filter(|q| q.status == "open").map(|q| q.offset);
+        let mut resolved: Vec<i64> = still_open.filter(|offset| !rejected_offsets.contains(offset)).collect();
+        resolved.sort_unstable();
         Ok(Some(Pending {
             partition: window.partition,
             span: window.span,
@@ -97,10 +104,10 @@ impl Run {
             topic_id: plan.topic_id.clone(),
             in_flight,
             truncates: place.truncate_rows::<T>(records, events),
-            oldest_lsn: landing::oldest_lsn::<T>(events),
+            written: landing::written::<T>(&rows),
             resolved,
-            verify,
-            rejected_offsets: rejected.iter().map(|row| row.offset).collect(),
+            verify: shown.into_inner(),
+            rejected_offsets,
             ledger: self.window_row(plan, planned, window, &counts, &token),
             commit: planned
                 .mark
@@ -124,12 +131,7 @@ impl Run {
         // read again, explicitly or after a reset, repairs: it must write though the same rows were written, and deleted, before.
         let planned_by = planned.mark.as_ref().map_or(&self.id, |mark| &mark.run);
         let place = format!("{}/{}/{}/{}", plan.topic_id, plan.generation, window.partition, window.span);
-        let hash = landing::fingerprint(judged.records, judged.events, &judged.carried);
+        let hash = landing::fingerprint(judged.records, judged.events, judged.carried.hash);
         format!("{}/{place}/{hash:032x}/{planned_by}", self.job)
     }
-}
-
-fn newest_by_key<T: Table>(rows: &[&RowOf<'_, T>]) -> BTreeMap<String, u64> {
-    // Offsets rise within a window, so the last row of a key is its newest.
-    rows.iter().map(|row| (row.key_text().into_owned(), row.version())).collect()
 }

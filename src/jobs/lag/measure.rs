@@ -4,19 +4,23 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use chrono::Utc;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
-use rdkafka::message::Message;
+use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::{Value, json};
 
+use crate::cdc::RawEnvelope;
 use crate::cli::KafkaArgs;
-use crate::stream::{self, Committed, Consumer, PartitionState, Span, Start, decide};
+use crate::stream::{self, Committed, Consumer, PartitionState, Span, Start, TopicInfo, decide};
 use crate::warehouse::{LedgerRow, Warehouse};
 
 /// How long to look for the oldest unread records of a topic.
 const LOOK: Duration = Duration::from_secs(3);
+/// Books that disagree are looked at so often again ...
+const LOOKS_AT_A_DISAGREEMENT: usize = 2;
+/// ... with such pauses.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 
 /// A topic and the group that reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +49,19 @@ pub struct TopicLag {
     pub partitions: Vec<PartitionLag>,
     /// Why the ledger could not be read.
     pub ledger_error: Option<String>,
+    /// How late the table is, by the source's clock; nothing if that is not known. See `lateness`.
+    pub late_seconds: Option<u64>,
+}
+
+/// The oldest record that has not come to the warehouse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstUnread {
+    /// There is none that anybody waits for.
+    Nothing,
+    /// It was committed then, in Unix milliseconds of the source's clock; of a record that does not say, when it came to Kafka.
+    Since(i64),
+    /// It could not be read in time.
+    Unknown,
 }
 
 /// What was found of a partition.
@@ -58,7 +75,9 @@ pub struct PartitionLag {
     pub log: Span,
     /// Offsets from the commit (without one: from where a run would start) to the log's end.
     pub lag: u64,
-    /// Age of the oldest unread record; 0 without one, nothing if it could not be read in time.
+    /// The oldest record that has not come to the warehouse.
+    pub first_unread: FirstUnread,
+    /// How long it has been waiting; 0 without one, nothing if it could not be read in time.
     pub lag_seconds: Option<u64>,
     /// Where the open plan ends.
     pub plan_end: Option<i64>,
@@ -94,31 +113,47 @@ fn one(kafka: &KafkaArgs, warehouse: &Warehouse, target: &Target) -> Result<Topi
 }
 
 fn measure(consumer: &Consumer, warehouse: &Warehouse, group: &str, topic: &str) -> Result<TopicLag> {
+    let Some(info) = stream::describe(consumer, topic)? else {
+        return Ok(TopicLag { exists: false, partitions: Vec::new(), ledger_error: None, late_seconds: None });
+    };
+    let mut found = look(consumer, warehouse, group, topic, &info)?;
+    // A job that is at work moves one thing between two looks at others. What is wrong stays as it is.
+    for _ in 0..LOOKS_AT_A_DISAGREEMENT {
+        if found.partitions.iter().all(|partition| partition.books.is_none()) {
+            break;
+        }
+        std::thread::sleep(BETWEEN_LOOKS);
+        let before = std::mem::replace(&mut found, look(consumer, warehouse, group, topic, &info)?);
+        for (partition, before) in found.partitions.iter_mut().zip(before.partitions) {
+            partition.books.take_if(|why| before.books.as_ref() != Some(why));
+        }
+    }
+    let unread: Vec<(i32, i64)> =
+        found.partitions.iter().filter(|p| p.waiting() < p.log.end).map(|p| (p.partition, p.waiting())).collect();
+    let first = first_unread(consumer, topic, &unread)?;
+    for partition in &mut found.partitions {
+        let is_behind = partition.waiting() < partition.log.end;
+        let unknown = if is_behind { FirstUnread::Unknown } else { FirstUnread::Nothing };
+        partition.first_unread = first.get(&partition.partition).copied().unwrap_or(unknown);
+    }
+    Ok(found)
+}
+
+/// The log's ends, then the ledger's: what was read meanwhile is not taken for unread. The commits between them, which the ledger is
+/// never behind.
+fn look(consumer: &Consumer, warehouse: &Warehouse, group: &str, topic: &str, info: &TopicInfo) -> Result<TopicLag> {
+    let log = stream::log_spans(consumer, topic, &info.partitions)?;
+    let committed = stream::committed(consumer, topic, &info.partitions)?;
     let (ledger, ledger_error) = match warehouse.ledger_ends(group, topic) {
         Ok(ledger) => (Some(ledger), None),
         Err(error) => (None, Some(format!("{error:#}"))),
     };
-    let Some(info) = stream::describe(consumer, topic)? else {
-        return Ok(TopicLag { exists: false, partitions: Vec::new(), ledger_error });
-    };
-    // The commits before the log's ends: a job that commits meanwhile makes no negative lag.
-    let committed = stream::committed(consumer, topic, &info.partitions)?;
-    let log = stream::log_spans(consumer, topic, &info.partitions)?;
     let mut partitions = Vec::new();
     for ((partition, committed), log) in info.partitions.iter().zip(committed).zip(log) {
         let books = ledger.as_deref().map(|ledger| Books::of(ledger, &info.id, *partition, info.partitions.len()));
         partitions.push(partition_lag(*partition, committed, log, books));
     }
-    let unread: Vec<(i32, i64)> =
-        partitions.iter().filter(|p| p.lag > 0).map(|p| (p.partition, p.next().max(p.log.start))).collect();
-    let times = oldest_times(consumer, topic, &unread)?;
-    let now = Utc::now().timestamp_millis();
-    for partition in partitions.iter_mut().filter(|p| p.lag > 0) {
-        let age = |time: i64| u64::try_from((now - time) / 1000).unwrap_or(0);
-        // Only control records are left: nothing that anybody waits for.
-        partition.lag_seconds = times.get(&partition.partition).map(|time| time.map_or(0, age));
-    }
-    Ok(TopicLag { exists: true, partitions, ledger_error })
+    Ok(TopicLag { exists: true, partitions, ledger_error, late_seconds: None })
 }
 
 /// What the ledger says of a partition.
@@ -149,8 +184,17 @@ fn partition_lag(partition: i32, committed: Option<Committed>, log: Span, books:
             PartitionState { committed, ledger, foreign_ledger: books.foreign, log, partitions: books.partitions };
         if let Start::Stop(why) = decide(&state) { Some(why) } else { None }
     });
-    let mut lag =
-        PartitionLag { partition, committed: next, log, lag: 0, lag_seconds: Some(0), plan_end, ledger_end, books };
+    let mut lag = PartitionLag {
+        partition,
+        committed: next,
+        log,
+        lag: 0,
+        first_unread: FirstUnread::Nothing,
+        lag_seconds: Some(0),
+        plan_end,
+        ledger_end,
+        books,
+    };
     lag.lag = Span { start: lag.next(), end: log.end }.len();
     lag
 }
@@ -159,6 +203,11 @@ impl PartitionLag {
     /// The next offset to read: the commit, else where a run would start.
     fn next(&self) -> i64 {
         self.committed.or(self.ledger_end).unwrap_or(self.log.start)
+    }
+
+    /// The first offset that has not come to the warehouse: a window counts from its ledger row on, before it is committed.
+    fn waiting(&self) -> i64 {
+        self.ledger_end.or(self.committed).unwrap_or(self.log.start).max(self.log.start)
     }
 
     /// For the summary.
@@ -182,10 +231,9 @@ impl TopicLag {
     }
 }
 
-/// The timestamp of the first record at or after each of these offsets; nothing where only control records are left. A
-/// partition that did not answer in time is not in the map.
-fn oldest_times(consumer: &Consumer, topic: &str, unread: &[(i32, i64)]) -> Result<HashMap<i32, Option<i64>>> {
-    let mut times = HashMap::new();
+/// The first record at or after each of these offsets that is a change. A partition that did not answer in time is not in the map.
+fn first_unread(consumer: &Consumer, topic: &str, unread: &[(i32, i64)]) -> Result<HashMap<i32, FirstUnread>> {
+    let mut found = HashMap::new();
     let mut list = TopicPartitionList::new();
     for (partition, offset) in unread {
         list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
@@ -193,21 +241,30 @@ fn oldest_times(consumer: &Consumer, topic: &str, unread: &[(i32, i64)]) -> Resu
     let reading = || format!("reading the oldest unread records of {topic}");
     consumer.assign(&list).with_context(reading)?;
     let deadline = Instant::now() + LOOK;
-    while times.len() < unread.len() && Instant::now() < deadline {
-        let (partition, time) = match consumer.poll(Duration::from_millis(50)) {
-            Some(Ok(message)) => (message.partition(), message.timestamp().to_millis()),
-            Some(Err(KafkaError::PartitionEOF(partition))) => (partition, None),
+    while found.len() < unread.len() && Instant::now() < deadline {
+        let (partition, first) = match consumer.poll(Duration::from_millis(50)) {
+            // A tombstone follows its delete, and carries nothing that anybody waits for.
+            Some(Ok(message)) if message.payload().is_none() => continue,
+            Some(Ok(message)) => (message.partition(), committed_at(&message)),
+            // Only tombstones and control records are left.
+            Some(Err(KafkaError::PartitionEOF(partition))) => (partition, FirstUnread::Nothing),
             // Retention may have taken the offset meanwhile, a broker may be gone: the age is then unknown.
             Some(Err(_)) | None => continue,
         };
-        if times.insert(partition, time).is_none() {
+        if found.insert(partition, first).is_none() {
             let mut read = TopicPartitionList::new();
             read.add_partition(topic, partition);
             consumer.pause(&read).with_context(reading)?;
         }
     }
     consumer.assign(&TopicPartitionList::new()).with_context(reading)?;
-    Ok(times)
+    Ok(found)
+}
+
+fn committed_at(message: &BorrowedMessage<'_>) -> FirstUnread {
+    let source = message.payload().and_then(|value| RawEnvelope::parse(value).ok()?.source?.ts_ms);
+    let ms = source.filter(|ms| *ms > 0).or_else(|| message.timestamp().to_millis());
+    ms.map_or(FirstUnread::Unknown, FirstUnread::Since)
 }
 
 #[cfg(test)]
@@ -244,7 +301,8 @@ mod tests {
 
     #[test]
     fn an_open_plan_takes_one_run() {
-        let topic = |partition| TopicLag { exists: true, partitions: vec![partition], ledger_error: None };
+        let topic =
+            |partition| TopicLag { exists: true, partitions: vec![partition], ledger_error: None, late_seconds: None };
         assert_eq!(topic(lag(Some((40, Some(80))), &[row(40)])).runs(10), 3, "40..80, then 20 by tens");
         assert_eq!(topic(lag(Some((40, None)), &[row(40)])).runs(25), 3);
         assert_eq!(topic(lag(Some((100, None)), &[row(100)])).runs(25), 0);

@@ -1,5 +1,6 @@
 //! The flags of `observe`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -22,6 +23,9 @@ pub struct ObserveArgs {
     /// The replication slot [default: the connector's]
     #[arg(long, value_name = "NAME")]
     pub slot: Option<String>,
+    /// What is an alarm, and from when on; checks.toml says what there is, and what it is without this file
+    #[arg(long, value_name = "FILE", env = "CHECKS_CONFIG")]
+    pub config: Option<PathBuf>,
     #[command(flatten)]
     pub tables: TablesArgs,
     #[command(flatten)]

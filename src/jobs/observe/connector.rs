@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::{CLICKHOUSE, Look};
 use crate::jobs::connect::{Connect, Part, Status};
-use crate::jobs::finding::{Finding, broken};
+use crate::jobs::finding::{Finding, Verdict, broken, clip};
+use crate::jobs::observe::alarm::Alarm;
 use crate::jobs::slot::Reader;
 use crate::warehouse::{ConnectorRow, RestartRow};
 
@@ -24,13 +25,27 @@ pub fn look(look: &mut Look) -> Option<SeenConnector> {
     let what = format!("connector {}", look.args.connect.connector);
     match ask(look) {
         Ok((seen, health)) => {
-            look.notes.seen(&what, &health);
+            tell(look, &what, &seen, &health);
             Some(seen)
         }
         Err(why) => {
             look.notes.unseen(&what, &why);
             None
         }
+    }
+}
+
+/// What has failed is an alarm when it is not started again.
+fn tell(look: &mut Look, what: &str, seen: &SeenConnector, health: &Finding) {
+    let sentence = format!("{what}: {}", health.sentence());
+    match health.verdict {
+        Verdict::Ok | Verdict::Skipped => {}
+        Verdict::Unreachable => look.notes.unseen(what, health),
+        Verdict::Warn => look.notes.passing(Alarm::Connector, what, sentence),
+        Verdict::Fail if look.args.restart_failed && seen.status.failed().next().is_some() => {
+            look.notes.passing(Alarm::Connector, what, sentence);
+        }
+        Verdict::Fail => look.notes.seen(Alarm::Connector, what, 0, sentence),
     }
 }
 
@@ -97,9 +112,13 @@ pub fn restart_failed(look: &mut Look, seen: Option<&SeenConnector>) -> u64 {
         }
     };
     let Some(number) = done else {
-        look.notes.problem(format!(
-            "{what}: {limit} restart(s) in the last hour have not helped, and no more are made (--restarts-per-hour); correct the cause"
-        ));
+        let failed: Vec<&str> =
+            seen.status.failed().map(|part| part.trace.lines().next().unwrap_or_default()).collect();
+        let sentence = format!(
+            "{what}: {limit} restart(s) in the last hour have not helped, and no more are made (--restarts-per-hour); correct the cause: {}",
+            clip(&failed.join("; "))
+        );
+        look.notes.seen(Alarm::Connector, &what, 0, sentence);
         return 0;
     };
     match seen.connect.restart_failed() {

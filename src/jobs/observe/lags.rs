@@ -1,33 +1,101 @@
 //! How far the ingest jobs are behind: the measurement of `lag`.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::Look;
+use super::alarm::Alarm;
 use crate::cli::Exit;
 use crate::jobs::finding::broken;
 use crate::jobs::lag::{self, Lag, Target, TopicLag, age};
+use crate::jobs::lateness::clock::{self, Clock};
+use crate::jobs::lateness::{self, Captured};
 use crate::tables::TableFacts;
 use crate::warehouse::LagRow;
 
-/// Looks at the topics of these tables.
-pub fn look(look: &mut Look, tables: &[TableFacts]) -> Vec<Lag> {
+/// How long a slot may take to confirm what the source has, if there is no heartbeat to go by.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How far the warehouse is.
+#[derive(Default)]
+pub struct SeenLags {
+    /// Topic by topic.
+    pub lags: Vec<Lag>,
+    /// Up to when the source's changes are in Kafka.
+    captured: Option<Captured>,
+    /// The source's clock.
+    now_ms: i64,
+}
+
+/// Looks at the topics of these tables: how far the connector is, where the topics and the ledger end, and what time it is at the source.
+pub fn look(look: &mut Look, tables: &[TableFacts], slot: &str) -> SeenLags {
     let prefixes = &look.args.tables;
     let target = |table: &TableFacts| Target {
         topic: table.topic(&prefixes.topic_prefix),
         group: table.group(&prefixes.group_prefix),
     };
     let targets: Vec<Target> = tables.iter().map(target).collect();
-    let lags = lag::measure(&look.args.kafka, &look.warehouse, &targets);
+    let captured = captured(look, slot);
+    let mut lags = lag::measure(&look.args.kafka, &look.warehouse, &targets);
+    let now_ms = clocks(look).now_ms;
+    lateness::judge(&mut lags, captured.as_ref(), now_ms);
     tell_errors(look, &lags);
     for (target, found) in measured(&lags) {
         for why in disagreements(found) {
             let topic = &target.topic;
-            look.notes.problem(format!("{topic}: the books disagree, the next run will stop (exit 78): {why}"));
+            let sentence = format!("{topic}: the books disagree, the next run will stop (exit 78): {why}");
+            look.notes.seen(Alarm::BooksDisagree, topic, 0, sentence);
         }
     }
-    lags
+    for (lag, table) in lags.iter().zip(tables) {
+        tell_late(look, lag, table);
+    }
+    SeenLags { lags, captured, now_ms }
+}
+
+fn captured(look: &mut Look, slot: &str) -> Option<Captured> {
+    let prefix = &look.args.tables.topic_prefix;
+    let client = look.session.as_mut()?;
+    let mut source = lateness::Source { client, slot, prefix, patience: PATIENCE };
+    match source.captured(&look.args.kafka) {
+        Ok(Captured::Unknown(why)) => {
+            look.notes.seen(Alarm::Late, "PostgreSQL to Kafka", 0, why);
+            None
+        }
+        Ok(captured) => Some(captured),
+        Err(error) => {
+            look.notes
+                .unseen("how far the connector is", &broken(&error, "is Kafka running? `doctor` says what is wrong"));
+            None
+        }
+    }
+}
+
+/// The source's clock; this machine's, if it cannot be asked.
+fn clocks(look: &mut Look) -> Clock {
+    let source = look.session.as_mut().and_then(|client| Clock::of_source(client).ok());
+    if let (Some(source), Ok(warehouse)) = (source, Clock::of_warehouse(&look.warehouse))
+        && let Some(skew) = clock::skew(source, warehouse)
+    {
+        look.notes.seen(Alarm::ClockSkew, "clocks", 0, skew.sentence());
+    }
+    source.unwrap_or_else(Clock::of_this_machine)
+}
+
+fn tell_late(look: &mut Look, lag: &Lag, table: &TableFacts) {
+    let limit = look.settings.lateness(table.source).fail_after;
+    let Ok(found) = &lag.found else { return };
+    let Some(seconds) = found.late_seconds.filter(|late| *late > limit.as_secs()) else { return };
+    let sentence = format!(
+        "{}: {} is {} late, {} offsets are unread; is the connector behind, or its ingest job? check-freshness says which",
+        lag.target.topic,
+        table.target,
+        age(seconds),
+        offsets(found)
+    );
+    look.notes.seen(Alarm::Late, &lag.target.topic, 0, sentence);
 }
 
 /// Brokers that are away say so once per topic, each time in other words: it is told once, and first what will not pass by itself.
@@ -76,23 +144,27 @@ pub fn rows(look: &Look, lags: &[Lag]) -> Vec<LagRow> {
         group_id: target.group.clone(),
         lag: offsets(found),
         lag_seconds: seconds(found),
+        late_seconds: found.late_seconds,
         disagreements: disagreements(found).into_iter().collect::<Vec<_>>().join("; "),
     };
     measured(lags).map(row).collect()
 }
 
 /// For the summary: the sum of the offsets, and the oldest record; nothing if no topic could be asked.
-pub fn describe(lags: &[Lag], put: &mut impl FnMut(&str, Value) -> Option<Value>) {
+pub fn describe(seen: &SeenLags, put: &mut impl FnMut(&str, Value) -> Option<Value>) {
+    let lags = &seen.lags;
     let known = lags.iter().any(|lag| lag.found.is_ok());
     let all: u64 = measured(lags).map(|(_, found)| offsets(found)).sum();
     let oldest = measured(lags).filter_map(|(_, found)| seconds(found)).max().unwrap_or(0);
     put("topics", json!(measured(lags).count()));
     put("lag", json!(known.then_some(all)));
     put("lag_seconds", json!(known.then_some(oldest)));
+    let late = lags.iter().filter_map(|lag| lag.found.as_ref().ok()?.late_seconds).max();
+    put("late_seconds", json!(late));
 }
 
 /// For people.
-pub fn lines(lags: &[Lag]) -> Vec<String> {
+pub fn lines(seen: &SeenLags) -> Vec<String> {
     let line = |(target, found): (&Target, &TopicLag)| {
         let unread = match (offsets(found), seconds(found)) {
             (0, _) => "all read".to_owned(),
@@ -102,5 +174,7 @@ pub fn lines(lags: &[Lag]) -> Vec<String> {
         };
         format!("{:<40} {unread}", target.topic)
     };
-    measured(lags).map(line).collect()
+    let captured =
+        seen.captured.as_ref().map(|captured| format!("PostgreSQL to Kafka: {}", captured.text(seen.now_ms)));
+    captured.into_iter().chain(measured(&seen.lags).map(line)).collect()
 }

@@ -8,18 +8,22 @@
 //! The locks would say less: an explicit range takes none, a run has none in its first moments, and of several shards each has some.
 //! What remains is a run that lives on after its session broke: it may be called lost, and its final row wins over the mark.
 
-use chrono::DateTime;
 use serde_json::{Value, json};
 
+use super::alarm::Alarm;
 use super::{CLICKHOUSE, Look};
 use crate::jobs::finding::broken;
+use crate::jobs::lag::age;
+use crate::jobs::lateness::time;
 use crate::source::Sessions;
-use crate::warehouse::{LastRun, OpenRun};
+use crate::warehouse::{OpenRun, RecentRun};
 
 /// What the books say of the runs.
 pub struct SeenRuns {
-    /// The last run of each job.
-    pub last: Vec<LastRun>,
+    /// The last runs of each job, the newest first; those of `observe` apart.
+    jobs: Vec<Vec<RecentRun>>,
+    /// The looks before this one.
+    pub looks: Vec<RecentRun>,
     /// Runs that this look has marked as lost.
     pub lost: Vec<OpenRun>,
 }
@@ -29,12 +33,10 @@ pub fn look(look: &mut Look, sessions: Option<&Sessions>) -> Option<SeenRuns> {
     match ask(look, sessions) {
         Ok(seen) => {
             for run in &seen.lost {
-                look.notes.problem(lost(run));
+                look.notes.seen(Alarm::RunLost, &run.job, 0, lost(run));
             }
-            for run in seen.last.iter().filter(|last| !seen.lost.iter().any(|lost| lost.run_id == last.run_id)) {
-                if let Some(problem) = bad_end(run) {
-                    look.notes.problem(problem);
-                }
+            for runs in &seen.jobs {
+                judge(look, runs, &seen.lost);
             }
             Some(seen)
         }
@@ -55,10 +57,14 @@ fn ask(look: &Look, sessions: Option<&Sessions>) -> anyhow::Result<SeenRuns> {
         };
         lost = look.warehouse.open_runs()?.into_iter().filter(is_lost).collect();
         for run in &lost {
-            look.warehouse.mark_lost(&run.run_id)?;
+            look.warehouse.mark_lost(run)?;
         }
     }
-    Ok(SeenRuns { last: look.warehouse.last_runs(&look.job)?, lost })
+    // One more than the limit: the newest may be at work.
+    let recent = look.warehouse.recent_runs(look.settings.observe.tries_in_a_row + 1)?;
+    let by_job = recent.chunk_by(|a, b| a.job == b.job).map(<[RecentRun]>::to_vec);
+    let (looks, jobs): (Vec<_>, Vec<_>) = by_job.partition(|runs: &Vec<RecentRun>| runs[0].job == look.job);
+    Ok(SeenRuns { jobs, looks: looks.concat(), lost })
 }
 
 /// Of a job that has no such session it cannot be said whether its run is alive.
@@ -68,7 +74,7 @@ fn has_session(job: &str) -> bool {
 
 fn lost(run: &OpenRun) -> String {
     format!(
-        "{} run {} on {}, started {} UTC, has ended without a word (killed?): run {0} again, it goes on where that one stopped",
+        "{} run {} on {}, started {}, has ended without a word (killed?): run {0} again, it goes on where that one stopped",
         run.job,
         run.run_id,
         run.host,
@@ -76,32 +82,76 @@ fn lost(run: &OpenRun) -> String {
     )
 }
 
-/// A last run after which a person has to do something. One that shall be tried again is tried again.
-fn bad_end(run: &LastRun) -> Option<String> {
-    let expected = ["done", "nothing-to-do", "running", "stopped", "try-again"].contains(&run.status.as_str());
+/// What is to be said of a job, by its last runs.
+fn judge(look: &mut Look, runs: &[RecentRun], just_lost: &[OpenRun]) {
+    let Some(newest) = runs.first() else { return };
+    if !just_lost.iter().any(|lost| lost.run_id == newest.run_id) {
+        bad_end(look, newest);
+    }
+    in_a_row(look, runs);
+    silent(look, newest);
+}
+
+/// After some ends a person has to do something. A run that shall be tried again is tried again.
+fn bad_end(look: &mut Look, run: &RecentRun) {
+    if ["done", "nothing-to-do", "running", "stopped", "try-again"].contains(&run.status.as_str()) {
+        return;
+    }
     let error = if run.error.is_empty() { "run it again" } else { &run.error };
-    (!expected).then(|| {
-        format!("the last run of {} ({}, {} UTC) is {}: {error}", run.job, run.run_id, time(run.started_ms), run.status)
-    })
+    let RecentRun { job, run_id, status, started_ms, .. } = run;
+    let sentence = format!("the last run of {job} ({run_id}, {}) is {status}: {error}", time(*started_ms));
+    let alarm = if status == "lost" { Alarm::RunLost } else { Alarm::RunFailed };
+    look.notes.seen(alarm, job, 0, sentence);
+}
+
+/// To try again is right once or twice. The run that is at work does not count yet.
+fn in_a_row(look: &mut Look, runs: &[RecentRun]) {
+    let ended = || runs.iter().skip_while(|run| run.status == "running");
+    let failed = ended().take_while(|run| ["try-again", "lost", "stopped"].contains(&run.status.as_str()));
+    let failed: Vec<&RecentRun> = failed.collect();
+    let limit = look.settings.observe.tries_in_a_row as usize;
+    let Some(newest) = failed.first().filter(|_| failed.len() >= limit) else { return };
+    let RecentRun { job, status, error, .. } = newest;
+    let error = if error.is_empty() { "" } else { &format!(": {error}") };
+    let sentence = format!(
+        "{job} has not ended well for {limit} times in a row; the last run is {status}{error}; doctor says what is wrong"
+    );
+    look.notes.seen(Alarm::TriesInARow, job, 0, sentence);
+}
+
+/// A run that ends before its first row, or is never started, leaves nothing behind but the age of the one before it.
+fn silent(look: &mut Look, newest: &RecentRun) {
+    let Some(limit) = look.settings.observe.silent_after(&newest.job).filter(|_| newest.status != "running") else {
+        return;
+    };
+    let seconds = u64::try_from((look.at_ms() - newest.started_ms) / 1000).unwrap_or(0);
+    if seconds <= limit.as_secs() {
+        return;
+    }
+    let (job, since) = (&newest.job, age(seconds));
+    let sentence = format!(
+        "{job} has not been started for {since}, or ended before it could write that down: is its DAG paused, does cron run, and what does its log say?"
+    );
+    look.notes.seen(Alarm::SilentJob, job, 0, sentence);
 }
 
 impl SeenRuns {
+    fn last(&self) -> impl Iterator<Item = &RecentRun> {
+        self.jobs.iter().filter_map(|runs| runs.first())
+    }
+
     /// For the summary: per job, how its last run ended.
     pub fn json(&self) -> Value {
-        let last = |run: &LastRun| json!({"job": run.job, "run": run.run_id, "status": run.status, "started_at": time(run.started_ms)});
-        self.last.iter().map(last).collect()
+        let last = |run: &RecentRun| json!({"job": run.job, "run": run.run_id, "status": run.status, "started_at": time(run.started_ms)});
+        self.last().map(last).collect()
     }
 
     /// For people.
     pub fn lines(&self) -> Vec<String> {
-        let line = |run: &LastRun| {
-            let LastRun { job, status, written, rejected, .. } = run;
-            format!("{job:<28} {status:<16} {} UTC  {written} written, {rejected} rejected", time(run.started_ms))
+        let line = |run: &RecentRun| {
+            let RecentRun { job, status, written, rejected, .. } = run;
+            format!("{job:<28} {status:<16} {}  {written} written, {rejected} rejected", time(run.started_ms))
         };
-        self.last.iter().map(line).collect()
+        self.last().map(line).collect()
     }
-}
-
-fn time(ms: i64) -> String {
-    DateTime::from_timestamp_millis(ms).map_or("?".to_owned(), |time| time.format("%Y-%m-%d %H:%M:%S").to_string())
 }

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use super::connector::SeenConnector;
 use super::{Look, POSTGRES};
-use crate::jobs::finding::broken;
-use crate::jobs::slot::{self, SLOT, Slot, size};
+use crate::jobs::finding::{Finding, Verdict, broken};
+use crate::jobs::observe::alarm::Alarm;
+use crate::jobs::slot::{self, Slot, size};
 use crate::warehouse::SlotRow;
 
 /// A slot that is there.
@@ -17,8 +18,7 @@ pub struct SeenSlot {
 
 /// Looks at the slot; one that is not there at all is a wrong name, or a connector that has never come so far.
 pub fn look(look: &mut Look, client: &mut Client, connector: Option<&SeenConnector>) -> Option<SeenSlot> {
-    let of_connector = || connector.map_or(SLOT, |connector| &connector.slot).to_owned();
-    let name = look.args.slot.clone().unwrap_or_else(of_connector);
+    let name = look.slot_name(connector);
     let reader = connector.map(|connector| connector.reader).unwrap_or_default();
     let slot = match slot::look(client, &name, reader) {
         Ok(slot) => slot,
@@ -32,8 +32,22 @@ pub fn look(look: &mut Look, client: &mut Client, connector: Option<&SeenConnect
         look.notes.unseen("slot", &health);
         return None;
     };
-    look.notes.seen("slot", &health);
+    tell(look, &name, &slot, &health);
     Some(SeenSlot { name, slot })
+}
+
+/// That nobody reads it is normal while Connect moves its work about: it is an alarm when it was not read for a while, or never.
+fn tell(look: &mut Look, name: &str, slot: &Slot, health: &Finding) {
+    let sentence = format!("slot: {}", health.sentence());
+    let since_ms = look.at_ms() - look.settings.observe.slot_inactive_after.ms();
+    match health.verdict {
+        Verdict::Ok | Verdict::Skipped => {}
+        _ if slot.active && health.verdict == Verdict::Warn => look.notes.seen(Alarm::SlotKeepsWal, name, 0, sentence),
+        _ if slot.is_safe() && look.warehouse.was_read_since(name, since_ms).unwrap_or(false) => {
+            look.notes.passing(Alarm::Slot, name, sentence);
+        }
+        _ => look.notes.seen(Alarm::Slot, name, 0, sentence),
+    }
 }
 
 impl SeenSlot {

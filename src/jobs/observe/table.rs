@@ -2,20 +2,21 @@
 
 use std::fmt::Write as _;
 
-use super::{Seen, lags};
+use super::{Seen, lags, quarantine};
 
 /// Connector, slot, runs, lags; what is wrong stands below.
-pub fn table(seen: &Seen, problems: &[String]) -> String {
+pub fn table(seen: &Seen, problems: &[&str]) -> String {
     let mut table = String::new();
     let mut section = |name: &str, lines: Vec<String>| {
         for (i, line) in lines.iter().enumerate() {
-            let _ = writeln!(table, "{:<10} {line}", if i == 0 { name } else { "" });
+            let _ = writeln!(table, "{:<11} {line}", if i == 0 { name } else { "" });
         }
     };
     section("connector", seen.connector.as_ref().map_or_else(Vec::new, |connector| connector.lines()));
     section("slot", seen.slot.iter().map(|slot| slot.line()).collect());
     section("last runs", seen.runs.as_ref().map_or_else(Vec::new, |runs| runs.lines()));
     section("lag", lags::lines(&seen.lags));
+    section("quarantine", seen.quarantine.as_deref().map_or_else(Vec::new, quarantine::lines));
     for problem in problems {
         let _ = writeln!(table, "  !  {problem}");
     }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use crate::cli::{Exit, Report, Stop, fault};
 use crate::jobs::books;
+use crate::jobs::clock::Clock;
 use crate::jobs::order_wide::args::OrderWideArgs;
 use crate::source;
 use crate::warehouse::{RunRow, Warehouse};
@@ -25,7 +25,7 @@ pub struct Run {
     /// The session that will hold the lock; a dry run has none.
     session: Option<postgres::Client>,
     stop: Stop,
-    started: DateTime<Utc>,
+    started: Clock,
 }
 
 /// What a run counts.
@@ -60,7 +60,7 @@ impl Run {
             warehouse: Warehouse::new(&args.clickhouse)?.with_query_timeout(STATEMENT_TIMEOUT),
             totals: Totals::default(),
             stop: stop.clone(),
-            started: Utc::now(),
+            started: Clock::start(),
             args,
         };
         match &mut run.session {
@@ -124,7 +124,7 @@ impl Run {
         put("written", json!(self.totals.written));
         put("deleted", json!(self.totals.deleted));
         put("without_date", json!(self.totals.without_date));
-        put("duration_ms", json!((Utc::now() - self.started).num_milliseconds()));
+        put("duration_ms", json!(self.started.elapsed().as_millis() as u64));
         if let Some(error) = error {
             put("error", json!(error));
         }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use clap::Args;
 
-use crate::cli::{ClickHouseArgs, OutputArgs, PostgresArgs, ReplicaArgs, StopAt};
+use crate::cli::{ClickHouseArgs, OutputArgs, PostgresArgs, ReplicaArgs, SideBySideArgs, StopAt};
 use crate::jobs::JobArgs;
 use crate::jobs::rejected::parse_table;
 use crate::stream::{Limits, parse_time};
@@ -31,12 +31,14 @@ pub struct ReplayArgs {
     /// Leave out records that were tried N times already
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     attempts_below: Option<u32>,
-    /// Look at this many records at most
+    /// Look at this many records at most: shared among tables and rules, those that were tried least first
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub max_records: u64,
     /// Decode and judge, write nothing
     #[arg(long)]
     pub dry_run: bool,
+    #[command(flatten)]
+    pub beside: SideBySideArgs,
     #[command(flatten)]
     pub rules: RuleArgs,
     #[command(flatten)]

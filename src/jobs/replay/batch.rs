@@ -5,11 +5,11 @@ use std::collections::{HashMap, HashSet};
 use anyhow::Result;
 use typed_arena::Arena;
 
-use crate::cdc::{self, Decoder, Event, Record, Version, Violation};
+use crate::cdc::{self, Completion, Decoder, Event, Missing, Record, Version, Violation};
 use crate::stream::Span;
-use crate::tables::{SourceRow, Table};
+use crate::tables::{SourceRow, Standing, Table};
 use crate::validate::Warning;
-use crate::warehouse::{Kept, Shelf, Warehouse, carried_rows, newest_versions};
+use crate::warehouse::{Kept, Shelf, Warehouse, Written, carried_rows, newest_versions};
 
 /// Records in the log's order, and what becomes of them.
 pub struct Batch<'k, T: Table> {
@@ -25,8 +25,10 @@ pub struct Batch<'k, T: Table> {
     pub superseded: Vec<&'k Kept>,
     /// The warehouse has them: an earlier replay was cut short after its insert.
     pub landed: Vec<&'k Kept>,
-    /// Values that were carried forward.
-    pub carried: Vec<String>,
+    /// Their keys.
+    landed_keys: Vec<String>,
+    /// What was carried forward.
+    pub carried: Completion<'k>,
     /// Rules that rows break though they are written.
     pub warnings: Vec<Warning>,
     /// Newest version in the warehouse, by key.
@@ -49,7 +51,8 @@ impl<'k, T: Table> Batch<'k, T> {
             events,
             superseded: Vec::new(),
             landed: Vec::new(),
-            carried: Vec::new(),
+            landed_keys: Vec::new(),
+            carried: Completion::default(),
             warnings: Vec::new(),
             held: HashMap::new(),
         })
@@ -66,8 +69,11 @@ impl<'k, T: Table> Batch<'k, T> {
         self.held = newest_versions(warehouse, T::TARGET, T::KEY, &distinct.into_iter().collect::<Vec<_>>())?;
         let all = std::mem::take(&mut self.kept).into_iter().zip(std::mem::take(&mut self.records));
         for (((kept, record), event), key) in all.zip(std::mem::take(&mut self.events)).zip(keys) {
-            match key.and_then(|key| self.held.get(&key)) {
-                Some(held) if Version::same_event(*held, kept.version) => self.landed.push(kept),
+            match key.as_ref().and_then(|key| self.held.get(key)) {
+                Some(held) if Version::same_event(*held, kept.version) => {
+                    self.landed.push(kept);
+                    self.landed_keys.extend(key);
+                }
                 Some(held) if *held > kept.version => self.superseded.push(kept),
                 _ => {
                     self.kept.push(kept);
@@ -77,6 +83,19 @@ impl<'k, T: Table> Batch<'k, T> {
             }
         }
         Ok(())
+    }
+
+    /// What an earlier replay has written, for the look at truncates that it may not have come to.
+    pub fn landed_rows(&self) -> Vec<Written> {
+        let standing = |kept: &Kept| Standing {
+            version: kept.version,
+            partition: kept.partition,
+            offset: kept.offset,
+            lsn: kept.lsn,
+            ts_ms: cdc::committed_at(&kept.record()).unwrap_or(kept.record_ts),
+            deleted: false,
+        };
+        self.landed_keys.iter().cloned().zip(self.landed.iter().map(|kept| standing(kept))).collect()
     }
 
     /// Fills in unchanged values that were not sent: from an earlier record of the key in this batch, else from the warehouse; but
@@ -93,9 +112,8 @@ impl<'k, T: Table> Batch<'k, T> {
         if !self.events.iter().any(|event| matches!(event, Event::Partial(_))) {
             return Ok(());
         }
-        let first = cdc::first_partial_keys(&self.events);
-        let below: Vec<(String, u64)> = first.into_iter().map(|(i, key)| (key, self.kept[i].version)).collect();
-        let carried = carried_rows::<T>(warehouse, &self.shelf.topic, &self.shelf.topic_id, &below)?;
+        let missing = Missing::of(&self.events, |i| self.kept[i].version);
+        let carried = carried_rows::<T>(warehouse, &self.shelf.topic, &self.shelf.topic_id, &missing)?;
         let bystanders = self.bystanders(warehouse)?;
         let own: HashSet<i64> = self.records.iter().map(|record| record.offset).collect();
         let mut all: Vec<(Record<'k>, Event<'k, T>)> =
@@ -103,7 +121,8 @@ impl<'k, T: Table> Batch<'k, T> {
         all.extend(bystanders);
         all.sort_by_key(|(record, _)| record.offset);
         let (records, mut events): (Vec<_>, Vec<_>) = all.into_iter().unzip();
-        self.carried = cdc::resolve(&mut events, &records, decoder, self.shelf.generation, &carried, arena)?;
+        let completion = cdc::resolve(&mut events, &records, decoder, self.shelf.generation, carried, arena)?;
+        self.carried = Completion { missing, ..completion };
         let still_own = records.into_iter().zip(events).filter(|(record, _)| own.contains(&record.offset));
         (self.records, self.events) = still_own.unzip();
         Ok(())

@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::cli::{Exit, Report};
 use crate::jobs::books;
+use crate::jobs::clock::Clock;
 use crate::jobs::landing::Logged;
 use crate::jobs::replay::args::ReplayArgs;
+use crate::jobs::replay::turns::Turn;
 use crate::jobs::replay::write::Counts;
-use crate::source::{self, LookUps};
+use crate::source::{self, LookUps, TargetLock};
 use crate::stream::Span;
-use crate::tables::Table;
+use crate::tables;
 use crate::validate::Validator;
 use crate::warehouse::{Kept, RunRow, Shelf, Warehouse};
 
@@ -62,7 +63,7 @@ pub struct Replay {
     pub validator: Validator,
     pub warehouse: Warehouse,
     pub totals: Totals,
-    started: DateTime<Utc>,
+    started: Clock,
 }
 
 impl Replay {
@@ -80,7 +81,7 @@ impl Replay {
             validator: Validator::new(&args.rules)?,
             warehouse: Warehouse::new(&args.clickhouse)?,
             totals: Totals::default(),
-            started: Utc::now(),
+            started: Clock::start(),
             source,
             id,
             args,
@@ -103,6 +104,13 @@ impl Replay {
             return Ok(());
         }
         source::lock_tables(&mut self.source, &self.job, &self.warehouse.ops, tables)?;
+        // As whoever writes: a new generation is not taken meanwhile.
+        for table in tables::all().iter().filter(|table| tables.contains(&table.source)) {
+            let lock = TargetLock::of(&self.warehouse.db, table.target);
+            if !lock.share(&mut self.source)? {
+                return Err(lock.busy(&mut self.source, "a run is taking a new generation for it"));
+            }
+        }
         self.passes("locked");
         Ok(())
     }
@@ -138,15 +146,15 @@ impl Replay {
         self.totals.replayed < self.args.max_records
     }
 
-    /// The next records of a shelf, as many as fit into a batch.
+    /// The next records of a turn, as many as fit into a batch.
     ///
     /// # Errors
     /// The warehouse is gone or refuses.
-    pub fn read<T: Table>(&self, shelf: &Shelf, rest: Span) -> Result<(Span, Vec<Kept>)> {
-        let selection = self.args.selection(T::SOURCE);
+    pub fn read(&self, turn: &Turn, rest: Span) -> Result<(Span, Vec<Kept>)> {
+        let Turn { shelf, selection } = turn;
         let limits = self.args.limits(self.args.max_records - self.totals.replayed);
-        let span = self.warehouse.first_batch(&selection, shelf, rest, limits)?;
-        Ok((span, self.warehouse.kept(&selection, shelf, span)?))
+        let span = self.warehouse.first_batch(selection, shelf, rest, limits)?;
+        Ok((span, self.warehouse.kept(selection, shelf, span)?))
     }
 
     /// Writes the final row and makes the summary.

@@ -15,10 +15,10 @@ impl Replay {
     /// A server is gone, refuses or is late.
     pub fn judge<T: Table>(&mut self, batch: &mut Batch<'_, T>) -> Result<()> {
         let shelf = batch.shelf;
-        let truncates = self.warehouse.newest_truncate::<T>(&shelf.topic, &shelf.topic_id, shelf.generation)?;
-        let truncated = truncates.map(|newest| newest.removes_below(shelf.generation));
+        let is_beside = |other: &str| self.args.beside.has(&shelf.topic, other);
+        let truncates = self.warehouse.truncates::<T>(&shelf.topic_id, shelf.generation, is_beside)?;
         let servers = Servers { source: &mut self.source, look_ups: &mut self.look_ups, warehouse: &self.warehouse };
-        batch.warnings = self.validator.judge::<T>(servers, &mut batch.events, truncated)?;
+        batch.warnings = self.validator.judge::<T>(servers, &mut batch.events, &truncates)?;
         Ok(())
     }
 }

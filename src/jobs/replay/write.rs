@@ -11,9 +11,12 @@ use crate::cli::{Exit, fault};
 use crate::jobs::landing::{self, Place};
 use crate::jobs::replay::batch::Batch;
 use crate::jobs::replay::run::Replay;
+use crate::jobs::replay::windows::Group;
+use crate::jobs::rows::Rows;
 use crate::source;
+use crate::stream::Span;
 use crate::tables::{RowOf, Table};
-use crate::warehouse::{Kept, Mode, RejectedRow, WarningRow, WindowRow};
+use crate::warehouse::{Kept, Kin, RejectedRow, WarningRow};
 
 /// What the records of a batch came to.
 #[derive(Debug, Default)]
@@ -54,24 +57,30 @@ impl Replay {
     pub fn write<T: Table>(&mut self, batch: &Batch<'_, T>) -> Result<()> {
         let counts = self.count(batch)?;
         if !self.args.dry_run {
-            let token = self.token(batch);
-            self.land(batch, &token)?;
-            self.enter(batch, &counts, &token)?;
+            let groups = batch.landed_groups();
+            let hash = landing::fingerprint(&batch.records, &batch.events, batch.carried.hash);
+            let token = self.token(batch, batch.span, hash);
+            self.land(batch, &groups, &token)?;
+            self.enter(batch, &groups, hash)?;
             self.close_records(batch, &token)?;
         }
         self.totals.add(&counts);
         Ok(())
     }
 
-    /// The rows; then store, then mark, as the ingest jobs do.
-    fn land<T: Table>(&mut self, batch: &Batch<'_, T>, token: &str) -> Result<()> {
+    /// The rows; then store, then mark, as the ingest jobs do. The marks stand at an offset that the ledger tells of.
+    fn land<T: Table>(&mut self, batch: &Batch<'_, T>, groups: &[Group], token: &str) -> Result<()> {
         let shelf = batch.shelf;
+        let is_beside = |other: &str| self.args.beside.has(&shelf.topic, other);
+        let lineages = self.warehouse.lineages(T::TARGET)?;
+        let kin = Kin::of(&lineages, &shelf.topic_id, shelf.generation, is_beside);
         let place = Place {
             topic: &shelf.topic,
             topic_id: &shelf.topic_id,
             generation: shelf.generation,
+            kin: &kin,
             partition: shelf.partition,
-            start: batch.span.start,
+            start: groups.first().map_or(batch.span.start, |group| group.span.start),
             run: &self.id,
         };
         self.insert(batch, &place, token)?;
@@ -79,18 +88,19 @@ impl Replay {
         let truncates = place.truncate_rows(&batch.records, &batch.events);
         self.warehouse.store_truncates(&truncates, token)?;
         self.passes("truncates-stored");
-        let landed = batch.landed.iter().map(|kept| kept.lsn.unwrap_or(0)).min();
-        let oldest = landing::oldest_lsn(&batch.events).into_iter().chain(landed).min();
-        self.totals.truncated_rows += place.mark_truncated::<T>(&self.warehouse, oldest, !truncates.is_empty())?;
+        let mut written = batch.landed_rows();
+        written.extend(landing::written::<T>(&rows_of(batch)));
+        let marked = place.mark_truncated::<T>(&self.warehouse, &self.args.beside, &written, &truncates)?;
+        self.totals.truncated_rows += marked;
         self.passes("truncates-applied");
         Ok(())
     }
 
-    /// The ledger row, if something landed.
-    fn enter<T: Table>(&mut self, batch: &Batch<'_, T>, counts: &Counts, token: &str) -> Result<()> {
-        if counts.resolved() > 0 {
+    /// The ledger rows, if something landed: all in one insert.
+    fn enter<T: Table>(&mut self, batch: &Batch<'_, T>, groups: &[Group], hash: u128) -> Result<()> {
+        if !groups.is_empty() {
             source::still_held(&mut self.source)?;
-            self.warehouse.write_windows(&[self.window_row(batch, counts, token)])?;
+            self.warehouse.write_windows(&self.window_rows(batch, groups, hash))?;
         }
         self.passes("ledger-written");
         Ok(())
@@ -144,51 +154,26 @@ impl Replay {
     }
 
     /// Warnings first: once the rows are in the warehouse, nobody judges them again.
-    fn insert<'k, T: Table>(&self, batch: &Batch<'k, T>, place: &Place<'_>, token: &str) -> Result<()> {
+    fn insert<T: Table>(&self, batch: &Batch<'_, T>, place: &Place<'_>, token: &str) -> Result<()> {
         if !batch.warnings.is_empty() {
             let rows = place.warning_rows::<T>(&batch.records, &batch.warnings);
             let token = format!("{token}/warnings");
             self.warehouse.insert::<WarningRow<'static>>(&self.warehouse.ops, "warnings", &token, rows.iter())?;
         }
-        let rows: Vec<&RowOf<'k, T>> = batch
-            .events
-            .iter()
-            .filter_map(|event| if let Event::Change(change) = event { Some(&change.row) } else { None })
-            .collect();
-        if rows.is_empty() {
-            return Ok(());
+        let Batch { records, events, carried, shelf, .. } = batch;
+        let passes = |point: &str| self.passes(point);
+        let rows = Rows { records, events, carried, generation: shelf.generation, passes: &passes, sent: &|_| Ok(()) };
+        if let Some(in_flight) = rows.send(&self.warehouse, token)? {
+            in_flight.acknowledged(&self.warehouse)?;
         }
-        self.warehouse.insert::<T::Row>(&self.warehouse.db, T::TARGET, token, rows.iter().copied())
+        Ok(())
     }
 
     /// As in the ingest jobs; and with this run's id, so that a repair is never swallowed.
-    fn token<T: Table>(&self, batch: &Batch<'_, T>) -> String {
+    pub fn token<T: Table>(&self, batch: &Batch<'_, T>, span: Span, hash: u128) -> String {
         let shelf = batch.shelf;
-        let place = format!("{}/{}/{}/{}", shelf.topic_id, shelf.generation, shelf.partition, batch.span);
-        let hash = landing::fingerprint(&batch.records, &batch.events, &batch.carried);
+        let place = format!("{}/{}/{}/{span}", shelf.topic_id, shelf.generation, shelf.partition);
         format!("{}/{place}/{hash:032x}/{}", self.job, self.id)
-    }
-
-    /// The ledger row: whoever follows the warehouse by the ledger sees these rows, too. It moves no group.
-    fn window_row<T: Table>(&self, batch: &Batch<'_, T>, counts: &Counts, token: &str) -> WindowRow {
-        let offsets = || batch.all().map(|kept| kept.offset);
-        WindowRow {
-            topic: batch.shelf.topic.clone(),
-            topic_id: batch.shelf.topic_id.clone(),
-            partition: batch.shelf.partition,
-            generation: batch.shelf.generation,
-            mode: Mode::Replay.name().to_owned(),
-            start_offset: offsets().min().unwrap_or(batch.span.start),
-            end_offset: offsets().max().map_or(batch.span.end, |last| last + 1),
-            written: counts.written + counts.landed,
-            rejected: counts.refused(),
-            truncates: counts.truncates,
-            token: token.to_owned(),
-            job: self.job.clone(),
-            run_id: self.id.clone(),
-            closed_at: Utc::now().timestamp_millis(),
-            ..WindowRow::default()
-        }
     }
 
     /// Every record of the batch as it lies in quarantine from now on. What stays open keeps the time when it was first refused.
@@ -211,6 +196,12 @@ impl Replay {
         }
         rows
     }
+}
+
+/// The rows that are written.
+fn rows_of<'b, 'k, T: Table>(batch: &'b Batch<'k, T>) -> Vec<&'b RowOf<'k, T>> {
+    let row = |event: &'b Event<'k, T>| if let Event::Change(change) = event { Some(&change.row) } else { None };
+    batch.events.iter().filter_map(row).collect()
 }
 
 impl<T: Table> Batch<'_, T> {

@@ -1,6 +1,7 @@
 //! One table: what PostgreSQL has, what the row type reads, what the warehouse keeps. What follows is decided here, and done
 //! elsewhere.
 
+use super::identity::identity;
 use super::known::{Fit, fit};
 use crate::source::{SourceColumn, SourceTable};
 use crate::tables::{SYSTEM_COLUMNS, TableFacts};
@@ -54,6 +55,7 @@ pub fn compare(sides: &Sides<'_>) -> Plan {
     }
     dropped(sides, &mut plan);
     key(sides, &mut plan);
+    identity(sides.source, sides.table.source, &mut plan);
     let refused = without_default(sides.warehouse, sides.table.columns);
     plan.problems.extend(refused.map(|column| column.refuses_inserts(sides.target)));
     plan

@@ -1,6 +1,6 @@
 //! Running checks in a world, and reading what they stored.
 
-use super::{Outcome, World, root};
+use super::{Outcome, World};
 
 /// A world whose tables were captured by Debezium and ingested.
 pub struct Checked {
@@ -46,12 +46,7 @@ impl Checked {
 
     /// A file with settings; returns its path.
     pub fn config(&self, text: &str) -> String {
-        let folder = root().join("target/tmp");
-        std::fs::create_dir_all(&folder).unwrap();
-        let hash = text.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)));
-        let path = folder.join(format!("{}-{hash:x}.toml", self.world.name));
-        std::fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_owned()
+        super::observe::settings(&self.world, text)
     }
 
     /// `check table status`, one a line, of a run.

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{BorrowedMessage, Header, Headers, Message as _, OwnedHeaders};
@@ -59,9 +61,12 @@ impl World {
     }
 
     pub fn create_topic_of(&self, table: &str, partitions: i32, config: &[(&str, &str)]) {
-        let topic = self.topic_of(table);
-        let mut new =
-            NewTopic::new(&topic, partitions, TopicReplication::Fixed(1)).set("max.message.bytes", "10485760");
+        self.create_topic_called(&self.topic_of(table), partitions, config);
+    }
+
+    /// Creates a topic of any name.
+    pub fn create_topic_called(&self, topic: &str, partitions: i32, config: &[(&str, &str)]) {
+        let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1)).set("max.message.bytes", "10485760");
         for (key, value) in config {
             new = new.set(key, value);
         }
@@ -69,7 +74,7 @@ impl World {
         results.into_iter().for_each(|result| {
             result.expect("creating the topic");
         });
-        wait_for_topic(&topic, Some(partitions));
+        wait_for_topic(topic, Some(partitions));
     }
 
     pub fn delete_topic(&self) {
@@ -104,6 +109,22 @@ impl World {
             offsets[i] = *end;
         }
         offsets
+    }
+
+    /// Produces to a topic of any name.
+    pub fn produce_to_topic(&self, topic: &str, messages: &[Message]) {
+        let producer = producer(&[]);
+        messages.iter().for_each(|message| send(&producer, topic, message));
+        producer.flush(PATIENCE).expect("flushing the producer");
+    }
+
+    /// Changes a setting of a topic.
+    pub fn set_topic(&self, topic: &str, key: &str, value: &str) {
+        let resource = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(key, value);
+        let results = block_on(admin_client().alter_configs([&resource], &AdminOptions::new())).expect("a setting");
+        results.into_iter().for_each(|result| {
+            result.expect("changing a setting of the topic");
+        });
     }
 
     /// Where a partition's log ends.
@@ -153,6 +174,19 @@ impl World {
         records
     }
 
+    /// Commits an offset with its metadata, as the group of a table's job.
+    pub fn commit_of(&self, table: &str, partition: i32, offset: i64, metadata: &str) {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", kafka_servers()).set("group.id", self.group_of(table));
+        let consumer: BaseConsumer = config.create().expect("a consumer");
+        let mut list = rdkafka::TopicPartitionList::new();
+        let topic = self.topic_of(table);
+        let mut element = list.add_partition(&topic, partition);
+        element.set_offset(rdkafka::Offset::Offset(offset)).expect("an offset");
+        element.set_metadata(metadata);
+        consumer.commit(&list, rdkafka::consumer::CommitMode::Sync).expect("committing");
+    }
+
     pub fn delete_group(&self) {
         block_on(admin_client().delete_groups(&[&self.group], &AdminOptions::new())).expect("deleting the group");
     }
@@ -167,6 +201,13 @@ impl World {
         if !topics.is_empty() {
             let _ = block_on(admin.delete_topics(&topics, &AdminOptions::new()));
         }
+    }
+}
+
+impl World {
+    /// Deletes topics whose names are not this world's.
+    pub fn delete_topics_called(&self, topics: &[&str]) {
+        let _ = block_on(admin_client().delete_topics(topics, &AdminOptions::new()));
     }
 }
 

@@ -9,6 +9,8 @@ pub mod compare;
 pub mod connector;
 pub mod event;
 pub mod kafka;
+pub mod mock_kafka;
+pub mod observe;
 pub mod order_wide;
 pub mod private_stack;
 pub mod process;
@@ -18,7 +20,7 @@ pub mod shop;
 pub mod standby;
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -106,13 +108,21 @@ impl World {
 
     /// The command of a job in this world, not started yet.
     pub fn command(&self, job: &str, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_northwind"));
-        command.arg(job).args(args);
+        let mut command = self.bare_command(job, args);
         if let Some(table) = job.strip_prefix("ingest-") {
             let table = table.replace('-', "_");
             command.args(["--topic", &self.topic_of(&table), "--group", &self.group_of(&table)]);
         }
         command
+    }
+
+    /// As `command`, with no word on topic and group.
+    fn bare_command(&self, job: &str, args: &[&str]) -> Command {
+        // Another executable: the one of an older release, when it makes a fixture.
+        let mut command = Command::new(env("NORTHWIND_UNDER_TEST", env!("CARGO_BIN_EXE_northwind")));
+        command
+            .arg(job)
+            .args(args)
             .env("POSTGRES_DB", &self.pg_db)
             .env("CLICKHOUSE_DB", &self.dw)
             .env("CLICKHOUSE_OPS_DB", &self.ops)
@@ -126,6 +136,17 @@ impl World {
 
     pub fn run(&self, job: &str, args: &[&str]) -> Outcome {
         outcome(self.command(job, args).spawn().expect("starting the job"))
+    }
+
+    /// Starts `ingest-customers` on another topic, by another group.
+    pub fn start_from(&self, topic: &str, group: &str, args: &[&str]) -> Child {
+        let of = ["--verify", "--topic", topic, "--group", group];
+        self.bare_command("ingest-customers", &[&of, args].concat()).spawn().expect("starting the job")
+    }
+
+    /// Runs `ingest-customers` on another topic, by another group.
+    pub fn ingest_from(&self, topic: &str, group: &str, args: &[&str]) -> Outcome {
+        outcome(self.start_from(topic, group, args))
     }
 
     /// The topic of a table; `topic` is that of customers.
@@ -186,7 +207,7 @@ impl World {
         );
         let ledger = self.clickhouse(
             "SELECT partition, mode, seq, start_offset, end_offset, written, rejected, tombstones, truncates, gaps
-             FROM northwind_ops.windows ORDER BY partition, seq, start_offset",
+             FROM northwind_ops.windows ORDER BY partition, stream, seq",
         );
         let truncates = self
             .clickhouse("SELECT partition, offset, lsn FROM northwind_ops.truncates FINAL ORDER BY partition, offset");

@@ -28,6 +28,15 @@ impl PrivateStack {
             "kafka" => &["KAFKA_PORT", "KAFKA_CONTROLLER_PORT"],
             _ => &["CLICKHOUSE_HTTP_PORT", "CLICKHOUSE_TCP_PORT"],
         };
+        PrivateStack::with_ports(server, variables)
+    }
+
+    /// Starts a Kafka that has a second port, where it wants a login: SASL/PLAIN, northwind, northwind_password.
+    pub fn kafka_with_login() -> PrivateStack {
+        PrivateStack::with_ports("kafka", &["KAFKA_PORT", "KAFKA_CONTROLLER_PORT", "KAFKA_SASL_PORT"])
+    }
+
+    fn with_ports(server: &'static str, variables: &[&'static str]) -> PrivateStack {
         let ports: Vec<(&str, u16)> = variables.iter().map(|variable| (*variable, free_port())).collect();
         let state = root().join(format!("target/private-stacks/{server}-{}-{}", std::process::id(), ports[0].1));
         let stack = PrivateStack { server, state, ports };
@@ -47,6 +56,16 @@ impl PrivateStack {
 
     pub fn port(&self) -> u16 {
         self.ports[0].1
+    }
+
+    /// The address that wants a login.
+    pub fn login_address(&self) -> String {
+        format!("127.0.0.1:{}", self.ports[2].1)
+    }
+
+    /// Where the server's data lies.
+    pub fn data(&self) -> PathBuf {
+        self.state.join("data").join(self.server)
     }
 
     pub fn address(&self) -> String {
@@ -73,7 +92,12 @@ impl PrivateStack {
         created.into_iter().for_each(|result| {
             result.expect("creating the topic");
         });
-        let producer = producer(&[("bootstrap.servers", &servers)]);
+        self.add(world, messages);
+    }
+
+    /// Adds messages to the world's topic in this Kafka.
+    pub fn add(&self, world: &World, messages: &[Message]) {
+        let producer = producer(&[("bootstrap.servers", &self.address())]);
         for message in messages {
             send(&producer, &world.topic, message);
         }

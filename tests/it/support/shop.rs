@@ -70,11 +70,12 @@ impl Shop {
 
     /// The ledger row of a window.
     pub fn close_window(&self, source: &str, mode: &str, start: i64, end: i64) {
-        let window = json!({
-            "topic": format!("shop.public.{source}"), "generation": 1, "mode": mode, "start_offset": start, "end_offset": end,
-            "token": format!("{source}/{mode}/{start}..{end}"), "job": if mode == "replay" { "replay-rejected" } else { "" },
-        });
-        self.world.clickhouse(&format!("INSERT INTO northwind_ops.windows FORMAT JSONEachRow {window}"));
+        let stream = if ["range", "replay", "repair"].contains(&mode) { -1 } else { 0 };
+        self.world.clickhouse(&format!(
+            "INSERT INTO northwind_ops.windows (source, topic, stream, seq, generation, mode, start_offset, end_offset, token)
+             SELECT '{source}', 'shop.public.{source}', {stream}, max(seq) + 1, 1, '{mode}', {start}, {end}, '{source}/{mode}/{start}..{end}'
+             FROM northwind_ops.windows WHERE source = '{source}' AND stream = {stream}"
+        ));
     }
 }
 

@@ -88,8 +88,8 @@ fn is_root() -> bool {
     std::fs::metadata("/proc/self").map(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0).unwrap_or(false)
 }
 
-/// PostgreSQL refuses to run as root.
-fn as_postgres(program: &Path) -> Command {
+/// PostgreSQL refuses to run as root, as pgbouncer does.
+pub fn as_postgres(program: &Path) -> Command {
     if !is_root() {
         return Command::new(program);
     }

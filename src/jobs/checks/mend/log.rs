@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use anyhow::Result;
 
 use crate::cdc::{Op, RawEnvelope, Record, Version, key_object};
+use crate::cli::try_again;
 use crate::jobs::checks::checker::Checker;
 use crate::jobs::checks::compare::Difference;
-use crate::stream::{self, Limits, Reader, Span};
-use crate::tables::TableFacts;
+use crate::jobs::checks::layout::Layout;
+use crate::stream::{self, Limits, Reader, Reading, Span};
 
 /// The log is read in pieces of at most this size.
 const PIECE: Limits = Limits { records: 20_000, bytes: 32 << 20 };
@@ -36,25 +37,29 @@ struct LastEvent {
 /// The brokers are gone, or the log is.
 pub fn sort_out(
     checker: &Checker<'_>,
-    table: &TableFacts,
+    layout: &Layout<'_>,
     differing: Vec<Difference>,
 ) -> Result<(Vec<InLog>, Vec<Difference>)> {
     if differing.is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }
+    let table = layout.table;
     let (topic, group) = (table.topic(&checker.args.prefix), table.group(&checker.args.prefix));
     let consumer = stream::connect(&checker.args.kafka, &group)?;
     let Some(info) = stream::describe(&consumer, &topic)? else { return Ok((Vec::new(), differing)) };
-    let ledger = checker.warehouse.ledger_ends(&group, &topic)?;
-    let generation = ledger.iter().filter(|row| row.end.topic_id == info.id).map(|row| row.end.generation).max();
+    let generation = checker.warehouse.lineages(table.target)?.of(&info.id, info.partitions.len() as u32);
     let mut last: HashMap<String, Option<LastEvent>> = differing.iter().map(|d| (d.key.clone(), None)).collect();
     let spans = stream::log_spans(&consumer, &topic, &info.partitions)?;
-    let mut reader = Reader::new(&consumer, &topic, PIECE, None);
+    let mut reader = Reader::new(&consumer, &topic, PIECE, None)?;
     for (partition, span) in info.partitions.iter().zip(spans) {
         let mut start = span.start;
         while start < span.end {
-            let Some(window) = reader.window(*partition, Span { start, end: span.end }, checker.stop)? else { break };
-            window.records().iter().for_each(|record| note(table, record, &mut last));
+            let window = match reader.window(*partition, Span { start, end: span.end }, None, checker.stop)? {
+                Reading::Window(window) => window,
+                Reading::OutOfTime => break,
+                Reading::Late(why) => return Err(try_again(why)),
+            };
+            window.records().iter().for_each(|record| note(layout, record, &mut last));
             start = window.span.end;
         }
     }
@@ -70,15 +75,17 @@ pub fn sort_out(
     Ok((in_log, others))
 }
 
-fn note(table: &TableFacts, record: &Record<'_>, last: &mut HashMap<String, Option<LastEvent>>) {
+fn note(layout: &Layout<'_>, record: &Record<'_>, last: &mut HashMap<String, Option<LastEvent>>) {
     let Some(key) = record.key.and_then(key_object) else { return };
-    let Ok(key) = table.codec.key(key) else { return };
+    let Ok(key) = layout.table.codec.key(key) else { return };
     let Some(slot) = last.get_mut(&key.text) else { return };
     let Some(Ok(envelope)) = record.value.map(RawEnvelope::parse) else { return };
     let row = match envelope.op.as_deref().and_then(Op::parse) {
         Some(Op::Delete) => None,
         Some(Op::Read | Op::Create | Op::Update) => {
-            Some(envelope.after.and_then(|after| table.codec.canonical(after.get()).ok()).unwrap_or_default())
+            let lsn = envelope.source.and_then(|source| source.lsn());
+            let row = envelope.after.and_then(|after| layout.of_event(after.get(), lsn).ok());
+            Some(row.map(|row| row.columns).unwrap_or_default())
         }
         Some(Op::Truncate) | None => return,
     };

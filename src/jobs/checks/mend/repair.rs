@@ -3,19 +3,20 @@
 //! A repair takes no lock: its version is that of the row which was looked at, plus one, so whatever comes out of the log later wins
 //! against it. It stands in the ledger as a window of mode `repair`, so that derived tables and checks take it up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Result;
 use chrono::Utc;
 use serde_json::{Map, Value, json};
 
-use crate::cdc::Version;
+use crate::cdc::{Fields, Version};
 use crate::jobs::checks::checker::Checker;
 use crate::jobs::checks::compare::Difference;
-use crate::source::lsn_position;
+use crate::jobs::checks::layout::Layout;
+use crate::jobs::checks::rows::SideRow;
 use crate::stream;
 use crate::tables::{KEY_SEPARATOR, TableFacts};
-use crate::warehouse::{Mode, WindowRow};
+use crate::warehouse::{Mode, WindowRow, newest_columns};
 
 /// Where rows stand that the log knows nothing of.
 const NOWHERE: i32 = -1;
@@ -24,23 +25,19 @@ const NOWHERE: i32 = -1;
 ///
 /// # Errors
 /// A server is gone or refuses.
-pub fn write(
-    checker: &Checker<'_>,
-    table: &TableFacts,
-    run_id: &str,
-    differing: &[Difference],
-    fence: &Value,
-) -> Result<u64> {
+pub fn write(checker: &Checker<'_>, layout: &Layout<'_>, run_id: &str, differing: &[Difference]) -> Result<u64> {
+    let table = layout.table;
     if differing.is_empty() {
         return Ok(0);
     }
     let (topic, group) = (table.topic(&checker.args.prefix), table.group(&checker.args.prefix));
     let consumer = stream::connect(&checker.args.kafka, &group)?;
-    let topic_id = stream::describe(&consumer, &topic)?.map(|info| info.id).unwrap_or_default();
+    let (topic_id, partitions) =
+        stream::describe(&consumer, &topic)?.map(|info| (info.id, info.partitions.len() as u32)).unwrap_or_default();
     std::mem::forget(consumer);
-    let ledger = checker.warehouse.ledger_ends(&group, &topic)?;
-    let generation = ledger.iter().map(|row| row.end.generation).max().unwrap_or(1);
-    let lsn = fence["lsn"].as_str().map(lsn_position);
+    let lineages = checker.warehouse.lineages(table.target)?;
+    let generation = lineages.of(&topic_id, partitions).or(lineages.newest()).unwrap_or(1);
+    let extras = extras(checker, layout, differing)?;
     let now = Utc::now();
     let mut lines = String::new();
     let mut offsets: BTreeMap<i32, (i64, i64)> = BTreeMap::new();
@@ -49,7 +46,7 @@ pub fn write(
             difference.event().map_or((NOWHERE, i as i64), |event| (event.partition, event.offset));
         let below = difference.event().map_or(Version::floor(generation).get(), |event| event.version);
         let mut row = match &difference.source {
-            Some(row) => row.source_columns(),
+            Some(row) => known_columns(layout, row, extras.get(&difference.key))?,
             None => key_columns(table, &difference.key),
         };
         let is_gone = difference.source.is_none();
@@ -60,7 +57,7 @@ pub fn write(
             ("_deleted", json!(u8::from(is_gone))),
             ("_updated_at", json!(now.timestamp())),
             ("_source_ts_ms", json!(now.timestamp_millis())),
-            ("_lsn", json!(lsn)),
+            ("_lsn", json!(difference.lsn)),
             ("_tx_id", Value::Null),
             ("_partition", json!(partition)),
             ("_offset", json!(offset)),
@@ -74,6 +71,8 @@ pub fn write(
     let token = |partition: i32| format!("{}/{topic_id}/{partition}/repair/{run_id}", checker.job);
     checker.warehouse.insert_json(table.target, &token(NOWHERE), &lines)?;
     let window = |(partition, (start, end)): (&i32, &(i64, i64))| WindowRow {
+        source: table.source.to_owned(),
+        stream: Mode::Repair.stream(*partition),
         group_id: group.clone(),
         topic: topic.clone(),
         topic_id: topic_id.clone(),
@@ -88,12 +87,35 @@ pub fn write(
         job: checker.job.clone(),
         run_id: run_id.to_owned(),
         reason: "check-reconcile --repair".to_owned(),
-        closed_at: now.timestamp_millis(),
         ..WindowRow::default()
     };
     let windows: Vec<WindowRow> = offsets.iter().map(window).collect();
     checker.warehouse.write_windows(&windows)?;
     Ok(differing.len() as u64)
+}
+
+/// The columns of the row type, and in `_extra` all others as an event would have them: the added columns are filled from there, as they are at
+/// any other insert.
+fn known_columns(layout: &Layout<'_>, row: &SideRow, of_warehouse: Option<&String>) -> Result<Map<String, Value>> {
+    let mut columns = row.source_columns();
+    columns.retain(|name, _| layout.table.columns.contains(&name.as_str()));
+    let mut extra = Fields::parse(if row.extra.is_empty() { "{}" } else { &row.extra })?;
+    let kept = Fields::parse(of_warehouse.map_or("{}", String::as_str)).unwrap_or_default();
+    extra.0.extend(kept.0.into_iter().filter(|(name, _)| layout.unwritten.iter().any(|unwritten| unwritten == name)));
+    let extra = if extra.0.is_empty() { String::new() } else { extra.to_json() };
+    columns.insert("_extra".to_owned(), json!(extra));
+    Ok(columns)
+}
+
+/// What the warehouse has in `_extra`, by key: of columns that we cannot write as an event would, it stays.
+fn extras(checker: &Checker<'_>, layout: &Layout<'_>, differing: &[Difference]) -> Result<HashMap<String, String>> {
+    if layout.unwritten.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let keys: Vec<&str> = differing.iter().map(|difference| difference.key.as_str()).collect();
+    let table = layout.table;
+    let found = newest_columns(&checker.warehouse, table.target, table.key, &["_extra"], &keys)?;
+    Ok(found.into_iter().filter_map(|(key, mut columns)| Some((key, columns.swap_remove(0)?))).collect())
 }
 
 /// The key columns alone, out of the key's text.

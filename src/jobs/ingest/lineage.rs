@@ -1,0 +1,232 @@
+//! The generation that a run writes under. It belongs to the table and the topic, whichever group reads: a known topic has its number,
+//! an unknown one gets one above everything in the books and in the table.
+//!
+//! Whoever writes to a table holds its lock together with others; a number is taken by one who holds it alone. So while a run
+//! writes nobody gets a number above its own without its knowing.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use chrono::DateTime;
+
+use crate::cdc::{Generation, MAX_GENERATION, Version};
+use crate::cli::needs_person;
+use crate::jobs::ingest::run::Run;
+use crate::source::TargetLock;
+use crate::stream::TopicInfo;
+use crate::warehouse::{Kin, Lineage, Lineages};
+
+/// For others who take a number, which takes them a moment; not for those who write.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The run's generation, and why it is a new one.
+pub struct Taken {
+    pub generation: Generation,
+    /// Empty for a known topic, and for a table's first.
+    pub rose: String,
+}
+
+/// Locks the table together with others, and reads its books; looks whether the table knows more than they do.
+///
+/// # Errors
+/// Exit 78: the books are older than the table. 75: somebody takes a number for the table.
+pub fn enter(run: &mut Run, topic: &TopicInfo) -> Result<Lineages> {
+    if !run.args.dry_run {
+        let lock = lock_of(run);
+        let deadline = Instant::now() + PATIENCE;
+        while !lock.share(&mut run.source)? {
+            if Instant::now() >= deadline {
+                return Err(lock.busy(&mut run.source, "a run is taking a new generation for it"));
+            }
+            std::thread::sleep(PAUSE);
+        }
+        run.locked = true;
+    }
+    let lineages = run.warehouse.lineages(run.target)?;
+    if of(&lineages, topic).is_some() {
+        not_above_the_books(run, &lineages)?;
+    }
+    Ok(lineages)
+}
+
+/// The number of the run's topic. An unknown topic takes one; if `takes` is false (a dry run, nothing to read), it is only computed.
+///
+/// # Errors
+/// Exit 75: others write to the table, and a number needs it alone. 78: there are no numbers left.
+pub fn generation(run: &mut Run, topic: &TopicInfo, lineages: &mut Lineages, takes: bool) -> Result<Taken> {
+    let known = of(lineages, topic);
+    let taken = match known {
+        Some(generation) => Taken { generation, rose: String::new() },
+        None if takes && !run.args.dry_run => take_alone(run, topic, lineages)?,
+        None => compute(run, topic, lineages)?,
+    };
+    if !taken.rose.is_empty() {
+        tracing::warn!("{}", taken.rose);
+    }
+    Ok(taken)
+}
+
+/// Rows of an older topic lose against those of a newer one, so they are not even read; unless no key is in both.
+///
+/// # Errors
+/// Exit 78, with what to do.
+pub fn refuse_older(run: &Run, lineages: &Lineages, generation: Generation) -> Result<()> {
+    let newer: Vec<String> = lineages
+        .after(generation)
+        .filter(|lineage| !run.args.beside.has(&run.topic, &lineage.topic))
+        .map(describe)
+        .collect();
+    if newer.is_empty() {
+        return Ok(());
+    }
+    Err(needs_person(format!(
+        "{topic} (generation {generation}) has something to read, but {target} has since been read from {newer}: rows of the older topic would \
+         lose against those of the newer one. Nothing was read. If no key is in both, say so: --side-by-side {topic},… with all such \
+         topics, in the jobs of all of them. If the newer topic has replaced this one, end this job. If the connector has gone back \
+         to this one, give it a new topic (topic.prefix) instead",
+        topic = run.topic,
+        target = run.target,
+        newer = newer.join(" and from ")
+    )))
+}
+
+/// Those of the run's topic, for its truncates.
+pub fn kin(run: &Run, topic: &TopicInfo, lineages: &Lineages, generation: Generation) -> Kin {
+    Kin::of(lineages, &topic.id, generation, |other| run.args.beside.has(&run.topic, other))
+}
+
+fn of(lineages: &Lineages, topic: &TopicInfo) -> Option<Generation> {
+    lineages.of(&topic.id, topic.partitions.len() as u32)
+}
+
+fn lock_of(run: &Run) -> TargetLock {
+    TargetLock::of(&run.warehouse.db, run.target)
+}
+
+/// Alone with the table. Runs that start at once wait for each other here: one of them takes the number, the others find it.
+fn take_alone(run: &mut Run, topic: &TopicInfo, lineages: &mut Lineages) -> Result<Taken> {
+    let lock = lock_of(run);
+    let deadline = Instant::now() + PATIENCE;
+    lock.unshare(&mut run.source)?;
+    loop {
+        if lock.own(&mut run.source)? {
+            let taken = take(run, topic, lineages);
+            // Together with others first: between the two nobody else may have it alone.
+            lock.share(&mut run.source)?;
+            lock.disown(&mut run.source)?;
+            return taken;
+        }
+        if lock.share(&mut run.source)? {
+            *lineages = run.warehouse.lineages(run.target)?;
+            if let Some(generation) = of(lineages, topic) {
+                return Ok(Taken { generation, rose: String::new() });
+            }
+            lock.unshare(&mut run.source)?;
+        }
+        if Instant::now() >= deadline {
+            let why = format!(
+                "{} is new to it and needs a new generation, which cannot be taken while another run writes",
+                run.topic
+            );
+            return Err(lock.busy(&mut run.source, &why));
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+fn take(run: &mut Run, topic: &TopicInfo, lineages: &mut Lineages) -> Result<Taken> {
+    *lineages = run.warehouse.lineages(run.target)?;
+    if let Some(generation) = of(lineages, topic) {
+        return Ok(Taken { generation, rose: String::new() });
+    }
+    let Taken { generation: first, rose } = compute(run, topic, lineages)?;
+    // A number whose row is not ours is somebody else's, or was used before its row was deleted: the next one.
+    for generation in first..=MAX_GENERATION {
+        let lineage = Lineage {
+            target: run.target.to_owned(),
+            generation,
+            topic: run.topic.clone(),
+            topic_id: topic.id.clone(),
+            partitions: topic.partitions.len() as u32,
+            run_id: run.id.clone(),
+            taken_at: 0,
+        };
+        if run.warehouse.take_generation(&lineage)? {
+            run.passes("generation-taken");
+            *lineages = run.warehouse.lineages(run.target)?;
+            return Ok(Taken { generation, rose });
+        }
+    }
+    Err(used_up(run.target, ""))
+}
+
+/// One above the books and the table; 1 if both are empty.
+fn compute(run: &Run, topic: &TopicInfo, lineages: &Lineages) -> Result<Taken> {
+    let in_books = lineages.newest();
+    let in_table = run.warehouse.generation_in_table(run.target)?;
+    let Some(highest) = in_books.max(in_table) else { return Ok(Taken { generation: 1, rose: String::new() }) };
+    let newest = lineages.0.last().map(describe);
+    let known = match (newest, in_table) {
+        (Some(newest), Some(rows)) if in_table > in_books => {
+            format!("the books end with {newest}, but {} has rows of generation {rows}", run.target)
+        }
+        (Some(newest), _) => format!("it was read from {newest} before"),
+        (None, rows) => {
+            format!("the books know no topic of it, but the table has rows of generation {}", rows.unwrap_or(0))
+        }
+    };
+    if highest >= MAX_GENERATION {
+        return Err(used_up(run.target, &format!(": {known}")));
+    }
+    let generation = highest + 1;
+    let lost = match in_table > in_books {
+        true => {
+            ": the books were lost, or somebody wrote rows by hand; this topic's rows win over all that are there, so older values may \
+                 show until it is read to its end"
+        }
+        false => ": its rows win over all that are there",
+    };
+    let rose = format!(
+        "{}: {} (id {}, {} partition(s)) is new to it and gets generation {generation}; {known}{lost}",
+        run.target,
+        run.topic,
+        topic.id,
+        topic.partitions.len()
+    );
+    Ok(Taken { generation, rose })
+}
+
+fn used_up(target: &str, known: &str) -> anyhow::Error {
+    needs_person(format!(
+        "{target} would need generation {}, and versions have room for {MAX_GENERATION}{known}. Nothing was read. Delete rows that \
+         were written by hand; else let the table be made anew: rename it, remove its rows from northwind_ops.generations, `migrate`, then \
+         read the topic with --resume-from log-start",
+        u32::from(MAX_GENERATION) + 1
+    ))
+}
+
+fn not_above_the_books(run: &Run, lineages: &Lineages) -> Result<()> {
+    let newest = lineages.newest().unwrap_or_default();
+    let Some(version) = run.warehouse.version_above(run.target, newest)? else { return Ok(()) };
+    let floor = Version::floor(newest + 1).get();
+    Err(needs_person(format!(
+        "{target} has rows of generation {} (WHERE _version >= {floor}), but its books, northwind_ops.generations, end with generation {newest}: \
+         they are older than the table, or somebody wrote these rows by hand. What this run wrote would lose against them. Nothing was read. Restore \
+         books and table of one moment; or run the job of the later topic, which takes a number above all rows; rows written by hand \
+         have to be deleted",
+        Version::generation_of(version),
+        target = run.target
+    )))
+}
+
+fn describe(lineage: &Lineage) -> String {
+    let since = DateTime::from_timestamp_millis(lineage.taken_at).unwrap_or_default();
+    format!(
+        "{} (generation {}, {} partition(s), since {})",
+        lineage.topic,
+        lineage.generation,
+        lineage.partitions,
+        since.format("%Y-%m-%d %H:%M UTC")
+    )
+}

@@ -1,0 +1,151 @@
+//! `--verify`: is what was written what the table shows?
+//!
+//! A version that is at least as high says little: a row of another log may have it, and a row with the right version may have other
+//! values. So the row itself is looked at: either it is the one that was written, column by column, or the books explain why a
+//! newer one stands there.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::cdc::{Fields, Version};
+use crate::cli::{Exit, fault};
+use crate::jobs::ingest::run::Run;
+use crate::jobs::ingest::settle::Pending;
+use crate::stream;
+use crate::tables::{RowOf, SourceRow, Table};
+use crate::warehouse::{chunks, newest_rows};
+
+/// What is not compared: times of writing, and the same time twice.
+const NOT_COMPARED: [&str; 2] = ["_updated_at", "src_ts"];
+
+/// So much may a query answer.
+const ANSWER_BYTES: usize = 8 << 20;
+
+/// The rows that the table has to show for the keys of a window.
+#[derive(Debug, Default)]
+pub struct Shown {
+    /// By key.
+    rows: BTreeMap<String, Fingerprint>,
+    /// Bytes of the longest row, as JSON.
+    longest: usize,
+}
+
+/// A row: a hash of each column, so that the one that differs can be named.
+#[derive(Debug)]
+struct Fingerprint {
+    version: u64,
+    columns: Box<[u64]>,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    #[serde(rename = "_version")]
+    version: u64,
+    #[serde(rename = "_partition")]
+    partition: i32,
+}
+
+impl Shown {
+    /// Takes in a row as it is sent. Offsets rise, so the last one of a key is its newest.
+    ///
+    /// # Errors
+    /// The row cannot be written down.
+    pub fn take_in<T: Table>(&mut self, row: &RowOf<'_, T>) -> Result<()> {
+        let json = serde_json::to_string(row)?;
+        let columns = columns_of(&json)?.iter().map(|(_, value)| xxh3_64(value.as_bytes())).collect();
+        self.longest = self.longest.max(json.len());
+        self.rows.insert(row.key_text().into_owned(), Fingerprint { version: row.version(), columns });
+        Ok(())
+    }
+
+    /// Keys in runs for a query: whole rows are the answer, and long ones must not come all at once.
+    fn runs<'k>(&self, keys: &'k [&'k str]) -> impl Iterator<Item = &'k [&'k str]> {
+        let most = (ANSWER_BYTES / self.longest.max(1)).max(1);
+        chunks::of_keys(keys, 1).into_iter().flat_map(move |run| run.chunks(most))
+    }
+}
+
+impl Run {
+    /// Looks at the window's keys in the table, and at its refused records in quarantine. (Rows cannot be counted there: versions
+    /// collapse inside one insert.)
+    ///
+    /// # Errors
+    /// Exit 1: something else is shown.
+    pub fn verify<T: Table>(&self, pending: &Pending) -> Result<()> {
+        if !self.args.verify {
+            return Ok(());
+        }
+        let place = format!("{}, partition {}, offsets {}", self.topic, pending.partition, pending.span);
+        let keys: Vec<&str> = pending.verify.rows.keys().map(String::as_str).collect();
+        for chunk in pending.verify.runs(&keys) {
+            let shown = newest_rows::<T>(&self.warehouse, chunk)?;
+            for key in chunk {
+                let written = &pending.verify.rows[*key];
+                let offset = Version::offset_of(written.version);
+                let wrong = match shown.get(*key) {
+                    None => Some("the table has no row of it".to_owned()),
+                    Some(json) => self.difference::<T>(pending, written, json)?,
+                };
+                if let Some(wrong) = wrong {
+                    let what = format!("{} {key:?} was written from offset {offset}, but {wrong}", T::SOURCE);
+                    return Err(bug(format!("{place}: {what}")));
+                }
+            }
+        }
+        let quarantined =
+            self.warehouse.quarantined(&self.topic, &pending.topic_id, pending.partition, pending.span)?;
+        match pending.rejected_offsets.iter().find(|offset| !quarantined.contains_key(offset)) {
+            None => Ok(()),
+            Some(offset) => Err(bug(format!("{place}: offset {offset} was rejected, but is not in quarantine"))),
+        }
+    }
+
+    /// What is wrong with the row that is shown for a key, if anything is.
+    fn difference<T: Table>(&self, pending: &Pending, written: &Fingerprint, json: &str) -> Result<Option<String>> {
+        let line: Line = serde_json::from_str(json).context("reading a row of the warehouse")?;
+        if line.version < written.version {
+            return Ok(Some(format!("the newest row that the table has is of version {}: {json}", line.version)));
+        }
+        if line.version == written.version {
+            let row: RowOf<'_, T> = serde_json::from_str(json).context("reading a row of the warehouse")?;
+            let shown = columns_of(&serde_json::to_string(&row)?)?;
+            let differs =
+                shown.iter().zip(&written.columns).find(|((_, value), hash)| xxh3_64(value.as_bytes()) != **hash);
+            return Ok(
+                differs.map(|((name, value), _)| format!("the table shows another value in column {name}: {value}"))
+            );
+        }
+        self.unexplained(pending, written.version, &line)
+    }
+
+    /// Why a newer row stands there: a mark or a repair of the same event; a later event, which the log has; a later topic, which the books
+    /// know. Anything else is a row of another log.
+    fn unexplained(&self, pending: &Pending, written: u64, line: &Line) -> Result<Option<String>> {
+        let (generation, offset) = (Version::generation_of(line.version), Version::offset_of(line.version));
+        if Version::same_event(line.version, written) || generation > pending.generation {
+            return Ok(None);
+        }
+        // A mark stands where the truncate's window stands; its version is that of the event.
+        let partition = if Version::is_event(line.version) { line.partition } else { pending.partition };
+        let ends = stream::log_spans(&self.consumer, &self.topic, &[partition]);
+        if ends.is_ok_and(|ends| ends.iter().any(|log| offset < log.end)) {
+            return Ok(None);
+        }
+        Ok(Some(format!(
+            "the table shows a row of offset {offset} of partition {partition}, which this topic does not have: it is from another log"
+        )))
+    }
+}
+
+fn columns_of(json: &str) -> Result<Vec<(String, String)>> {
+    let fields = Fields::parse(json).context("reading a row")?;
+    let compared = fields.0.into_iter().filter(|(name, _)| !NOT_COMPARED.contains(&name.as_ref()));
+    Ok(compared.map(|(name, value)| (name.into_owned(), value.get().to_owned())).collect())
+}
+
+fn bug(what: String) -> anyhow::Error {
+    fault(Exit::Bug, format!("{what}; the window stays open"))
+}

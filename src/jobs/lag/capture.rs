@@ -1,0 +1,56 @@
+//! The source's half of a lag: up to when its changes have come to Kafka, and what time it is there.
+
+use std::time::Duration;
+
+use postgres::Client;
+
+use super::{Lag, LagArgs, Target};
+use crate::jobs::lateness::clock::Clock;
+use crate::jobs::lateness::{self, Captured};
+use crate::source;
+
+/// PostgreSQL, if it is there: the offsets can be told without it.
+pub struct Source(Option<Client>);
+
+/// What was seen of it.
+pub struct Seen {
+    captured: Option<Captured>,
+    now_ms: i64,
+    /// Is that the source's clock?
+    of_source: bool,
+}
+
+impl Source {
+    /// Connects, if that is possible.
+    pub fn connect(args: &LagArgs) -> Source {
+        let client = source::connect(&args.postgres, "lag");
+        Source(client.inspect_err(|error| tracing::warn!("how far the connector is cannot be told: {error:#}")).ok())
+    }
+
+    /// Up to when the source's changes are in Kafka; nothing if the topics are of several connectors, or it cannot be told.
+    pub fn captured(&mut self, args: &LagArgs, targets: &[Target]) -> Option<Captured> {
+        let mut prefixes = targets.iter().map(|target| target.topic.split_once(".public.").map(|(prefix, _)| prefix));
+        let prefix = prefixes.next()??;
+        let client = self.0.as_mut()?;
+        let mut source = lateness::Source { client, slot: &args.slot, prefix, patience: Duration::ZERO };
+        let captured = source.captured(&args.kafka);
+        captured.inspect_err(|error| tracing::warn!("how far the connector is cannot be told: {error:#}")).ok()
+    }
+
+    /// Judges the lags by the source's clock, which is read last: what is late becomes no younger by having been looked at.
+    pub fn judge(&mut self, lags: &mut [Lag], captured: Option<Captured>) -> Seen {
+        let clock = self.0.as_mut().and_then(|client| Clock::of_source(client).ok());
+        let now_ms = clock.unwrap_or_else(Clock::of_this_machine).now_ms;
+        lateness::judge(lags, captured.as_ref(), now_ms);
+        Seen { captured, now_ms, of_source: clock.is_some() }
+    }
+}
+
+impl Seen {
+    /// For people.
+    pub fn line(&self) -> String {
+        let clock = if self.of_source { "" } else { " (by this machine's clock: PostgreSQL cannot be asked)" };
+        let captured = self.captured.as_ref().map(|captured| captured.text(self.now_ms));
+        format!("PostgreSQL to Kafka: {}{clock}\n", captured.as_deref().unwrap_or("not known"))
+    }
+}

@@ -1,0 +1,102 @@
+//! What a look can find, by name.
+
+use serde::Deserialize;
+
+use crate::jobs::checks::settings::Severity;
+
+/// Something that may need a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Alarm {
+    /// Connector or task has FAILED and is not started again, or somebody has halted it.
+    Connector,
+    /// The slot is lost, about to be, or nobody reads it.
+    Slot,
+    /// The slot keeps much WAL.
+    SlotKeepsWal,
+    /// A job's last run needs a person.
+    RunFailed,
+    /// A job's last run ended without a word.
+    RunLost,
+    /// A job has not ended well for so many times in a row.
+    TriesInARow,
+    /// A job that used to run has not been started for too long.
+    SilentJob,
+    /// Commits and ledger do not fit: the next run will stop.
+    BooksDisagree,
+    /// The warehouse is later than check-freshness lets it be.
+    Late,
+    /// Offsets without a record, in a topic from which nothing takes records away.
+    Gaps,
+    /// The servers' clocks differ.
+    ClockSkew,
+    /// Too many open records.
+    QuarantineSize,
+    /// Open records that nobody has dealt with for too long.
+    QuarantineAge,
+    /// More and more open records.
+    QuarantineGrows,
+    /// Records that were tried for the last time.
+    QuarantineExhausted,
+    /// Something could not be asked.
+    Unseen,
+}
+
+impl Alarm {
+    /// Each of them.
+    #[cfg(test)]
+    pub const ALL: [Alarm; 16] = [
+        Alarm::Connector,
+        Alarm::Slot,
+        Alarm::SlotKeepsWal,
+        Alarm::RunFailed,
+        Alarm::RunLost,
+        Alarm::TriesInARow,
+        Alarm::SilentJob,
+        Alarm::BooksDisagree,
+        Alarm::Late,
+        Alarm::Gaps,
+        Alarm::ClockSkew,
+        Alarm::QuarantineSize,
+        Alarm::QuarantineAge,
+        Alarm::QuarantineGrows,
+        Alarm::QuarantineExhausted,
+        Alarm::Unseen,
+    ];
+
+    /// As `checks.toml` and `observed_alarms` name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Alarm::Connector => "connector",
+            Alarm::Slot => "slot",
+            Alarm::SlotKeepsWal => "slot-keeps-wal",
+            Alarm::RunFailed => "run-failed",
+            Alarm::RunLost => "run-lost",
+            Alarm::TriesInARow => "tries-in-a-row",
+            Alarm::SilentJob => "silent-job",
+            Alarm::BooksDisagree => "books-disagree",
+            Alarm::Late => "late",
+            Alarm::Gaps => "gaps",
+            Alarm::ClockSkew => "clock-skew",
+            Alarm::QuarantineSize => "quarantine-size",
+            Alarm::QuarantineAge => "quarantine-age",
+            Alarm::QuarantineGrows => "quarantine-grows",
+            Alarm::QuarantineExhausted => "quarantine-exhausted",
+            Alarm::Unseen => "unseen",
+        }
+    }
+
+    /// What it is worth unless `checks.toml` says otherwise.
+    pub fn severity(self) -> Severity {
+        match self {
+            // The next run goes on by itself; WAL and clocks are for when there is time.
+            Alarm::RunLost | Alarm::SlotKeepsWal | Alarm::ClockSkew => Severity::Warn,
+            _ => Severity::Fail,
+        }
+    }
+
+    /// Of what lies and waits for a person, an alarm without end would hide all others: it is one once a day.
+    pub fn is_reminder(self) -> bool {
+        matches!(self, Alarm::QuarantineAge | Alarm::QuarantineExhausted)
+    }
+}

@@ -1,0 +1,189 @@
+//! The books of generations: which lineage of topics a warehouse table was read from, under which number.
+//!
+//! A lineage is a topic id with a number of partitions: another id is another log, and with other partitions keys stand elsewhere.
+//! Groups play no part: two groups that read one topic write the same rows, so they must write the same versions.
+
+use anyhow::Result;
+use chrono::Utc;
+use clickhouse::Row;
+use serde::{Deserialize, Serialize};
+
+use crate::cdc::{Generation, Version};
+use crate::warehouse::{Warehouse, quote};
+
+/// A row of `northwind_ops.generations`.
+#[derive(Debug, Clone, PartialEq, Eq, Row, Serialize, Deserialize)]
+pub struct Lineage {
+    /// Warehouse table.
+    pub target: String,
+    /// Its number.
+    pub generation: Generation,
+    /// The topic's name, for people, and for "side by side".
+    pub topic: String,
+    /// The topic's id.
+    pub topic_id: String,
+    /// How many partitions it has.
+    pub partitions: u32,
+    /// Who took the number.
+    pub run_id: String,
+    /// When, in milliseconds since the epoch.
+    pub taken_at: i64,
+}
+
+/// Every lineage of one warehouse table, the oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lineages(pub Vec<Lineage>);
+
+impl Lineages {
+    /// The number of a topic as it is now.
+    pub fn of(&self, topic_id: &str, partitions: u32) -> Option<Generation> {
+        let same = |lineage: &&Lineage| lineage.topic_id == topic_id && lineage.partitions == partitions;
+        self.0.iter().filter(same).map(|lineage| lineage.generation).max()
+    }
+
+    /// The highest number.
+    pub fn newest(&self) -> Option<Generation> {
+        self.0.iter().map(|lineage| lineage.generation).max()
+    }
+
+    /// Has the topic of this name been read before, as another one or with other partitions?
+    pub fn know_name(&self, topic: &str) -> bool {
+        self.0.iter().any(|lineage| lineage.topic == topic)
+    }
+
+    /// Those that came after a number.
+    pub fn after(&self, generation: Generation) -> impl Iterator<Item = &Lineage> {
+        self.0.iter().filter(move |lineage| lineage.generation > generation)
+    }
+}
+
+#[derive(Row, Deserialize)]
+struct Highest {
+    version: Option<u64>,
+}
+
+#[derive(Row, Deserialize)]
+struct Found {
+    version: u64,
+}
+
+impl Warehouse {
+    /// What the books know of a table.
+    ///
+    /// # Errors
+    /// The server is gone, or `migrate` has not run.
+    pub fn lineages(&self, target: &str) -> Result<Lineages> {
+        let sql = format!(
+            "SELECT target, generation, topic, topic_id, partitions, run_id, toUnixTimestamp64Milli(taken_at) AS taken_at
+             FROM {}.generations WHERE target = {} ORDER BY generation, generations.taken_at, run_id",
+            self.ops,
+            quote(target)
+        );
+        self.rows("reading the generations", &sql).map(Lineages)
+    }
+
+    /// Takes a number, if nobody else has: compare and set. Two inserts with one token are one insert; whoever reads its own run
+    /// back has won.
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    pub fn take_generation(&self, lineage: &Lineage) -> Result<bool> {
+        let token = format!("{}/{}", lineage.target, lineage.generation);
+        let lineage = Lineage { taken_at: Utc::now().timestamp_millis(), ..lineage.clone() };
+        self.insert::<Lineage>(&self.ops, "generations", &token, [&lineage].into_iter())?;
+        let stored = self.lineages(&lineage.target)?;
+        let winner = stored.0.iter().find(|stored| stored.generation == lineage.generation);
+        Ok(winner.is_some_and(|winner| winner.run_id == lineage.run_id && winner.topic_id == lineage.topic_id))
+    }
+
+    /// The highest generation among a table's rows. No metadata knows it: this reads the whole column, so it is asked for new
+    /// lineages only.
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    pub fn generation_in_table(&self, target: &str) -> Result<Option<Generation>> {
+        let sql = format!("SELECT maxOrNull(_version) AS version FROM {}.{target}", self.db);
+        let highest: Vec<Highest> = self.rows("asking for the highest generation", &sql)?;
+        Ok(highest.first().and_then(|highest| highest.version).map(Version::generation_of))
+    }
+
+    /// A version above a generation's, if the table has one: the minmax index `newest` says so without reading rows.
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    pub fn version_above(&self, target: &str, generation: Generation) -> Result<Option<u64>> {
+        let floor = Version::floor(generation + 1).get();
+        let sql = format!("SELECT _version AS version FROM {}.{target} WHERE _version >= {floor} LIMIT 1", self.db);
+        let found: Vec<Found> = self.rows("looking for rows that the books do not know", &sql)?;
+        Ok(found.first().map(|found| found.version))
+    }
+}
+
+/// A table's generations, as one of its topics sees them: what its truncates go by.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Kin {
+    /// The topic's own: its number, and those that it had with fewer partitions.
+    pub own: Vec<Generation>,
+    /// Those of topics that stand side by side with it.
+    pub beside: Vec<Generation>,
+}
+
+impl Kin {
+    /// Those of the topic with this id and number.
+    pub fn of(lineages: &Lineages, topic_id: &str, generation: Generation, is_beside: impl Fn(&str) -> bool) -> Kin {
+        let mut own = vec![generation];
+        let mut beside = Vec::new();
+        for lineage in &lineages.0 {
+            match lineage.topic_id == topic_id {
+                true => own.push(lineage.generation),
+                false if is_beside(&lineage.topic) => beside.push(lineage.generation),
+                false => {}
+            }
+        }
+        own.sort_unstable();
+        own.dedup();
+        Kin { own, beside }
+    }
+
+    /// The topic's number.
+    pub fn newest(&self) -> Generation {
+        self.own.last().copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lineage(generation: Generation, topic: &str, topic_id: &str, partitions: u32) -> Lineage {
+        Lineage {
+            target: "dim_customers".into(),
+            generation,
+            topic: topic.into(),
+            topic_id: topic_id.into(),
+            partitions,
+            run_id: "run".into(),
+            taken_at: 0,
+        }
+    }
+
+    #[test]
+    fn a_lineage_is_an_id_with_a_number_of_partitions() {
+        let known = Lineages(vec![lineage(1, "a", "x", 1), lineage(2, "a", "x", 3), lineage(3, "b", "y", 1)]);
+        assert_eq!(
+            (known.of("x", 1), known.of("x", 3), known.of("x", 4), known.of("z", 1)),
+            (Some(1), Some(2), None, None)
+        );
+        assert_eq!((known.newest(), known.know_name("b"), known.know_name("c")), (Some(3), true, false));
+        assert_eq!(known.after(1).map(|lineage| lineage.generation).collect::<Vec<_>>(), [2, 3]);
+    }
+
+    #[test]
+    fn a_topic_keeps_the_numbers_that_it_had() {
+        let known = Lineages(vec![lineage(1, "a", "x", 1), lineage(2, "b", "y", 1), lineage(3, "a", "x", 3)]);
+        let kin = Kin::of(&known, "x", 3, |topic| topic == "b");
+        assert_eq!((&kin.own[..], &kin.beside[..], kin.newest()), (&[1, 3][..], &[2][..], 3));
+        assert!(Kin::of(&known, "x", 3, |_| false).beside.is_empty());
+        assert_eq!(Kin::of(&Lineages::default(), "x", 1, |_| true).own, [1]);
+    }
+}

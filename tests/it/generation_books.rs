@@ -1,0 +1,150 @@
+//! The books of generations: older than the table, used up, filled from the ledger of before.
+
+use crate::generation::other;
+use crate::support::event::customer;
+use crate::support::{World, root};
+
+fn one_run(test: &str) -> World {
+    let world = World::with_topic(test, 1);
+    world.produce(&[customer("u", "ALFKI", "v1", 10).message()]);
+    world.ingest(&[]).expect_exit(0);
+    world
+}
+
+/// The warehouse has rows of a later topic, and the books that were restored do not know it.
+#[test]
+fn books_that_are_older_than_the_table_are_a_stop() {
+    let world = one_run("books_older");
+    let b = other(&world, "b", 1);
+    world.produce_to(&b.table, &[customer("u", "ALFKI", "b", 20).message()]);
+    b.ingest(&world, &[]).expect_exit(0);
+    // As if yesterday's copy of northwind_ops had been restored.
+    world.clickhouse("ALTER TABLE northwind_ops.generations DELETE WHERE generation = 2 SETTINGS mutations_sync = 1");
+    world.produce(&[customer("u", "ALFKI", "v2", 11).message()]);
+    for args in [&[][..], &["--dry-run"], &["--offsets", "0:0..1"]] {
+        let outcome = world.ingest(args).expect_exit(78);
+        for part in ["dim_customers", "generation 1", "_version >= 9007199254740992", "older than the table"] {
+            assert!(outcome.error().contains(part), "{args:?}, {part}: {}", outcome.error());
+        }
+    }
+    assert_eq!(world.customers(), "ALFKI\tb\n");
+    // The later topic takes a number above everything, and all is as it was.
+    world.produce_to(&b.table, &[customer("u", "ALFKI", "b2", 21).message()]);
+    let outcome = b.ingest(&world, &[]).expect_exit(0);
+    assert_eq!(outcome.summary["plan"]["generation"], 3);
+    assert_eq!(world.customers(), "ALFKI\tb2\n");
+}
+
+/// A row that somebody wrote by hand, of the last generation there is.
+#[test]
+fn number_4096_is_a_stop_and_doctor_warns_before() {
+    let world = one_run("books_full");
+    let doctor = || {
+        let outcome = world.run("doctor", &["--table", "customers"]);
+        outcome.stdout.lines().find(|line| line.contains("generations")).unwrap_or_default().to_owned()
+    };
+    assert!(doctor().starts_with("ok "), "{}", doctor());
+    let take = |number: u32| {
+        world.clickhouse(&format!(
+            "INSERT INTO northwind_ops.generations (target, generation, topic, topic_id, partitions, run_id, taken_at)
+             VALUES ('dim_customers', {number}, 'gone', 'gone', 1, 'by hand', now64(3))"
+        ));
+    };
+    take(2999);
+    assert!(doctor().starts_with("ok "), "{}", doctor());
+    take(3000);
+    assert!(doctor().starts_with("warn") && doctor().contains("3000 of 4095"), "{}", doctor());
+
+    world.clickhouse(&format!(
+        "INSERT INTO northwind_dw.dim_customers (customer_id, company_name, _version) VALUES ('ANTON', 'by hand', {})",
+        4095_u64 << 52
+    ));
+    let b = other(&world, "b", 1);
+    world.produce_to(&b.table, &[customer("u", "ALFKI", "b", 20).message()]);
+    for args in [&[][..], &["--dry-run"]] {
+        let outcome = b.ingest(&world, args).expect_exit(78);
+        assert!(outcome.error().contains("generation 4096"), "{}", outcome.error());
+        assert!(outcome.error().contains("dim_customers has rows of generation 4095"), "{}", outcome.error());
+    }
+    assert_eq!(world.number("SELECT count() FROM northwind_ops.generations WHERE generation > 3000"), 0);
+}
+
+/// ClickHouse remembers the token of a number whose row somebody deleted: the row is not there, so the number is not taken.
+#[test]
+fn a_number_whose_row_was_deleted_is_not_given_again() {
+    let world = one_run("books_deleted");
+    let b = other(&world, "b", 1);
+    world.produce_to(&b.table, &[customer("u", "ALFKI", "b", 20).message()]);
+    assert_eq!(b.ingest(&world, &[]).expect_exit(0).summary["plan"]["generation"], 2);
+    for table in [
+        "northwind_ops.generations DELETE WHERE generation = 2",
+        "northwind_dw.dim_customers DELETE WHERE _version >= 9007199254740992",
+    ] {
+        world.clickhouse(&format!("ALTER TABLE {table} SETTINGS mutations_sync = 1"));
+    }
+    let c = other(&world, "c", 1);
+    world.produce_to(&c.table, &[customer("u", "ALFKI", "c", 30).message()]);
+    assert_eq!(c.ingest(&world, &[]).expect_exit(0).summary["plan"]["generation"], 3);
+    assert_eq!(world.number("SELECT count() FROM northwind_ops.generations WHERE generation = 3"), 1);
+    assert_eq!(world.customers(), "ALFKI\tc\n");
+}
+
+/// Each run asks whether the table has rows above the books; that must cost nothing.
+#[test]
+fn every_table_has_the_index_that_a_run_asks() {
+    let world = World::new("books_index");
+    let tables = world.number(
+        "SELECT count() FROM system.data_skipping_indices WHERE database = 'northwind_dw' AND name = 'newest' AND expr = '_version' AND type = 'minmax' AND granularity = 1",
+    );
+    assert_eq!(tables, 14);
+    world.clickhouse(
+        "INSERT INTO northwind_dw.dim_customers (customer_id, company_name, _version)
+         SELECT toString(number), 'x', bitShiftLeft(1::UInt64, 52) + number * 256 FROM numbers(200000)",
+    );
+    world.create_topic(1, &[]);
+    world.produce(&[customer("u", "ALFKI", "v1", 10).message()]);
+    world.ingest(&[]).expect_exit(0);
+    world.produce(&[customer("u", "ALFKI", "v2", 11).message()]);
+    world.ingest(&[]).expect_exit(0);
+    crate::support::clickhouse("SYSTEM FLUSH LOGS query_log");
+    let read = world.clickhouse(
+        "SELECT count(), max(read_rows) < 20000 FROM system.query_log
+         WHERE type = 'QueryFinish' AND query LIKE '%northwind_dw.dim_customers WHERE _version >= %' AND query NOT LIKE '%system.query_log%'",
+    );
+    assert_eq!(
+        read, "1\t1\n",
+        "asked once (the first run's number was asked for otherwise), and read by the index alone"
+    );
+}
+
+/// What `windows` says of older books: each lineage its number; of two topics with one number the later one is left to take a new one.
+#[test]
+fn migration_3_fills_the_books_from_the_ledger() {
+    let world = World::new("books_migration");
+    let window = |group: &str, topic: &str, id: &str, partitions: u32, generation: u16, mode: &str, minute: u32| {
+        world.clickhouse(&format!(
+            "INSERT INTO northwind_ops.windows (group_id, topic, topic_id, partitions, generation, mode, job, seq, closed_at)
+             VALUES ('{group}', '{topic}', '{id}', {partitions}, {generation}, '{mode}', 'ingest-customers', 1, '2026-01-01 10:{minute:02}:00')"
+        ));
+    };
+    window("g", "a", "id-1", 1, 1, "origin", 1);
+    window("g", "a", "id-1", 1, 1, "plan", 2);
+    window("g", "a", "id-1", 3, 2, "reset", 3);
+    window("g", "a", "id-2", 3, 3, "reset", 4);
+    window("other", "a", "id-2", 3, 1, "plan", 5);
+    window("new", "b", "id-3", 1, 1, "plan", 6);
+    window("", "a", "id-2", 0, 3, "replay", 7);
+    let file = std::fs::read_to_string(root().join("clickhouse/migrations/0003_generation.sql")).unwrap();
+    let books = || {
+        world.clickhouse(
+            "SELECT target, generation, topic, topic_id, partitions FROM northwind_ops.generations ORDER BY generation, topic_id",
+        )
+    };
+    for _ in 0..2 {
+        for statement in file.split(";\n").filter(|text| !text.trim().is_empty()) {
+            world.clickhouse(statement);
+        }
+        let expected = "dim_customers\t1\ta\tid-1\t1\ndim_customers\t2\ta\tid-1\t3\ndim_customers\t3\ta\tid-2\t3\n";
+        assert_eq!(books(), expected);
+    }
+}

@@ -1,0 +1,146 @@
+//! The ledger: every row has the next number of its stream, and a consumer remembers one number per stream.
+
+use serde_json::json;
+
+use crate::support::checks::Checked;
+use crate::support::event::customer;
+use crate::support::shop::{Shop, built, counts};
+use crate::support::{Message, World, outcome, signal, wait_until_frozen};
+
+/// The first look after a fresh ingest is at everything, the second at nothing: each table is noted down, not only the first.
+#[test]
+fn every_table_is_taken_up_in_one_run() {
+    let tables = ["categories", "customers", "region", "shippers"];
+    let shop = Checked::new("ledger_tables", &tables);
+    let new: Vec<&str> = tables.iter().flat_map(|table| ["--table", table]).chain(["--scope", "new"]).collect();
+    for job in ["check-integrity", "check-rules", "check-reconcile", "check-volume"] {
+        let first = shop.run(job, &new).expect_exit(0);
+        let second = shop.run(job, &new).expect_exit(0);
+        assert_eq!((first.count("nothing_new"), second.count("nothing_new")), (0, 4), "{job}");
+    }
+}
+
+fn updates(count: u64) -> Vec<Message> {
+    (0..count).map(|i| customer("u", "ALFKI", &format!("v{i}"), 1000 + i).message()).collect()
+}
+
+#[test]
+fn writers_side_by_side_use_each_number_once() {
+    let world = World::with_topic("ledger_writers", 1);
+    world.produce(&updates(60));
+    let range = ["--offsets", "0:0..60", "--window-records", "1"];
+    let runs: Vec<_> = (0..4).map(|_| world.start_ingest(&range)).collect();
+    for run in runs {
+        assert_eq!(outcome(run).expect_exit(0).count("windows"), 60);
+    }
+    let numbers = "SELECT count(), uniqExact(seq), min(seq), max(seq), uniqExact(run_id) FROM northwind_ops.windows WHERE stream = -1";
+    assert_eq!(world.clickhouse(numbers), "240\t240\t1\t240\t4\n");
+    // A row that somebody removes takes its number with it: the server would know it again, and drop the next one.
+    world.clickhouse("ALTER TABLE northwind_ops.windows DELETE WHERE seq > 200 SETTINGS mutations_sync = 1");
+    assert_eq!(world.ingest(&range).expect_exit(0).count("windows"), 60);
+    assert_eq!(world.clickhouse(numbers), "260\t260\t1\t260\t5\n");
+}
+
+/// The lock was lost, nobody noticed, and another run has closed the window: the group does not move.
+#[test]
+fn a_number_that_another_run_has_taken_ends_the_run_before_its_commit() {
+    let world = World::with_topic("ledger_taken", 1);
+    world.produce(&updates(3));
+    let mut run = world.start_ingest(&["--stop-at", "quarantine-resolved"]);
+    wait_until_frozen(&mut run, "quarantine-resolved");
+    let before = world.committed(0);
+    world.clickhouse(&format!(
+        "INSERT INTO northwind_ops.windows (source, group_id, topic, stream, seq, mode, run_id)
+         VALUES ('customers', '{}', '{}', 0, 2, 'plan', 'another')",
+        world.group, world.topic
+    ));
+    signal(&run, "CONT");
+    let ended = outcome(run).expect_exit(75);
+    assert!(ended.error().contains("row 2 of the ledger of "), "{ended:?}");
+    assert!(ended.error().contains("partition 0 was written by run another: the lock on the partition was lost"));
+    assert_eq!(world.committed(0), before);
+    let error = world.clickhouse("SELECT error FROM northwind_ops.runs FINAL FORMAT TSVRaw");
+    assert_eq!(error.trim_end(), ended.error(), "the books say why");
+}
+
+/// Writes the ledger row of a window of order lines, as a replica shows it that is late, or early.
+fn show(shop: &Shop, seq: i64, offset: i64, closed: &str) {
+    shop.world.clickhouse(&format!(
+        "INSERT INTO northwind_ops.windows (source, topic, stream, seq, mode, start_offset, end_offset, closed_at)
+         VALUES ('order_details', 'shop.public.order_details', 0, {seq}, 'plan', {offset}, {offset} + 1, {closed})"
+    ));
+}
+
+#[test]
+fn a_row_that_becomes_visible_late_is_not_passed_over() {
+    let shop = built("ledger_late");
+    show(&shop, 6, 10, "now()");
+    shop.order(3, Some("1997-05-16"));
+    assert_eq!(counts(&shop.world.build(&[]).expect_exit(0))[..2], [1, 1], "the order's window alone");
+    show(&shop, 5, 9, "now() - INTERVAL 1 DAY");
+    assert_eq!(counts(&shop.world.build(&[]).expect_exit(0))[..2], [2, 2]);
+    assert_eq!(counts(&shop.world.build(&[]).expect_exit(0))[..2], [0, 0]);
+}
+
+#[test]
+fn a_hole_that_does_not_fill_is_said_and_holds_nobody_else_up() {
+    let shop = built("ledger_hole");
+    show(&shop, 6, 10, "now() - INTERVAL 2 HOUR");
+    shop.order(3, Some("1997-05-16"));
+    let ended = shop.world.build(&[]).expect_exit(78);
+    assert_eq!(counts(&ended)[..2], [1, 1]);
+    for said in ["source = 'order_details'", "has no row 5", "row 6 is older than an hour"] {
+        assert!(ended.error().contains(said), "{said}: {}", ended.error());
+    }
+    assert_eq!(shop.world.build(&[]).expect_exit(78).count("windows"), 0, "said as long as it is there");
+    let shop = Checked { world: shop.world, connector: String::new() };
+    let args = ["--table", "order_details", "--scope", "new", "--wait", "0s"];
+    let ended = shop.run("check-volume", &args).expect_exit(78);
+    assert!(shop.statuses(&ended).contains("volume order_details error\n"), "{}", shop.statuses(&ended));
+}
+
+/// Numbers begin anew, and would be taken for known ones.
+#[test]
+fn an_older_ledger_below_a_position_is_said() {
+    let shop = built("ledger_older");
+    shop.world.clickhouse("TRUNCATE TABLE northwind_ops.windows");
+    shop.line(2, 1, 7);
+    shop.put("customers", json!({"customer_id": "ALFKI", "company_name": "Alfreds & Co."}));
+    let ended = shop.world.build(&[]).expect_exit(78);
+    let said = "build-order-wide has taken up the ledger (source = 'order_details'";
+    assert!(ended.error().contains(said) && ended.error().contains("up to row 4"), "{}", ended.error());
+    shop.world.clickhouse("TRUNCATE TABLE northwind_ops.positions");
+    assert_eq!(counts(&shop.world.build(&[]).expect_exit(0))[..2], [2, 4]);
+}
+
+/// Rows go when they are old and everybody has taken them up; never a stream's last, and no window that a check has left open.
+#[test]
+fn old_rows_that_everybody_has_taken_up_are_removed() {
+    let shop = Shop::new("ledger_prune");
+    let prune = || shop.world.run("rejected", &["--prune-ledger", "400d"]).expect_exit(0).count("pruned_windows");
+    shop.world.clickhouse(
+        "ALTER TABLE northwind_ops.windows UPDATE closed_at = now() - INTERVAL 500 DAY WHERE 1 SETTINGS mutations_sync = 1",
+    );
+    assert_eq!(prune(), 0, "nobody has taken them up yet");
+    shop.world.build(&[]).expect_exit(0);
+    shop.world.clickhouse(
+        "INSERT INTO northwind_ops.postponed (consumer, source, topic, stream, seq, done)
+         VALUES ('build-order-wide', 'order_details', 'shop.public.order_details', 0, 2, 0)",
+    );
+    shop.line(1, 1, 9);
+    let left = "SELECT source, groupArray(seq) FROM (SELECT * FROM northwind_ops.windows ORDER BY seq) WHERE source LIKE 'o%' GROUP BY source ORDER BY source";
+    assert_eq!(prune(), 3 + 2 + 1, "of order lines, orders, products");
+    assert_eq!(shop.world.clickhouse(left), "order_details\t[2,5]\norders\t[3]\n");
+    let build = counts(&shop.world.build(&[]).expect_exit(0));
+    assert_eq!(build[..2], [2, 2], "the window that was left open, and the new one");
+    assert_eq!((prune(), prune()), (1, 0));
+    assert_eq!(shop.world.clickhouse(left), "order_details\t[5]\norders\t[3]\n");
+    shop.order(3, Some("1997-05-16"));
+    assert_eq!(shop.world.build(&[]).expect_exit(0).count("windows"), 1, "it goes on");
+    // Whoever begins now is told, once, that it has not seen everything.
+    let shop = Checked { world: shop.world, connector: String::new() };
+    let check = || shop.run("check-volume", &["--table", "orders", "--scope", "new"]);
+    let first = check().expect_exit(78);
+    assert!(first.error().contains("rows up to 2 were removed for their age"), "{}", first.error());
+    check().expect_exit(0);
+}

@@ -1,0 +1,96 @@
+//! Brokers that are behind: an end of partition is believed only where the plan ends, whoever reports it.
+
+use crate::support::event::customer;
+use crate::support::mock_kafka::MockKafka;
+use crate::support::private_stack::PrivateStack;
+use crate::support::{Message, World, outcome, signal, wait_for, wait_until_frozen};
+
+const RECORDS: i64 = 100;
+
+fn updates() -> Vec<Message> {
+    let id = |i: i64| ["ALFKI", "ANATR", "ANTON", "AROUT"][i as usize % 4];
+    (0..RECORDS).map(|i| customer("u", id(i), &format!("name {i}"), i as u64).message()).collect()
+}
+
+/// A hundred records, led by broker 1; from 40 on in batches of `batch`. The mock's last stable offset is the leader's on every replica.
+fn a_hundred_records(test: &str, batch: usize) -> (World, MockKafka) {
+    let mut world = World::new(test);
+    let kafka = MockKafka::start(&mut world, 3, 1);
+    kafka.lead(0, Some(1));
+    kafka.produce(&world, &updates()[..40], 10);
+    kafka.produce(&world, &updates()[40..], batch);
+    (world, kafka)
+}
+
+const READ: [&str; 3] = ["--read-uncommitted", "-X", "client.rack=here"];
+
+fn ledger_end(world: &World) -> i64 {
+    world.number("SELECT max(end_offset) FROM northwind_ops.windows")
+}
+
+#[test]
+fn a_follower_that_is_behind_is_waited_for() {
+    let (world, kafka) = a_hundred_records("follower_behind", 60);
+    kafka.follower_ends_at(0, 40);
+    // When the first window is committed, the end at 40 has been reported.
+    let mut run = world.start_ingest(&[&READ[..], &["--window-records", "20", "--stop-at", "committed"]].concat());
+    wait_until_frozen(&mut run, "committed");
+    kafka.follower_ends_at(0, RECORDS);
+    signal(&run, "CONT");
+    let done = outcome(run).expect_exit(0);
+    assert_eq!((done.count("written"), done.count("gaps")), (RECORDS, 0), "{done:?}");
+}
+
+#[test]
+fn a_follower_that_stays_behind_is_no_gap() {
+    let (world, kafka) = a_hundred_records("follower_stays", 10);
+    kafka.follower_ends_at(0, 40);
+    let late = world.ingest(&[&READ[..], &["--patience", "5s"]].concat()).expect_exit(75);
+    for part in [&*world.topic, "partition 0", "offset 50", "the leader's log goes to 100", "client.rack"] {
+        assert!(late.error().contains(part), "{part}: {}", late.error());
+    }
+    assert_eq!((late.count("gaps"), ledger_end(&world)), (0, 0));
+    kafka.follower_ends_at(0, RECORDS);
+    let done = world.ingest(&READ).expect_exit(0);
+    assert_eq!((done.count("written"), done.count("gaps")), (RECORDS, 0));
+}
+
+/// The new leader has not heard yet how far its followers are.
+#[test]
+fn a_new_leader_with_a_lower_watermark_is_waited_for() {
+    let (world, kafka) = a_hundred_records("lower_watermark", 60);
+    let mut run = world.start_ingest(&[&READ[..], &["--window-records", "20", "--stop-at", "read"]].concat());
+    wait_until_frozen(&mut run, "read");
+    kafka.follower_ends_at(0, 40);
+    kafka.lead(0, Some(3));
+    signal(&run, "CONT");
+    wait_for("the second window", || ledger_end(&world) >= 40);
+    kafka.follower_ends_at(0, RECORDS);
+    let done = outcome(run).expect_exit(0);
+    assert_eq!((done.count("written"), done.count("gaps")), (RECORDS, 0), "{done:?}");
+}
+
+/// A restored broker: while a run reads, half of the log goes.
+#[test]
+fn a_log_that_ends_below_the_plan_needs_a_person() {
+    let kafka = PrivateStack::up("kafka");
+    let mut world = World::new("log_too_short");
+    world.environment.push(("KAFKA_BOOTSTRAP_SERVERS".to_owned(), kafka.address()));
+    let messages = updates();
+    kafka.produce(&world, 1, &messages[..50]);
+    let log = kafka.data().join(format!("{}-0/00000000000000000000.log", world.topic));
+    let half = std::fs::metadata(&log).unwrap().len();
+    kafka.add(&world, &messages[50..]);
+    // Nothing is fetched yet.
+    let mut run = world.start_ingest(&["--window-records", "20", "--patience", "10s", "--stop-at", "plan-committed"]);
+    wait_until_frozen(&mut run, "plan-committed");
+    kafka.kill();
+    std::fs::OpenOptions::new().write(true).open(&log).unwrap().set_len(half).unwrap();
+    kafka.start();
+    signal(&run, "CONT");
+    let stopped = outcome(run).expect_exit(78);
+    for part in ["partition 0", "the log ends at 50", "the plan goes to 100", "--resume-from"] {
+        assert!(stopped.error().contains(part), "{part}: {}", stopped.error());
+    }
+    assert_eq!((ledger_end(&world), stopped.count("gaps")), (20, 0));
+}

@@ -16,7 +16,6 @@ use postgres::Client;
 
 use crate::cli::KafkaArgs;
 use crate::jobs::lag::{FirstUnread, Lag, TopicLag};
-use crate::stream;
 
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -62,7 +61,7 @@ impl Source<'_> {
             return Ok(Captured::UpTo(beat));
         }
         let why = format!("{topic} has no heartbeat, and slot {} {}", self.slot, slot.state);
-        Ok(match stream::retention(kafka, &topic)? {
+        Ok(match heartbeat::kept_for(kafka, &topic)? {
             Some(kept) => Captured::NotSince(slot.clock_ms - i64::try_from(kept.as_millis()).unwrap_or(i64::MAX)),
             None => Captured::Unknown(format!(
                 "{why}: nobody knows how far the connector is; set its heartbeat.action.query, and let it capture northwind_cdc.heartbeat (northwind doctor)"

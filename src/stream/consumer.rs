@@ -96,7 +96,9 @@ pub type Consumer = BaseConsumer<Complaints>;
 pub fn connect(args: &KafkaArgs, group: &str) -> Result<Consumer> {
     let mut config = ClientConfig::new();
     config
+        .set("bootstrap.servers", &args.kafka)
         .set("group.id", group)
+        .set("client.id", "northwind")
         // Offsets are committed by the ledger's word only, never by librdkafka's timer.
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
@@ -112,17 +114,6 @@ pub fn connect(args: &KafkaArgs, group: &str) -> Result<Consumer> {
         .set("fetch.wait.max.ms", "100")
         .set("socket.keepalive.enable", "true")
         .set("reconnect.backoff.max.ms", "1000");
-    access(&mut config, args)?;
-    let complaints = Complaints { brokers: args.kafka.clone(), heard: Mutex::default() };
-    config.create_with_context(complaints).with_context(|| format!("creating the Kafka client for {}", args.kafka))
-}
-
-/// Where the brokers are, and what they want to know of us; for any kind of client.
-///
-/// # Errors
-/// The SASL password cannot be read.
-pub(super) fn access(config: &mut ClientConfig, args: &KafkaArgs) -> Result<()> {
-    config.set("bootstrap.servers", &args.kafka).set("client.id", "northwind");
     let password = crate::cli::Secret::from_env("KAFKA_SASL_PASSWORD", "")?;
     if !password.reveal().is_empty() {
         config.set("sasl.password", password.reveal());
@@ -130,5 +121,6 @@ pub(super) fn access(config: &mut ClientConfig, args: &KafkaArgs) -> Result<()> 
     for (key, value) in &args.settings {
         config.set(key, value);
     }
-    Ok(())
+    let complaints = Complaints { brokers: args.kafka.clone(), heard: Mutex::default() };
+    config.create_with_context(complaints).with_context(|| format!("creating the Kafka client for {}", args.kafka))
 }

@@ -3,12 +3,11 @@
 mod commit;
 mod consumer;
 mod plan;
-mod policy;
 mod poll;
 mod ranges;
 mod reader;
-mod retention;
 mod topic;
+mod topic_setting;
 
 use std::fmt;
 
@@ -19,11 +18,10 @@ use crate::cli::Exit;
 pub use commit::{Committed, PlanMark, commit, committed};
 pub use consumer::{Consumer, connect};
 pub use plan::{LedgerEnd, PartitionState, Start, decide, share};
-pub use policy::cleanup_policy;
 pub use ranges::{Explicit, OffsetRange, parse_time};
 pub use reader::{Limits, Reader, Reading, Window};
-pub use retention::retention;
 pub use topic::{TopicInfo, describe, each_log_span, log_spans, offsets_at};
+pub use topic_setting::topic_setting;
 
 /// How long one request to the brokers may take.
 pub const REQUEST_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);

@@ -5,7 +5,7 @@ use anyhow::Error;
 use crate::cli::{Exit, needs_person};
 use crate::jobs::gaps::{GapList, are_expected, meaning};
 use crate::jobs::ingest::run::Run;
-use crate::stream::{Window, cleanup_policy};
+use crate::stream::{Window, topic_setting};
 
 impl Run {
     /// Says at the end of a run what its gaps may be.
@@ -14,7 +14,8 @@ impl Run {
             return;
         }
         // After a signal there is no time to ask.
-        let policy = if exit == Exit::Stopped { None } else { cleanup_policy(&self.consumer, &self.topic) };
+        let policy =
+            if exit == Exit::Stopped { None } else { topic_setting(&self.consumer, &self.topic, "cleanup.policy") };
         let (topic, gaps, spans) = (&self.topic, self.totals.gaps, &self.totals.gap_spans);
         let text = format!("{topic}: {gaps} offsets hold no record ({spans}): {}", meaning(policy.as_deref()));
         if are_expected(policy.as_deref()) { tracing::info!("{text}") } else { tracing::warn!("{text}") }
@@ -24,7 +25,7 @@ impl Run {
     pub fn stops_at_gaps(&self, window: &Window<'_>) -> Error {
         let mut spans = GapList::default();
         window.gaps.iter().for_each(|gap| spans.add(window.partition, *gap));
-        let policy = cleanup_policy(&self.consumer, &self.topic);
+        let policy = topic_setting(&self.consumer, &self.topic, "cleanup.policy");
         needs_person(format!(
             "{}, offsets {spans} (partition:from..to) hold no record, and --on-gaps is stop: {}; nothing of the window {} counts. Once it \
              is known what they were, run with --on-gaps warn",

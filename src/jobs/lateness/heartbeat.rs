@@ -37,6 +37,17 @@ pub fn newest(kafka: &KafkaArgs, topic: &str) -> Result<Option<i64>> {
     found
 }
 
+/// For how long Kafka keeps the topic's records; nothing if there is no such topic, it may not be asked for, or they are kept for ever.
+///
+/// # Errors
+/// A setting is unknown to librdkafka.
+pub fn kept_for(kafka: &KafkaArgs, topic: &str) -> Result<Option<Duration>> {
+    let consumer = stream::connect(kafka, "northwind.heartbeat")?;
+    let kept = stream::topic_setting(&consumer, topic, "retention.ms").and_then(|ms| ms.parse().ok());
+    std::mem::forget(consumer);
+    Ok(kept.map(Duration::from_millis))
+}
+
 fn newest_of(consumer: &Consumer, topic: &str) -> Result<Option<i64>> {
     let Some(info) = stream::describe(consumer, topic)? else { return Ok(None) };
     let mut newest = None;

@@ -21,7 +21,7 @@ pub fn look(look: &mut Look, lags: &[Lag]) {
         Err(error) => return look.notes.unseen("gaps", &broken(&error, "correct -X KEY=VALUE or KAFKA_OPTIONS")),
     };
     for of_topic in gaps.chunk_by(|a, b| a.topic == b.topic) {
-        let policy = stream::cleanup_policy(&consumer, &of_topic[0].topic);
+        let policy = stream::topic_setting(&consumer, &of_topic[0].topic, "cleanup.policy");
         if !are_expected(policy.as_deref()) {
             let offsets: u64 = of_topic.iter().map(|gaps| gaps.offsets).sum();
             look.notes.seen(Alarm::Gaps, &of_topic[0].topic, offsets, sentence(of_topic, offsets, policy.as_deref()));

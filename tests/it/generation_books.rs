@@ -123,8 +123,8 @@ fn migration_3_fills_the_books_from_the_ledger() {
     let world = World::new("books_migration");
     let window = |group: &str, topic: &str, id: &str, partitions: u32, generation: u16, mode: &str, minute: u32| {
         world.clickhouse(&format!(
-            "INSERT INTO northwind_ops.windows (group_id, topic, topic_id, partitions, generation, mode, job, seq, closed_at)
-             VALUES ('{group}', '{topic}', '{id}', {partitions}, {generation}, '{mode}', 'ingest-customers', 1, '2026-01-01 10:{minute:02}:00')"
+            "INSERT INTO northwind_ops.windows (source, group_id, topic, topic_id, partitions, generation, mode, seq, closed_at)
+             VALUES ('customers', '{group}', '{topic}', '{id}', {partitions}, {generation}, '{mode}', 1, '2026-01-01 10:{minute:02}:00')"
         ));
     };
     window("g", "a", "id-1", 1, 1, "origin", 1);

@@ -57,7 +57,7 @@ fn go_back(world: &World) {
 
 fn books(world: &World) -> String {
     [
-        "SELECT * FROM northwind_ops.windows ORDER BY stream, seq",
+        "SELECT * EXCEPT (source_id) FROM northwind_ops.windows ORDER BY stream, seq",
         "SELECT * EXCEPT (run_id) FROM northwind_ops.positions FINAL ORDER BY ALL",
         "SELECT * FROM northwind_ops.runs FINAL ORDER BY job, started_at",
         "SELECT name FROM system.tables WHERE database = 'northwind_ops' AND name NOT LIKE 'before_%' ORDER BY name",

@@ -23,7 +23,10 @@ fn row(world: &World, look: &Outcome, columns: &str, table: &str) -> String {
 }
 
 fn updates(world: &World, partitions: i32) {
-    let of = |partition| customer("u", "ALFKI", "Alfreds Futterkiste", 100).at(partition).message();
+    let of = |partition: i32| {
+        let key = ["ALFKI", "ANATR"][partition as usize];
+        customer("u", key, "Alfreds Futterkiste", 100).at(partition).message()
+    };
     world.produce(&(0..partitions).flat_map(|partition| [of(partition), of(partition)]).collect::<Vec<_>>());
 }
 

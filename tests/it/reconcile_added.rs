@@ -92,6 +92,7 @@ fn shop(test: &str) -> Checked {
     let filled = VALUES.map(|(name, kind, value, ..)| format!("ADD COLUMN d_{name} {kind} DEFAULT {}", literal(value)));
     alter(&shop.world, "CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE DOMAIN price AS numeric(10,2)");
     alter(&shop.world, &format!("ALTER TABLE shippers {}", [nullable, filled].concat().join(", ")));
+    alter(&shop.world, "ALTER TABLE shippers REPLICA IDENTITY FULL");
     alter(&shop.world, &format!("UPDATE shippers SET {} WHERE shipper_id = 1", set()));
     alter(&shop.world, "UPDATE shippers SET phone = '-' WHERE shipper_id = 2");
     shop.world.wait_for_capture(&shop.connector);

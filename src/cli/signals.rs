@@ -27,6 +27,10 @@ impl Stop {
     /// The handlers cannot be installed.
     pub fn on_signals() -> Result<Stop> {
         let stop = Stop::default();
+        // In the handler itself: a job that goes on after the signal must not be faster than the thread below.
+        for signal in [SIGTERM, SIGINT] {
+            signal_hook::flag::register(signal, Arc::clone(&stop.asked)).context("installing signal handlers")?;
+        }
         let mut signals =
             signal_hook::iterator::Signals::new([SIGTERM, SIGINT]).context("installing signal handlers")?;
         let watcher = stop.clone();
@@ -36,7 +40,6 @@ impl Stop {
                 if signals.forever().next().is_none() {
                     return;
                 }
-                watcher.asked.store(true, Ordering::SeqCst);
                 let deadline = std::time::Instant::now() + GRACE;
                 while std::time::Instant::now() < deadline && signals.pending().next().is_none() {
                     std::thread::sleep(Duration::from_millis(20));

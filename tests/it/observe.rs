@@ -121,6 +121,11 @@ fn a_slot_that_nobody_reads_is_seen_with_the_wal_that_it_keeps() {
     let mut world = World::new("observe_slot");
     let connector = world.capture(&[]);
     world.stop_connector(&connector);
+    let mut source = world.postgres();
+    wait_for("the connector's session to end", || {
+        let sql = "SELECT active FROM pg_replication_slots WHERE slot_name = $1";
+        !source.query_one(sql, &[&connector]).unwrap().get::<_, bool>(0)
+    });
     world.postgres().batch_execute("CREATE TABLE ballast AS SELECT generate_series(1, 100000) AS n").unwrap();
     let seen = observe(&world, &["--connector", &connector]).expect_exit(78);
     assert_eq!(alarms(&seen), ["connector", "slot"]);

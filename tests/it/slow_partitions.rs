@@ -7,8 +7,14 @@ use crate::support::{Message, Outcome, World, outcome, signal, wait_until_frozen
 const PARTITIONS: i32 = 3;
 
 fn updates(partitions: impl IntoIterator<Item = i32>, count: u64) -> Vec<Message> {
-    let id = |i: u64| ["ALFKI", "ANATR", "ANTON", "AROUT"][i as usize % 4];
-    let of = |p: i32| (0..count).map(move |i| customer("u", id(i), &format!("{p} {i}"), i).at(p).message());
+    // A key is in one partition only.
+    let ids = [
+        ["ALFKI", "ANATR", "ANTON", "AROUT"],
+        ["BERGS", "BLAUS", "BLONP", "BOLID"],
+        ["BONAP", "BOTTM", "BSBEV", "CACTU"],
+    ];
+    let id = move |p: i32, i: u64| ids[p as usize][i as usize % 4];
+    let of = |p: i32| (0..count).map(move |i| customer("u", id(p, i), &format!("{p} {i}"), i).at(p).message());
     partitions.into_iter().flat_map(of).collect()
 }
 

@@ -130,8 +130,8 @@ impl Run {
         }
         // A mark stands where the truncate's window stands; its version is that of the event.
         let partition = if Version::is_event(line.version) { line.partition } else { pending.partition };
-        let ends = stream::log_spans(&self.consumer, &self.topic, &[partition]);
-        if ends.is_ok_and(|ends| ends.iter().any(|log| offset < log.end)) {
+        let ends = stream::log_spans(&self.consumer, &self.topic, &[partition])?;
+        if ends.iter().any(|log| offset < log.end) {
             return Ok(None);
         }
         Ok(Some(format!(

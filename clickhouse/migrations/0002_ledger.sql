@@ -55,9 +55,19 @@ SELECT table_of, group_id, topic, stream_of,
        truncates, gaps, partitions, token, job, run_id, reason, closed_at
 FROM
 (
-    SELECT if(startsWith(job, 'ingest-'), replaceAll(substring(job, 8), '-', '_'), splitByChar('.', topic)[-1]) AS table_of,
-           if(mode IN ('origin', 'plan', 'reset'), partition, -1) AS stream_of, seq AS old_seq, *
-    FROM northwind_ops.windows
+    SELECT multiIf(startsWith(job, 'ingest-'), replaceAll(substring(job, 8), '-', '_'),
+                   read_by.table != '', read_by.table,
+                   splitByChar('.', topic)[-1]) AS table_of,
+           if(mode IN ('origin', 'plan', 'reset'), partition, -1) AS stream_of, seq AS old_seq, windows.*
+    FROM northwind_ops.windows AS windows
+    LEFT JOIN
+    (
+        -- A replay or a repair does not say its table; the jobs that have read its topic do.
+        SELECT topic, any(replaceAll(substring(job, 8), '-', '_')) AS table
+        FROM northwind_ops.windows
+        WHERE startsWith(job, 'ingest-')
+        GROUP BY topic
+    ) AS read_by ON read_by.topic = windows.topic
 )
 SETTINGS max_bytes_before_external_sort = 300000000, max_insert_threads = 1, max_threads = 1, max_block_size = 8192,
          min_insert_block_size_rows = 100000, min_insert_block_size_bytes = 50000000;

@@ -6,11 +6,23 @@ CREATE TABLE IF NOT EXISTS northwind_ops.generations
     topic      String,
     topic_id   String,
     partitions UInt32,
+    starts     Array(Tuple(Int32, Int64)) COMMENT 'by partition: below, the topic was read when it had fewer partitions',
     run_id     String COMMENT 'the run that took the number',
     taken_at   DateTime64(3, 'UTC')
 )
 ENGINE = MergeTree
 ORDER BY (target, generation)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- Topics that were declared to have no key in common with the others of their table (--side-by-side), so that every job knows it.
+CREATE TABLE IF NOT EXISTS northwind_ops.side_by_side
+(
+    topic       String,
+    run_id      String COMMENT 'the run that was told first',
+    declared_at DateTime64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY topic
 SETTINGS non_replicated_deduplication_window = 10000;
 
 ALTER TABLE northwind_ops.truncates

@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::cdc::{Event, Generation, Record, Truncate, Violation};
 use crate::cli::SideBySideArgs;
-use crate::tables::{RowOf, SourceRow, Table};
+use crate::tables::{RowOf, SourceRow, Table, TableFacts};
 use crate::validate::Warning;
 use crate::warehouse::{Kin, MarkAt, TruncateRow, Warehouse, WarningRow, Written};
 
@@ -118,10 +118,11 @@ impl Place<'_> {
         written: &[Written],
         stored: &[TruncateRow],
     ) -> Result<u64> {
+        let table = TableFacts::of::<T>();
         let truncates =
-            warehouse.truncates::<T>(self.topic_id, self.generation, |other| beside.has(self.topic, other))?;
+            warehouse.truncates(&table, self.topic_id, self.generation, |other| beside.has(self.topic, other))?;
         let at = MarkAt { partition: self.partition, offset: self.start, now_ms: Utc::now().timestamp_millis() };
-        let of_written = warehouse.mark_written::<T>(&truncates, written, at)?;
+        let of_written = warehouse.mark_written(&table, &truncates, written, at)?;
         let Some(newest) = stored.last() else { return Ok(of_written) };
         let newest = Truncate { lsn: newest.lsn, ts_ms: newest.ts_ms };
         warehouse.mark_table::<T>(&truncates, self.kin, newest, at)

@@ -19,7 +19,7 @@ pub struct Snapshot {
     /// Where the log stood before the moment: whoever got an id after the moment wrote behind it.
     pub(super) before: u64,
     /// PostgreSQL's clock, in ms.
-    pub(super) clock_ms: i64,
+    pub clock_ms: i64,
 }
 
 /// What an event says of when it was written.

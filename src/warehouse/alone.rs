@@ -31,17 +31,17 @@ impl Warehouse {
         let deadline = Instant::now() + PATIENCE;
         let mut is_said = false;
         loop {
-            let Some(elapsed) = self.at_work(name)? else {
+            let at_work = self.at_work(name)?;
+            if at_work.is_none() {
                 match self.execute_within(PATIENCE, name, what, sql) {
-                    // Another run came first.
-                    Err(error) if format!("{error:#}").contains(SAME_ID) => continue,
+                    // Another run came first; this user may not see its statement.
+                    Err(error) if format!("{error:#}").contains(SAME_ID) => {}
                     ended => return ended,
                 }
-            };
+            }
             if !is_said {
-                tracing::info!(
-                    "{name}: rows are still being marked by an earlier run, for {elapsed:.0} s now: waiting for it"
-                );
+                let since = at_work.map_or(String::new(), |elapsed| format!(", for {elapsed:.0} s now"));
+                tracing::info!("{name}: rows are still being marked by an earlier run{since}: waiting for it");
                 is_said = true;
             }
             if Instant::now() >= deadline {

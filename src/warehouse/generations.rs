@@ -24,6 +24,8 @@ pub struct Lineage {
     pub topic_id: String,
     /// How many partitions it has.
     pub partitions: u32,
+    /// By partition: below, it was read when it had fewer of them, and offsets of two partitions do not say which change came first.
+    pub starts: Vec<(i32, i64)>,
     /// Who took the number.
     pub run_id: String,
     /// When, in milliseconds since the epoch.
@@ -38,6 +40,19 @@ impl Lineages {
     /// The number of a topic as it is now.
     pub fn of(&self, topic_id: &str, partitions: u32) -> Option<Generation> {
         let same = |lineage: &&Lineage| lineage.topic_id == topic_id && lineage.partitions == partitions;
+        self.0.iter().filter(same).map(|lineage| lineage.generation).max()
+    }
+
+    /// Where the part of a partition begins that was not read under fewer partitions; 0 if there was none.
+    pub fn start_of(&self, generation: Generation, partition: i32) -> i64 {
+        let starts =
+            self.0.iter().filter(|lineage| lineage.generation == generation).flat_map(|lineage| &lineage.starts);
+        starts.filter(|(p, _)| *p == partition).map(|(_, start)| *start).max().unwrap_or(0)
+    }
+
+    /// The last number of a topic, by its id or its name.
+    pub fn last_of(&self, topic_id: &str, topic: &str) -> Option<Generation> {
+        let same = |lineage: &&Lineage| lineage.topic_id == topic_id || lineage.topic == topic;
         self.0.iter().filter(same).map(|lineage| lineage.generation).max()
     }
 
@@ -58,6 +73,24 @@ impl Lineages {
 }
 
 #[derive(Row, Deserialize)]
+struct End {
+    partition: i32,
+    end: i64,
+}
+
+#[derive(Row, Deserialize)]
+struct Topic {
+    topic: String,
+}
+
+#[derive(Row, Serialize)]
+struct Declared<'a> {
+    topic: &'a str,
+    run_id: &'a str,
+    declared_at: i64,
+}
+
+#[derive(Row, Deserialize)]
 struct Highest {
     version: Option<u64>,
 }
@@ -74,7 +107,7 @@ impl Warehouse {
     /// The server is gone, or `migrate` has not run.
     pub fn lineages(&self, target: &str) -> Result<Lineages> {
         let sql = format!(
-            "SELECT target, generation, topic, topic_id, partitions, run_id, toUnixTimestamp64Milli(taken_at) AS taken_at
+            "SELECT target, generation, topic, topic_id, partitions, starts, run_id, toUnixTimestamp64Milli(taken_at) AS taken_at
              FROM {}.generations WHERE target = {} ORDER BY generation, generations.taken_at, run_id",
             self.ops,
             quote(target)
@@ -94,6 +127,57 @@ impl Warehouse {
         let stored = self.lineages(&lineage.target)?;
         let winner = stored.0.iter().find(|stored| stored.generation == lineage.generation);
         Ok(winner.is_some_and(|winner| winner.run_id == lineage.run_id && winner.topic_id == lineage.topic_id))
+    }
+
+    /// How far a topic was read by now, by whichever group: its partitions, each with an offset.
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    pub fn read_up_to(&self, source: &str, topic_id: &str) -> Result<Vec<(i32, i64)>> {
+        let sql = format!(
+            "SELECT stream AS partition, max(last_end) AS end
+             FROM
+             (
+                 SELECT stream, argMax(end_offset, seq) AS last_end
+                 FROM {}.windows
+                 WHERE source = {} AND topic_id = {} AND stream >= 0
+                 GROUP BY source, group_id, topic, stream, topic_id
+             )
+             GROUP BY stream ORDER BY stream",
+            self.ops,
+            quote(source),
+            quote(topic_id)
+        );
+        let ends: Vec<End> = self.rows("asking how far the topic was read", &sql)?;
+        Ok(ends.into_iter().map(|row| (row.partition, row.end)).collect())
+    }
+
+    /// The topics that were declared to stand side by side with the others of their table.
+    ///
+    /// # Errors
+    /// The server is gone, or `migrate` has not run.
+    pub fn side_by_side(&self) -> Result<Vec<String>> {
+        let sql = format!("SELECT DISTINCT topic FROM {}.side_by_side ORDER BY topic", self.ops);
+        let topics: Vec<Topic> = self.rows("asking which topics stand side by side", &sql)?;
+        Ok(topics.into_iter().map(|row| row.topic).collect())
+    }
+
+    /// Notes down that these topics stand side by side: jobs that are not told must know it, too.
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    pub fn declare_side_by_side(&self, topics: &[String], run_id: &str) -> Result<()> {
+        if topics.is_empty() {
+            return Ok(());
+        }
+        let declared_at = Utc::now().timestamp_millis();
+        let rows: Vec<Declared<'_>> = topics.iter().map(|topic| Declared { topic, run_id, declared_at }).collect();
+        self.insert::<Declared<'static>>(
+            &self.ops,
+            "side_by_side",
+            &format!("{run_id}/{}", topics.join(",")),
+            rows.iter(),
+        )
     }
 
     /// The highest generation among a table's rows. No metadata knows it: this reads the whole column, so it is asked for new
@@ -126,6 +210,10 @@ pub struct Kin {
     pub own: Vec<Generation>,
     /// Those of topics that stand side by side with it.
     pub beside: Vec<Generation>,
+    /// Those below its own that are neither.
+    pub earlier: Vec<Generation>,
+    /// Is it declared that topics stand side by side, whether the books know their numbers or not?
+    pub may_be_beside: bool,
 }
 
 impl Kin {
@@ -142,7 +230,10 @@ impl Kin {
         }
         own.sort_unstable();
         own.dedup();
-        Kin { own, beside }
+        let newest = own.last().copied().unwrap_or_default();
+        let of_others = lineages.0.iter().map(|lineage| lineage.generation).filter(|number| *number < newest);
+        let earlier = of_others.filter(|number| !own.contains(number) && !beside.contains(number)).collect();
+        Kin { own, beside, earlier, may_be_beside: false }
     }
 
     /// The topic's number.
@@ -162,6 +253,7 @@ mod tests {
             topic: topic.into(),
             topic_id: topic_id.into(),
             partitions,
+            starts: Vec::new(),
             run_id: "run".into(),
             taken_at: 0,
         }

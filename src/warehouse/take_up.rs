@@ -167,8 +167,9 @@ impl Warehouse {
         Ok(news)
     }
 
-    /// Notes down that `consumer` is done with these news, but for the windows that it leaves open. First the windows, *then* the
-    /// positions: killed between the two, it takes the same rows up again.
+    /// Notes down that `consumer` is done with these news, but for the windows that it leaves open. First these, *then* the positions, *then*
+    /// what was left open before and is done: killed in between, it takes the same rows up again. (A window that is noted as done cannot be
+    /// left open again, so it must not be news any more.)
     ///
     /// # Errors
     /// The server is gone or refuses.
@@ -179,19 +180,17 @@ impl Warehouse {
         news: &News,
         stays_open: impl Fn(&OpenWindow) -> bool,
     ) -> Result<()> {
-        let noted = news.windows.iter().map(|window| (window, stays_open(window)));
-        let postponed: Vec<PostponedRow<'_>> = noted
+        let (opened, done): (Vec<_>, Vec<_>) = news
+            .windows
+            .iter()
+            .map(|window| (window, stays_open(window)))
             .filter(|(window, stays_open)| *stays_open != window.is_postponed)
             .map(|(window, stays_open)| {
                 let (source, group_id, topic, stream, seq) = window.place();
                 PostponedRow { consumer, source, group_id, topic, stream, seq, run_id, done: u8::from(!stays_open) }
             })
-            .collect();
-        let places = postponed.iter().map(|row| (row.source, row.topic, row.stream, row.seq));
-        if !postponed.is_empty() {
-            let token = token_of(consumer, run_id, places);
-            self.insert::<PostponedRow<'static>>(&self.ops, "postponed", &token, postponed.iter())?;
-        }
+            .partition(|row| row.done == 0);
+        self.write_postponed(&opened)?;
         let positions: Vec<PositionRow<'_>> = news
             .taken
             .iter()
@@ -205,7 +204,15 @@ impl Warehouse {
                 run_id,
             })
             .collect();
-        self.write_positions(&positions)
+        self.write_positions(&positions)?;
+        self.write_postponed(&done)
+    }
+
+    fn write_postponed(&self, rows: &[PostponedRow<'_>]) -> Result<()> {
+        let Some(first) = rows.first() else { return Ok(()) };
+        let places = rows.iter().map(|row| (row.source, row.topic, row.stream, row.seq));
+        let token = format!("{}/{}", token_of(first.consumer, first.run_id, places), first.done);
+        self.insert::<PostponedRow<'static>>(&self.ops, "postponed", &token, rows.iter())
     }
 
     /// Positions only rise: of two rows the higher number counts.

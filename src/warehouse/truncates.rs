@@ -2,7 +2,7 @@
 //! the rows below them are marked; and every window looks at the stored ones *after* its insert and marks what it wrote.
 //! Store-then-mark against insert-then-look: one of the two always sees the other.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use anyhow::Result;
 use clickhouse::Row;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::cdc::{CLOCK_SLACK_MS, Generation, Truncate, Truncates, Version};
-use crate::tables::{KEY_SEPARATOR, Standing, Table};
+use crate::tables::{KEY_SEPARATOR, Standing, Table, TableFacts};
 use crate::warehouse::{Kin, Warehouse, newest_versions, quote};
 
 /// A row of `northwind_ops.truncates`.
@@ -83,13 +83,14 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn truncates<T: Table>(
+    pub fn truncates(
         &self,
+        table: &TableFacts,
         topic_id: &str,
         generation: Generation,
         is_beside: impl Fn(&str) -> bool,
     ) -> Result<Truncates> {
-        let of_table = format!("FROM {}.truncates WHERE `table` = {}", self.ops, quote(T::SOURCE));
+        let of_table = format!("FROM {}.truncates WHERE `table` = {}", self.ops, quote(table.source));
         let sql = format!(
             "SELECT topic, topic_id, partition, max(offset) AS last_offset, argMax(truncates.generation, offset) AS last_generation,
                     argMax(lsn, offset) AS last_lsn, argMax(ts_ms, offset) AS last_ts_ms
@@ -129,7 +130,13 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn mark_written<T: Table>(&self, truncates: &Truncates, written: &[Written], at: MarkAt) -> Result<u64> {
+    pub fn mark_written(
+        &self,
+        table: &TableFacts,
+        truncates: &Truncates,
+        written: &[Written],
+        at: MarkAt,
+    ) -> Result<u64> {
         if truncates.is_empty() {
             return Ok(0);
         }
@@ -144,20 +151,20 @@ impl Warehouse {
             return Ok(0);
         }
         let keys: Vec<&str> = removed.iter().map(|(key, ..)| *key).collect();
-        let held = newest_versions(self, T::TARGET, T::KEY, &keys)?;
+        let held = newest_versions(self, table.target, table.key, &keys)?;
         removed.retain(|(key, row, _)| held.get(*key) == Some(&row.version));
         if removed.is_empty() {
             return Ok(0);
         }
         let lines: Vec<String> =
-            removed.iter().map(|(key, row, truncate)| mark::<T>(key, row, truncate, at).to_string()).collect();
+            removed.iter().map(|(key, row, truncate)| mark(table, key, row, truncate, at).to_string()).collect();
         self.execute(
             "marking truncated rows",
             // What a truncate removes may differ when the window is done again: no token may swallow it.
             &format!(
                 "INSERT INTO {}.{} SETTINGS insert_deduplicate = 0 FORMAT JSONEachRow\n{}",
                 self.db,
-                T::TARGET,
+                table.target,
                 lines.join("\n")
             ),
         )?;
@@ -198,9 +205,9 @@ impl Warehouse {
 }
 
 /// The row that says "a truncate removed this one".
-fn mark<T: Table>(key: &str, row: &Standing, truncate: &Truncate, at: MarkAt) -> Value {
+fn mark(table: &TableFacts, key: &str, row: &Standing, truncate: &Truncate, at: MarkAt) -> Value {
     let mut mark = Map::new();
-    for (column, part) in T::KEY.iter().zip(key.splitn(T::KEY.len(), KEY_SEPARATOR)) {
+    for (column, part) in table.key.iter().zip(key.splitn(table.key.len(), KEY_SEPARATOR)) {
         mark.insert(column.name.to_owned(), json!(part));
     }
     let seconds = at.now_ms.div_euclid(1000);
@@ -236,15 +243,16 @@ fn removed(truncates: &Truncates, kin: &Kin) -> String {
     });
     let own: Vec<String> = behind.chain(elsewhere).collect();
     let newest_ms = truncates.fronts.iter().map(|(_, front)| front.ts_ms).max().unwrap_or_default();
-    let related: HashSet<Generation> = kin.own.iter().chain(&kin.beside).copied().collect();
-    let mut related: Vec<Generation> = related.into_iter().collect();
-    related.sort_unstable();
+    // Where topics stand side by side, a number that the books do not know may be one of theirs: only known ones go.
+    let is_earlier = match kin.beside.is_empty() && !kin.may_be_beside {
+        true => format!("{generation} < {} AND {generation} NOT IN ({})", kin.newest(), list(&kin.own)),
+        false if kin.earlier.is_empty() => "0".to_owned(),
+        false => format!("{generation} IN ({})", list(&kin.earlier)),
+    };
     format!(
         "({generation} IN ({own_numbers}) AND ({own}))
-         OR ({generation} < {newest} AND {generation} NOT IN ({related}) AND ({is_event} OR _source_ts_ms < {newest_ms}))",
+         OR ({is_earlier} AND ({is_event} OR _source_ts_ms < {newest_ms}))",
         own_numbers = list(&kin.own),
         own = own.join(" OR "),
-        newest = kin.newest(),
-        related = list(&related),
     )
 }

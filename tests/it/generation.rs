@@ -3,7 +3,7 @@
 
 use std::process::Child;
 
-use crate::support::event::customer;
+use crate::support::event::{customer, truncate};
 use crate::support::{Message, Outcome, World, outcome, wait_for, wait_until_frozen};
 
 const KNOWN: [&str; 5] = ["ALFKI", "ANATR", "ANTON", "AROUT", "BERGS"];
@@ -204,6 +204,69 @@ fn topics_side_by_side_raise_nothing_however_often_they_run() {
     let last = runs / 2 - 1;
     assert_eq!(world.customers(), format!("ALFKI\ta {last}\nANATR\tb {last}\n"));
     assert_eq!(world.number("SELECT count() FROM northwind_ops.generations"), 2);
+}
+
+/// Whoever is not told on its command line, a replay say, knows it from the books.
+#[test]
+fn what_stands_side_by_side_is_known_to_every_job() {
+    let world = World::with_topic("generation_told", 1);
+    let b = other(&world, "b", 1);
+    let both = format!("{},{}", world.topic, b.topic);
+    let told = ["--side-by-side", &both];
+    world.produce(&[update("ALFKI", "of a"), update("NEWCO", "not there yet")]);
+    world.produce_to(&b.table, &[update("ANATR", "of b"), truncate(0, 99_000)]);
+    world.ingest(&told).expect_exit(0);
+    b.ingest(&world, &told).expect_exit(0);
+    world
+        .postgres()
+        .batch_execute("INSERT INTO customers (customer_id, company_name) VALUES ('NEWCO', 'New')")
+        .unwrap();
+    let replayed = world.replay(&[]).expect_exit(0);
+    assert_eq!((replayed.count("resolved"), replayed.count("truncated_rows")), (1, 0), "{replayed:?}");
+    world.produce_to(&b.table, &[truncate(0, 99_500)]);
+    assert_eq!(b.ingest(&world, &[]).expect_exit(0).count("truncated_rows"), 0);
+    assert_eq!(world.customers(), "ALFKI\tof a\nNEWCO\tnot there yet\n");
+}
+
+/// Offsets of two partitions do not say which change came first: what was read before is not read again under the higher number.
+#[test]
+fn what_was_read_before_partitions_were_added_does_not_win_again() {
+    let world = World::with_topic("generation_grown", 1);
+    world.produce(&updates("old", 6));
+    world.ingest(&[]).expect_exit(0);
+    world.add_partitions(3);
+    let moved = customer("u", "ALFKI", "newer", 90_000).at(1).message();
+    world.produce(&[moved]);
+    world.ingest(&[]).expect_exit(78);
+    let stopped = world.ingest(&["--resume-from", "log-start"]).expect_exit(78);
+    assert!(stopped.error().contains("partition 0: offsets below 6"), "{stopped:?}");
+    assert_eq!(world.ingest(&["--resume-from", "ledger"]).expect_exit(0).count("written"), 1);
+    assert_eq!(shown(&world, "ALFKI"), "newer\n");
+    for refused in [world.ingest_from(&world.topic, "another", &[]), world.ingest(&["--offsets", "0:0..6"])] {
+        let refused = refused.expect_exit(78);
+        for part in ["partition 0: offsets below 6", "fewer partitions", "send_again"] {
+            assert!(refused.error().contains(part), "{part}: {refused:?}");
+        }
+    }
+    assert_eq!(shown(&world, "ALFKI"), "newer\n");
+    world.produce(&[customer("u", "ANATR", "of today", 91_000).at(0).message()]);
+    assert_eq!(world.ingest(&["--offsets", "0:6..7"]).expect_exit(0).count("written"), 1);
+}
+
+/// It was replaced by another topic; more partitions do not make it the newer one.
+#[test]
+fn an_older_topic_that_grows_stays_the_older_one() {
+    let world = World::with_topic("generation_older_grows", 1);
+    let b = other(&world, "b", 1);
+    world.produce(&updates("a", 5));
+    world.ingest(&[]).expect_exit(0);
+    world.produce_to(&b.table, &[update("ALFKI", "newer")]);
+    b.ingest(&world, &[]).expect_exit(0);
+    world.add_partitions(3);
+    let refused = world.ingest_from(&world.topic, "another", &[]).expect_exit(78);
+    assert!(refused.error().contains("has since been read from"), "{refused:?}");
+    assert_eq!(shown(&world, "ALFKI"), "newer\n");
+    b.ingest(&world, &[]).expect_exit(0);
 }
 
 /// Runs that were told to try again do so, as Airflow's retries do.

@@ -1,6 +1,7 @@
 //! `check-reconcile --plan` and `--repair`: what is different is mended, out of the log where the log can, else from the source.
 
 use crate::support::checks::Checked;
+use crate::support::{outcome, signal, wait_until_frozen};
 
 /// Changes the source without the connector seeing it.
 fn unseen(shop: &Checked, table: &str, sql: &str) {
@@ -87,4 +88,19 @@ fn rows(shop: &Checked) -> String {
     shop.world.clickhouse(
         "SELECT region_id, trimRight(region_description) FROM northwind_dw.dim_regions FINAL ORDER BY region_id",
     )
+}
+
+/// The row was looked at before the TRUNCATE, and is written after the ingest job has marked the table.
+#[test]
+fn a_truncate_between_the_look_and_the_write_removes_what_is_repaired() {
+    let shop = Checked::new("repair_truncate", &["us_states"]);
+    unseen(&shop, "us_states", "UPDATE us_states SET state_name = 'Nowhere' WHERE state_id <= 3");
+    let args = ["--table", "us_states", "--repair", "--yes", "--stop-at", "repair-compared"];
+    let mut repair = shop.start("check-reconcile", &args);
+    wait_until_frozen(&mut repair, "repair-compared");
+    shop.change("TRUNCATE us_states");
+    assert_eq!(shop.world.ingest_table("us_states", &[]).expect_exit(0).count("truncates"), 1);
+    signal(&repair, "CONT");
+    assert_eq!(outcome(repair).count("repaired"), 3);
+    assert_eq!(shop.world.clickhouse("SELECT * FROM northwind_dw.dim_us_states FINAL"), "");
 }

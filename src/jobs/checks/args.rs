@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::{ClickHouseArgs, KafkaArgs, OutputArgs, PostgresArgs, parse_duration};
+use crate::cli::{ClickHouseArgs, KafkaArgs, OutputArgs, PostgresArgs, StopAt, parse_duration};
 use crate::jobs::JobArgs;
 
 /// Which rows are looked at.
@@ -71,6 +71,9 @@ pub struct CheckArgs {
     pub clickhouse: ClickHouseArgs,
     #[command(flatten)]
     pub output: OutputArgs,
+    /// For tests: freeze at a named point
+    #[arg(long, hide = true, value_name = "POINT[:N]")]
+    pub stop_at: Option<StopAt>,
 }
 
 impl JobArgs for CheckArgs {

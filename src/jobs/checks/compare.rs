@@ -52,6 +52,8 @@ pub struct Difference {
     pub warehouse: Option<SideRow>,
     /// Where the log stood at the moment of the source's row.
     pub lsn: u64,
+    /// What the source's clock said at that moment, in ms.
+    pub ts_ms: i64,
 }
 
 /// What a comparison may rely on.
@@ -171,7 +173,13 @@ impl Comparison<'_, '_> {
             (false, ..) | (_, false, false) => self.undecided(key),
             (true, true, _) => self.same(source),
             (true, false, true) => {
-                self.differences.push(Difference { key, source, warehouse, lsn: self.terms.snapshot.position() });
+                self.differences.push(Difference {
+                    key,
+                    source,
+                    warehouse,
+                    lsn: self.terms.snapshot.position(),
+                    ts_ms: self.terms.snapshot.clock_ms,
+                });
             }
         }
         if self.differences.len() >= CHUNK { self.settle() } else { Ok(()) }

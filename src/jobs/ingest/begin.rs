@@ -203,6 +203,7 @@ impl Books {
         let number = lineage::generation(run, &self.topic, &mut self.lineages, !taken.is_empty())?;
         if !taken.is_empty() {
             lineage::refuse_older(run, &self.lineages, number.generation)?;
+            lineage::refuse_moved(run, &self.lineages, number.generation, places(&taken))?;
         }
         Ok(Plan { cut, ..self.plan(Mode::Range, number, taken) })
     }
@@ -217,6 +218,8 @@ impl Books {
         if answers.iter().any(|(i, at)| *at < self.log[*i].end) {
             lineage::refuse_older(run, &self.lineages, generation)?;
         }
+        let from = answers.iter().map(|(i, at)| (self.partitions[*i], Span { start: *at, end: self.log[*i].end }));
+        lineage::refuse_moved(run, &self.lineages, generation, from)?;
         let reset = self.reset(run, &mut starts, &answers, generation)?;
         let late = |i: usize| self.committed[i].as_ref().and_then(|c| c.plan.as_ref()).is_some_and(|plan| plan.late);
         let open = starts.iter().enumerate().any(|(i, start)| matches!(start, Start::Continue(..)) && !late(i));
@@ -254,6 +257,7 @@ impl Books {
         }
         if !spans.is_empty() {
             lineage::refuse_older(run, &self.lineages, generation)?;
+            lineage::refuse_moved(run, &self.lineages, generation, places(&spans))?;
         }
         if !run.args.dry_run {
             self.write_ahead(run, &origins, &commits)?;
@@ -318,6 +322,10 @@ impl Books {
             ..WindowRow::default()
         }
     }
+}
+
+fn places(planned: &[Planned]) -> impl Iterator<Item = (i32, Span)> {
+    planned.iter().map(|planned| (planned.partition, planned.span))
 }
 
 fn to_read(start: &Start, log: Span) -> u64 {

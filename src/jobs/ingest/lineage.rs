@@ -13,7 +13,7 @@ use crate::cdc::{Generation, MAX_GENERATION, Version};
 use crate::cli::needs_person;
 use crate::jobs::ingest::run::Run;
 use crate::source::TargetLock;
-use crate::stream::TopicInfo;
+use crate::stream::{Span, TopicInfo};
 use crate::warehouse::{Kin, Lineage, Lineages};
 
 /// For others who take a number, which takes them a moment; not for those who write.
@@ -32,6 +32,10 @@ pub struct Taken {
 /// # Errors
 /// Exit 78: the books are older than the table. 75: somebody takes a number for the table.
 pub fn enter(run: &mut Run, topic: &TopicInfo) -> Result<Lineages> {
+    let new = run.args.beside.learn(run.warehouse.side_by_side()?);
+    if !run.args.dry_run {
+        run.warehouse.declare_side_by_side(&new, &run.id)?;
+    }
     if !run.args.dry_run {
         let lock = lock_of(run);
         let deadline = Instant::now() + PATIENCE;
@@ -56,6 +60,10 @@ pub fn enter(run: &mut Run, topic: &TopicInfo) -> Result<Lineages> {
 /// Exit 75: others write to the table, and a number needs it alone. 78: there are no numbers left.
 pub fn generation(run: &mut Run, topic: &TopicInfo, lineages: &mut Lineages, takes: bool) -> Result<Taken> {
     let known = of(lineages, topic);
+    // A topic that grew, or was made anew, does not pass by the one that came after it.
+    if let Some(last) = lineages.last_of(&topic.id, &run.topic).filter(|_| known.is_none() && takes) {
+        refuse_older(run, lineages, last)?;
+    }
     let taken = match known {
         Some(generation) => Taken { generation, rose: String::new() },
         None if takes && !run.args.dry_run => take_alone(run, topic, lineages)?,
@@ -91,9 +99,37 @@ pub fn refuse_older(run: &Run, lineages: &Lineages, generation: Generation) -> R
     )))
 }
 
+/// After partitions were added, keys stand in other partitions than before, and offsets of two partitions do not say which change came
+/// first: what was read before keeps its lower number, and is not read again under the higher one.
+///
+/// # Errors
+/// Exit 78, with what to do.
+pub fn refuse_moved(
+    run: &Run,
+    lineages: &Lineages,
+    generation: Generation,
+    spans: impl Iterator<Item = (i32, Span)>,
+) -> Result<()> {
+    for (partition, span) in spans {
+        let start = lineages.start_of(generation, partition);
+        if span.start < start {
+            return Err(needs_person(format!(
+                "{topic}, partition {partition}: offsets below {start} were read when the topic had fewer partitions. Keys have moved since, so \
+                 older changes could win against newer ones if {span} were read again. Nothing was read. Read from {start} on \
+                 (--resume-from ledger, --offsets {partition}:{start}..{end}); for older rows: SELECT northwind_cdc.send_again('{table}') in the source",
+                topic = run.topic,
+                end = span.end.max(start),
+                table = run.table,
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Those of the run's topic, for its truncates.
 pub fn kin(run: &Run, topic: &TopicInfo, lineages: &Lineages, generation: Generation) -> Kin {
-    Kin::of(lineages, &topic.id, generation, |other| run.args.beside.has(&run.topic, other))
+    let kin = Kin::of(lineages, &topic.id, generation, |other| run.args.beside.has(&run.topic, other));
+    Kin { may_be_beside: !run.args.beside.side_by_side.is_empty(), ..kin }
 }
 
 fn of(lineages: &Lineages, topic: &TopicInfo) -> Option<Generation> {
@@ -141,6 +177,7 @@ fn take(run: &mut Run, topic: &TopicInfo, lineages: &mut Lineages) -> Result<Tak
         return Ok(Taken { generation, rose: String::new() });
     }
     let Taken { generation: first, rose } = compute(run, topic, lineages)?;
+    let starts = run.warehouse.read_up_to(run.table, &topic.id)?;
     // A number whose row is not ours is somebody else's, or was used before its row was deleted: the next one.
     for generation in first..=MAX_GENERATION {
         let lineage = Lineage {
@@ -149,6 +186,7 @@ fn take(run: &mut Run, topic: &TopicInfo, lineages: &mut Lineages) -> Result<Tak
             topic: run.topic.clone(),
             topic_id: topic.id.clone(),
             partitions: topic.partitions.len() as u32,
+            starts: starts.clone(),
             run_id: run.id.clone(),
             taken_at: 0,
         };

@@ -119,19 +119,29 @@ fn in_a_row(look: &mut Look, runs: &[RecentRun]) {
     look.notes.seen(Alarm::TriesInARow, job, 0, sentence);
 }
 
-/// A run that ends before its first row, or is never started, leaves nothing behind but the age of the one before it.
+/// A run may take so many times as long as the pause after which its job is silent: a first load takes hours.
+const HANGS_AFTER: u32 = 12;
+
+/// A run that ends before its first row, or is never started, leaves nothing behind but the age of the one before it. One that hangs has a session,
+/// and is not lost.
 fn silent(look: &mut Look, newest: &RecentRun) {
-    let Some(limit) = look.settings.observe.silent_after(&newest.job).filter(|_| newest.status != "running") else {
-        return;
-    };
+    let Some(limit) = look.settings.observe.silent_after(&newest.job) else { return };
+    let is_running = newest.status == "running";
+    let limit = if is_running { limit.saturating_mul(HANGS_AFTER) } else { limit };
     let seconds = u64::try_from((look.at_ms() - newest.started_ms) / 1000).unwrap_or(0);
     if seconds <= limit.as_secs() {
         return;
     }
     let (job, since) = (&newest.job, age(seconds));
-    let sentence = format!(
-        "{job} has not been started for {since}, or ended before it could write that down: is its DAG paused, does cron run, and what does its log say?"
-    );
+    let sentence = match is_running {
+        true => format!(
+            "{job} has been running for {since} (run {}): does it hang? Its log says where it is; end it, and the next run goes on",
+            newest.run_id
+        ),
+        false => format!(
+            "{job} has not been started for {since}, or ended before it could write that down: is its DAG paused, does cron run, and what does its log say?"
+        ),
+    };
     look.notes.seen(Alarm::SilentJob, job, 0, sentence);
 }
 

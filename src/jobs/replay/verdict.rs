@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::jobs::replay::batch::Batch;
 use crate::jobs::replay::run::Replay;
-use crate::tables::Table;
+use crate::tables::{Table, TableFacts};
 use crate::validate::Servers;
 
 impl Replay {
@@ -16,7 +16,8 @@ impl Replay {
     pub fn judge<T: Table>(&mut self, batch: &mut Batch<'_, T>) -> Result<()> {
         let shelf = batch.shelf;
         let is_beside = |other: &str| self.args.beside.has(&shelf.topic, other);
-        let truncates = self.warehouse.truncates::<T>(&shelf.topic_id, shelf.generation, is_beside)?;
+        let truncates =
+            self.warehouse.truncates(&TableFacts::of::<T>(), &shelf.topic_id, shelf.generation, is_beside)?;
         let servers = Servers { source: &mut self.source, look_ups: &mut self.look_ups, warehouse: &self.warehouse };
         batch.warnings = self.validator.judge::<T>(servers, &mut batch.events, &truncates)?;
         Ok(())

@@ -74,6 +74,7 @@ impl Replay {
         let is_beside = |other: &str| self.args.beside.has(&shelf.topic, other);
         let lineages = self.warehouse.lineages(T::TARGET)?;
         let kin = Kin::of(&lineages, &shelf.topic_id, shelf.generation, is_beside);
+        let kin = Kin { may_be_beside: !self.args.beside.side_by_side.is_empty(), ..kin };
         let place = Place {
             topic: &shelf.topic,
             topic_id: &shelf.topic_id,

@@ -1,6 +1,8 @@
 //! Running checks in a world, and reading what they stored.
 
-use super::{Outcome, World};
+use std::process::Child;
+
+use super::{Outcome, World, outcome};
 
 /// A world whose tables were captured by Debezium and ingested.
 pub struct Checked {
@@ -26,7 +28,13 @@ impl Checked {
 
     /// Runs a check.
     pub fn run(&self, job: &str, args: &[&str]) -> Outcome {
-        self.world.run(job, &[&["--prefix", &self.world.name, "--slot", &self.connector], args].concat())
+        outcome(self.start(job, args))
+    }
+
+    /// Starts a check.
+    pub fn start(&self, job: &str, args: &[&str]) -> Child {
+        let of_world = ["--prefix", &self.world.name, "--slot", &self.connector];
+        self.world.command(job, &[&of_world, args].concat()).spawn().expect("starting the check")
     }
 
     pub fn reconcile(&self, args: &[&str]) -> Outcome {

@@ -1,7 +1,8 @@
 //! Writing what the source has.
 //!
 //! A repair takes no lock: its version is that of the row which was looked at, plus one, so whatever comes out of the log later wins
-//! against it. It stands in the ledger as a window of mode `repair`, so that derived tables and checks take it up.
+//! against it. A TRUNCATE that came between the look and the write is found as by any other writer: rows first, then a look at what is
+//! stored; the rows carry the position and the clock of their moment. It stands in the ledger as a window of mode `repair`, so that derived tables and checks take it up.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,8 +16,8 @@ use crate::jobs::checks::compare::Difference;
 use crate::jobs::checks::layout::Layout;
 use crate::jobs::checks::rows::SideRow;
 use crate::stream;
-use crate::tables::{KEY_SEPARATOR, TableFacts};
-use crate::warehouse::{Mode, WindowRow, newest_columns};
+use crate::tables::{KEY_SEPARATOR, Standing, TableFacts};
+use crate::warehouse::{MarkAt, Mode, WindowRow, Written, newest_columns};
 
 /// Where rows stand that the log knows nothing of.
 const NOWHERE: i32 = -1;
@@ -40,6 +41,7 @@ pub fn write(checker: &Checker<'_>, layout: &Layout<'_>, run_id: &str, differing
     let extras = extras(checker, layout, differing)?;
     let now = Utc::now();
     let mut lines = String::new();
+    let mut written: Vec<Written> = Vec::new();
     let mut offsets: BTreeMap<i32, (i64, i64)> = BTreeMap::new();
     for (i, difference) in differing.iter().enumerate() {
         let (partition, offset) =
@@ -56,7 +58,7 @@ pub fn write(checker: &Checker<'_>, layout: &Layout<'_>, run_id: &str, differing
             ("_version", json!(below + 1)),
             ("_deleted", json!(u8::from(is_gone))),
             ("_updated_at", json!(now.timestamp())),
-            ("_source_ts_ms", json!(now.timestamp_millis())),
+            ("_source_ts_ms", json!(difference.ts_ms)),
             ("_lsn", json!(difference.lsn)),
             ("_tx_id", Value::Null),
             ("_partition", json!(partition)),
@@ -65,11 +67,23 @@ pub fn write(checker: &Checker<'_>, layout: &Layout<'_>, run_id: &str, differing
             row.insert(column.to_owned(), value);
         }
         lines += &format!("{}\n", Value::Object(row));
+        let (version, lsn, ts_ms, deleted) = (below + 1, Some(difference.lsn), difference.ts_ms, is_gone);
+        written.push((difference.key.clone(), Standing { version, partition, offset, lsn, ts_ms, deleted }));
         let span = offsets.entry(partition).or_insert((offset, offset + 1));
         *span = (span.0.min(offset), span.1.max(offset + 1));
     }
     let token = |partition: i32| format!("{}/{topic_id}/{partition}/repair/{run_id}", checker.job);
+    if let Some(stop_at) = &checker.args.stop_at {
+        stop_at.pass("repair-compared");
+    }
     checker.warehouse.insert_json(table.target, &token(NOWHERE), &lines)?;
+    let beside = checker.warehouse.side_by_side()?;
+    let is_beside = |other: &str| other != topic && beside.iter().any(|declared| declared == other);
+    let truncates = checker.warehouse.truncates(table, &topic_id, generation, is_beside)?;
+    if let Some((partition, (offset, _))) = offsets.first_key_value() {
+        let at = MarkAt { partition: *partition, offset: *offset, now_ms: now.timestamp_millis() };
+        checker.warehouse.mark_written(table, &truncates, &written, at)?;
+    }
     let window = |(partition, (start, end)): (&i32, &(i64, i64))| WindowRow {
         source: table.source.to_owned(),
         stream: Mode::Repair.stream(*partition),

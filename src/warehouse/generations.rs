@@ -9,6 +9,7 @@ use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 
 use crate::cdc::{Generation, Version};
+use crate::cli::SideBySideArgs;
 use crate::warehouse::{Warehouse, quote};
 
 /// A row of `northwind_ops.generations`.
@@ -217,14 +218,20 @@ pub struct Kin {
 }
 
 impl Kin {
-    /// Those of the topic with this id and number.
-    pub fn of(lineages: &Lineages, topic_id: &str, generation: Generation, is_beside: impl Fn(&str) -> bool) -> Kin {
+    /// Those of the topic with this name, id and number.
+    pub fn of(
+        lineages: &Lineages,
+        topic: &str,
+        topic_id: &str,
+        generation: Generation,
+        declared: &SideBySideArgs,
+    ) -> Kin {
         let mut own = vec![generation];
         let mut beside = Vec::new();
         for lineage in &lineages.0 {
             match lineage.topic_id == topic_id {
                 true => own.push(lineage.generation),
-                false if is_beside(&lineage.topic) => beside.push(lineage.generation),
+                false if declared.has(topic, &lineage.topic) => beside.push(lineage.generation),
                 false => {}
             }
         }
@@ -233,7 +240,7 @@ impl Kin {
         let newest = own.last().copied().unwrap_or_default();
         let of_others = lineages.0.iter().map(|lineage| lineage.generation).filter(|number| *number < newest);
         let earlier = of_others.filter(|number| !own.contains(number) && !beside.contains(number)).collect();
-        Kin { own, beside, earlier, may_be_beside: false }
+        Kin { own, beside, earlier, may_be_beside: !declared.side_by_side.is_empty() }
     }
 
     /// The topic's number.
@@ -273,9 +280,12 @@ mod tests {
     #[test]
     fn a_topic_keeps_the_numbers_that_it_had() {
         let known = Lineages(vec![lineage(1, "a", "x", 1), lineage(2, "b", "y", 1), lineage(3, "a", "x", 3)]);
-        let kin = Kin::of(&known, "x", 3, |topic| topic == "b");
+        let declared = SideBySideArgs { side_by_side: vec!["a".into(), "b".into()] };
+        let kin = Kin::of(&known, "a", "x", 3, &declared);
         assert_eq!((&kin.own[..], &kin.beside[..], kin.newest()), (&[1, 3][..], &[2][..], 3));
-        assert!(Kin::of(&known, "x", 3, |_| false).beside.is_empty());
-        assert_eq!(Kin::of(&Lineages::default(), "x", 1, |_| true).own, [1]);
+        let kin = Kin::of(&known, "a", "x", 3, &SideBySideArgs::default());
+        assert_eq!((&kin.beside[..], &kin.earlier[..], kin.may_be_beside), (&[][..], &[2][..], false));
+        let kin = Kin::of(&Lineages::default(), "a", "x", 1, &declared);
+        assert!(kin.own == [1] && kin.may_be_beside, "the books are lost, and what stands beside it with them");
     }
 }

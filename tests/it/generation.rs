@@ -1,19 +1,17 @@
 //! A generation belongs to a table and a lineage of topics, never to a group: a newer topic wins, another group of the same topic
-//! does not, topics side by side leave each other alone.
+//! does not.
 
-use std::process::Child;
+use crate::support::event::customer;
+use crate::support::{Message, Outcome, World, wait_for};
 
-use crate::support::event::{customer, truncate};
-use crate::support::{Message, Outcome, World, outcome, wait_for, wait_until_frozen};
-
-const KNOWN: [&str; 5] = ["ALFKI", "ANATR", "ANTON", "AROUT", "BERGS"];
+pub const KNOWN: [&str; 5] = ["ALFKI", "ANATR", "ANTON", "AROUT", "BERGS"];
 
 /// Updates of the five known customers in turns, named after the topic.
-fn updates(name: &str, count: usize) -> Vec<Message> {
+pub fn updates(name: &str, count: usize) -> Vec<Message> {
     (0..count).map(|i| customer("u", KNOWN[i % 5], &format!("{name} {i}"), 1000 + i as u64).message()).collect()
 }
 
-fn update(id: &str, name: &str) -> Message {
+pub fn update(id: &str, name: &str) -> Message {
     customer("u", id, name, 90_000).message()
 }
 
@@ -36,22 +34,22 @@ impl Other {
     }
 }
 
-fn generation(outcome: &Outcome) -> i64 {
+pub fn generation(outcome: &Outcome) -> i64 {
     outcome.summary["plan"]["generation"].as_i64().unwrap_or_else(|| panic!("no generation in {outcome:?}"))
 }
 
-fn why(outcome: &Outcome) -> &str {
+pub fn why(outcome: &Outcome) -> &str {
     outcome.summary["plan"]["generation_rose"].as_str().unwrap_or_default()
 }
 
 /// Number and topic, as the books have them.
-fn taken(world: &World) -> String {
+pub fn taken(world: &World) -> String {
     world
         .clickhouse("SELECT generation, topic, partitions FROM northwind_ops.generations ORDER BY target, generation")
         .replace(&world.topic, "A")
 }
 
-fn shown(world: &World, id: &str) -> String {
+pub fn shown(world: &World, id: &str) -> String {
     world.clickhouse(&format!("SELECT company_name FROM northwind_dw.dim_customers FINAL WHERE customer_id = '{id}'"))
 }
 
@@ -184,159 +182,4 @@ fn an_older_topic_with_something_to_read_is_a_stop() {
     }
     assert_eq!(world.end_state(1), before, "nothing moved");
     assert_eq!(world.ingest(&["--side-by-side", &b.topic]).expect_exit(0).count("written"), 1);
-}
-
-/// Disjoint keys, declared: neither raises the other, however often they run in turns. CI does 10 rounds (seconds);
-/// `SIDE_BY_SIDE_RUNS=1000` does as many runs as somebody has time for.
-#[test]
-fn topics_side_by_side_raise_nothing_however_often_they_run() {
-    let runs: usize = crate::support::env("SIDE_BY_SIDE_RUNS", "20").parse().unwrap();
-    let mut world = World::with_topic("generation_side", 1);
-    let b = other(&world, "b", 1);
-    let both = format!("{},{}", world.topic, b.topic);
-    world.environment.push(("SIDE_BY_SIDE".to_owned(), both));
-    for round in 0..runs / 2 {
-        world.produce(&[update("ALFKI", &format!("a {round}"))]);
-        world.produce_to(&b.table, &[update("ANATR", &format!("b {round}"))]);
-        assert_eq!(generation(&world.ingest(&[]).expect_exit(0)), 1);
-        assert_eq!(generation(&b.ingest(&world, &[]).expect_exit(0)), 2);
-    }
-    let last = runs / 2 - 1;
-    assert_eq!(world.customers(), format!("ALFKI\ta {last}\nANATR\tb {last}\n"));
-    assert_eq!(world.number("SELECT count() FROM northwind_ops.generations"), 2);
-}
-
-/// Whoever is not told on its command line, a replay say, knows it from the books.
-#[test]
-fn what_stands_side_by_side_is_known_to_every_job() {
-    let world = World::with_topic("generation_told", 1);
-    let b = other(&world, "b", 1);
-    let both = format!("{},{}", world.topic, b.topic);
-    let told = ["--side-by-side", &both];
-    world.produce(&[update("ALFKI", "of a"), update("NEWCO", "not there yet")]);
-    world.produce_to(&b.table, &[update("ANATR", "of b"), truncate(0, 99_000)]);
-    world.ingest(&told).expect_exit(0);
-    b.ingest(&world, &told).expect_exit(0);
-    world
-        .postgres()
-        .batch_execute("INSERT INTO customers (customer_id, company_name) VALUES ('NEWCO', 'New')")
-        .unwrap();
-    let replayed = world.replay(&[]).expect_exit(0);
-    assert_eq!((replayed.count("resolved"), replayed.count("truncated_rows")), (1, 0), "{replayed:?}");
-    world.produce_to(&b.table, &[truncate(0, 99_500)]);
-    assert_eq!(b.ingest(&world, &[]).expect_exit(0).count("truncated_rows"), 0);
-    assert_eq!(world.customers(), "ALFKI\tof a\nNEWCO\tnot there yet\n");
-}
-
-/// Offsets of two partitions do not say which change came first: what was read before is not read again under the higher number.
-#[test]
-fn what_was_read_before_partitions_were_added_does_not_win_again() {
-    let world = World::with_topic("generation_grown", 1);
-    world.produce(&updates("old", 6));
-    world.ingest(&[]).expect_exit(0);
-    world.add_partitions(3);
-    let moved = customer("u", "ALFKI", "newer", 90_000).at(1).message();
-    world.produce(&[moved]);
-    world.ingest(&[]).expect_exit(78);
-    let stopped = world.ingest(&["--resume-from", "log-start"]).expect_exit(78);
-    assert!(stopped.error().contains("partition 0: offsets below 6"), "{stopped:?}");
-    assert_eq!(world.ingest(&["--resume-from", "ledger"]).expect_exit(0).count("written"), 1);
-    assert_eq!(shown(&world, "ALFKI"), "newer\n");
-    for refused in [world.ingest_from(&world.topic, "another", &[]), world.ingest(&["--offsets", "0:0..6"])] {
-        let refused = refused.expect_exit(78);
-        for part in ["partition 0: offsets below 6", "fewer partitions", "send_again"] {
-            assert!(refused.error().contains(part), "{part}: {refused:?}");
-        }
-    }
-    assert_eq!(shown(&world, "ALFKI"), "newer\n");
-    world.produce(&[customer("u", "ANATR", "of today", 91_000).at(0).message()]);
-    assert_eq!(world.ingest(&["--offsets", "0:6..7"]).expect_exit(0).count("written"), 1);
-}
-
-/// It was replaced by another topic; more partitions do not make it the newer one.
-#[test]
-fn an_older_topic_that_grows_stays_the_older_one() {
-    let world = World::with_topic("generation_older_grows", 1);
-    let b = other(&world, "b", 1);
-    world.produce(&updates("a", 5));
-    world.ingest(&[]).expect_exit(0);
-    world.produce_to(&b.table, &[update("ALFKI", "newer")]);
-    b.ingest(&world, &[]).expect_exit(0);
-    world.add_partitions(3);
-    let refused = world.ingest_from(&world.topic, "another", &[]).expect_exit(78);
-    assert!(refused.error().contains("has since been read from"), "{refused:?}");
-    assert_eq!(shown(&world, "ALFKI"), "newer\n");
-    b.ingest(&world, &[]).expect_exit(0);
-}
-
-/// Runs that were told to try again do so, as Airflow's retries do.
-fn finish(mut start: impl FnMut() -> Child) -> Outcome {
-    let mut last = None;
-    wait_for("a run that is not told to try again", || {
-        let ended = outcome(start());
-        let again = ended.exit == 75;
-        last = Some(ended);
-        !again
-    });
-    last.unwrap().expect_exit(0)
-}
-
-#[test]
-fn two_shards_of_a_new_topic_at_once_take_one_number() {
-    for round in 0..3 {
-        let world = World::with_topic(&format!("generation_shards_{round}"), 2);
-        let at = |partition| customer("u", KNOWN[partition as usize], "v", 10).at(partition).message();
-        world.produce(&[at(0), at(1)]);
-        let runs = ["1/2", "2/2"].map(|shard| world.start_ingest(&["--shard", shard]));
-        for run in runs {
-            let outcome = outcome(run).expect_exit(0);
-            assert_eq!((generation(&outcome), outcome.count("written")), (1, 1));
-        }
-        assert_eq!(taken(&world), "1\tA\t2\n");
-    }
-}
-
-#[test]
-fn two_new_topics_at_once_take_two_numbers() {
-    let mut world = World::new("generation_race");
-    let topics = ["x", "y"].map(|name| other(&world, name, 1));
-    world.environment.push(("SIDE_BY_SIDE".to_owned(), format!("{},{}", topics[0].topic, topics[1].topic)));
-    for (topic, id) in topics.iter().zip(KNOWN) {
-        world.produce_to(&topic.table, &[update(id, "v")]);
-    }
-    let world = &world;
-    let outcomes: Vec<Outcome> = std::thread::scope(|scope| {
-        let run = |topic: &'static str, group: &'static str| {
-            scope.spawn(move || finish(|| world.start_from(topic, group, &[])))
-        };
-        let leak = |text: &String| &*text.clone().leak();
-        let runs: Vec<_> = topics.iter().map(|t| run(leak(&t.topic), leak(&t.group))).collect();
-        runs.into_iter().map(|run| run.join().unwrap()).collect()
-    });
-    let mut numbers: Vec<i64> = outcomes.iter().map(generation).collect();
-    numbers.sort_unstable();
-    assert_eq!(numbers, [1, 2]);
-    assert_eq!(world.customers(), "ALFKI\tv\nANATR\tv\n");
-}
-
-/// Whoever writes holds the table; a number is taken when nobody does.
-#[test]
-fn a_number_is_not_taken_while_somebody_writes() {
-    let world = World::with_topic("generation_lock", 1);
-    world.produce(&updates("a", 10));
-    let mut writer = world.start_ingest(&["--stop-at", "read"]);
-    wait_until_frozen(&mut writer, "read");
-    let b = other(&world, "b", 1);
-    world.produce_to(&b.table, &updates("b", 3));
-    let refused = b.ingest(&world, &[]).expect_exit(75);
-    for part in ["dim_customers", "ingest-customers run", "nothing was done"] {
-        assert!(refused.error().contains(part), "{part}: {}", refused.error());
-    }
-    assert_eq!(world.number("SELECT count() FROM northwind_ops.generations"), 1);
-    // Another group of the same topic needs no number.
-    let group = format!("{}.second", world.group);
-    world.ingest_from(&world.topic, &group, &[]).expect_exit(0);
-    crate::support::signal(&writer, "CONT");
-    outcome(writer).expect_exit(0);
-    assert_eq!(generation(&b.ingest(&world, &[]).expect_exit(0)), 2);
 }

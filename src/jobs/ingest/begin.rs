@@ -9,7 +9,7 @@ use crate::jobs::ingest::lineage::{self, Taken};
 use crate::jobs::ingest::run::Run;
 use crate::jobs::ingest::source_alarm;
 use crate::source;
-use crate::stream::{self, Committed, LedgerEnd, PartitionState, PlanMark, Span, Start, TopicInfo, decide, share};
+use crate::stream::{self, Committed, LedgerEnd, PlanMark, Span, TopicInfo};
 use crate::warehouse::{LedgerRow, Lineages, Mode, WindowRow};
 
 /// What this run is going to do.
@@ -137,18 +137,18 @@ fn topic_missing(run: &Run, ledger: &[LedgerRow]) -> Result<()> {
 }
 
 impl Books {
-    fn partition_count(&self) -> u32 {
+    pub fn partition_count(&self) -> u32 {
         self.topic.partitions.len() as u32
     }
 
     /// Rows of the topic as it is now: this id, this number of partitions.
-    fn current(&self) -> impl Iterator<Item = &LedgerEnd> {
+    pub fn current(&self) -> impl Iterator<Item = &LedgerEnd> {
         let is_current = |end: &&LedgerEnd| end.topic_id == self.topic.id && end.partitions == self.partition_count();
         self.ledger.iter().map(|row| &row.end).filter(is_current)
     }
 
     /// Has somebody read a topic of this name that is not the one of now, or had other partitions?
-    fn is_another(&self, name: &str) -> bool {
+    pub fn is_another(&self, name: &str) -> bool {
         let is_known = self.lineages.of(&self.topic.id, self.partition_count()).is_some();
         let knows_another = !self.ledger.is_empty() && self.current().next().is_none();
         knows_another || (!is_known && self.lineages.know_name(name))
@@ -162,11 +162,12 @@ impl Books {
             .map(|(_, end)| end)
     }
 
-    fn next_seq(&self, partition: i32) -> u64 {
+    pub fn next_seq(&self, partition: i32) -> u64 {
         self.ledger.iter().filter(|row| row.partition == partition).map(|row| row.end.seq).max().unwrap_or(0) + 1
     }
 
-    fn plan(&self, mode: Mode, Taken { generation, rose }: Taken, mut spans: Vec<Planned>) -> Plan {
+    /// The plan of these spans.
+    pub fn plan(&self, mode: Mode, Taken { generation, rose }: Taken, mut spans: Vec<Planned>) -> Plan {
         spans.sort_by_key(|planned| std::cmp::Reverse(planned.span.len()));
         Plan {
             mode,
@@ -177,117 +178,6 @@ impl Books {
             spans,
             cut: Vec::new(),
         }
-    }
-
-    /// An explicit range: it needs the topic's generation, and nothing from the ledger. Of a topic that came in place of another one not
-    /// a part is read first: what stands above it in the log would be below it in the table.
-    fn range_plan(&mut self, run: &mut Run, spans: Vec<(i32, Span)>) -> Result<Plan> {
-        if self.is_another(&run.topic) {
-            return Err(needs_person(format!(
-                "{} is not the topic that the ledger knows (it was recreated, or has other partitions): \
-                 run the job once with --resume-from log-start before reading explicit ranges",
-                run.topic
-            )));
-        }
-        let budget = run.args.max_records.unwrap_or(u64::MAX);
-        let lengths: Vec<u64> = spans.iter().map(|(_, span)| span.len()).collect();
-        let mut taken = Vec::new();
-        let mut cut = Vec::new();
-        for ((partition, span), take) in spans.into_iter().zip(share(budget, &lengths)) {
-            let middle = span.start + take as i64;
-            taken.push(Planned { partition, span: Span { start: span.start, end: middle }, seq: 0, mark: None });
-            cut.push((partition, Span { start: middle, end: span.end }));
-        }
-        taken.retain(|planned| !planned.span.is_empty());
-        cut.retain(|(_, span)| !span.is_empty());
-        let number = lineage::generation(run, &self.topic, &mut self.lineages, !taken.is_empty())?;
-        if !taken.is_empty() {
-            lineage::refuse_older(run, &self.lineages, number.generation)?;
-            lineage::refuse_moved(run, &self.lineages, number.generation, places(&taken))?;
-        }
-        Ok(Plan { cut, ..self.plan(Mode::Range, number, taken) })
-    }
-
-    /// "What is new": continue the open plan, or write a new one.
-    fn group_plan(&mut self, run: &mut Run) -> Result<Plan> {
-        let mut starts: Vec<Start> = (0..self.partitions.len()).map(|i| self.decide(i)).collect();
-        // A stop first: nobody takes a number for a run that does not go on.
-        let answers = self.answers(run, &starts)?;
-        let number = lineage::generation(run, &self.topic, &mut self.lineages, true)?;
-        let generation = number.generation;
-        if answers.iter().any(|(i, at)| *at < self.log[*i].end) {
-            lineage::refuse_older(run, &self.lineages, generation)?;
-        }
-        let from = answers.iter().map(|(i, at)| (self.partitions[*i], Span { start: *at, end: self.log[*i].end }));
-        lineage::refuse_moved(run, &self.lineages, generation, from)?;
-        let reset = self.reset(run, &mut starts, &answers, generation)?;
-        let late = |i: usize| self.committed[i].as_ref().and_then(|c| c.plan.as_ref()).is_some_and(|plan| plan.late);
-        let open = starts.iter().enumerate().any(|(i, start)| matches!(start, Start::Continue(..)) && !late(i));
-        let origins: Vec<WindowRow> = (0..starts.len())
-            .filter(|i| matches!(starts[*i], Start::Origin(_)))
-            .map(|i| self.marker_row(run, i, Mode::Origin, generation, self.log[i].start, self.log[i].start, ""))
-            .collect();
-        let available: Vec<u64> =
-            starts.iter().zip(&self.log).map(|(start, log)| if open { 0 } else { to_read(start, *log) }).collect();
-        let taken = share(run.args.max_records.unwrap_or(u64::MAX), &available);
-        let mut spans = Vec::new();
-        let mut commits = Vec::new();
-        for (i, start) in starts.iter().enumerate() {
-            let partition = self.partitions[i];
-            let has_marker = matches!(start, Start::Origin(_)) || reset.contains(&i);
-            let seq = self.next_seq(partition) + u64::from(has_marker);
-            let (span, mark) = match start {
-                Start::Continue(span, plan_run) => {
-                    (*span, PlanMark { late: late(i), ..PlanMark::new(span.end, plan_run) })
-                }
-                Start::Origin(at) | Start::Fresh(at) | Start::Close(at) => {
-                    let span = Span { start: *at, end: at + taken[i] as i64 };
-                    let mark = PlanMark::new(span.end, &run.id);
-                    let plan = (!span.is_empty()).then(|| mark.clone());
-                    if plan.is_some() || matches!(start, Start::Close(_)) {
-                        commits.push((partition, Committed { offset: *at, plan }));
-                    }
-                    (span, mark)
-                }
-                Start::Stop(_) => continue,
-            };
-            if !span.is_empty() {
-                spans.push(Planned { partition, span, seq, mark: Some(mark) });
-            }
-        }
-        if !spans.is_empty() {
-            lineage::refuse_older(run, &self.lineages, generation)?;
-            lineage::refuse_moved(run, &self.lineages, generation, places(&spans))?;
-        }
-        if !run.args.dry_run {
-            self.write_ahead(run, &origins, &commits)?;
-        }
-        Ok(self.plan(Mode::Plan, number, spans))
-    }
-
-    fn decide(&self, i: usize) -> Start {
-        let partition = self.partitions[i];
-        let ledger = self.ledger_of(partition);
-        decide(&PartitionState {
-            committed: self.committed[i].clone(),
-            ledger,
-            foreign_ledger: ledger.is_none() && !self.ledger.is_empty() && self.current().next().is_none(),
-            log: self.log[i],
-            partitions: self.partition_count(),
-        })
-    }
-
-    /// The origin rows first, then the plan: a crash between them is "the group's offsets have expired".
-    fn write_ahead(&self, run: &Run, origins: &[WindowRow], commits: &[(i32, Committed)]) -> Result<()> {
-        if !origins.is_empty() {
-            run.warehouse.write_windows(origins)?;
-            run.passes("origin-written");
-        }
-        if !commits.is_empty() {
-            stream::commit(&run.consumer, &run.topic, commits)?;
-            run.passes("plan-committed");
-        }
-        Ok(())
     }
 
     /// A ledger row that is no window: origin or reset.
@@ -324,13 +214,7 @@ impl Books {
     }
 }
 
-fn places(planned: &[Planned]) -> impl Iterator<Item = (i32, Span)> {
+/// Which offsets these are.
+pub fn places(planned: &[Planned]) -> impl Iterator<Item = (i32, Span)> {
     planned.iter().map(|planned| (planned.partition, planned.span))
-}
-
-fn to_read(start: &Start, log: Span) -> u64 {
-    match start {
-        Start::Origin(at) | Start::Fresh(at) | Start::Close(at) => Span { start: *at, end: log.end }.len(),
-        Start::Continue(..) | Start::Stop(_) => 0,
-    }
 }

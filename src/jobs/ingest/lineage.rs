@@ -128,8 +128,7 @@ pub fn refuse_moved(
 
 /// Those of the run's topic, for its truncates.
 pub fn kin(run: &Run, topic: &TopicInfo, lineages: &Lineages, generation: Generation) -> Kin {
-    let kin = Kin::of(lineages, &topic.id, generation, |other| run.args.beside.has(&run.topic, other));
-    Kin { may_be_beside: !run.args.beside.side_by_side.is_empty(), ..kin }
+    Kin::of(lineages, &run.topic, &topic.id, generation, &run.args.beside)
 }
 
 fn of(lineages: &Lineages, topic: &TopicInfo) -> Option<Generation> {

@@ -71,10 +71,8 @@ impl Replay {
     /// The rows; then store, then mark, as the ingest jobs do. The marks stand at an offset that the ledger tells of.
     fn land<T: Table>(&mut self, batch: &Batch<'_, T>, groups: &[Group], token: &str) -> Result<()> {
         let shelf = batch.shelf;
-        let is_beside = |other: &str| self.args.beside.has(&shelf.topic, other);
         let lineages = self.warehouse.lineages(T::TARGET)?;
-        let kin = Kin::of(&lineages, &shelf.topic_id, shelf.generation, is_beside);
-        let kin = Kin { may_be_beside: !self.args.beside.side_by_side.is_empty(), ..kin };
+        let kin = Kin::of(&lineages, &shelf.topic, &shelf.topic_id, shelf.generation, &self.args.beside);
         let place = Place {
             topic: &shelf.topic,
             topic_id: &shelf.topic_id,

@@ -1,0 +1,79 @@
+//! Who takes a number when several want one: shards of one topic share it, two topics take two, and nobody takes one beside a writer.
+
+use std::process::Child;
+
+use crate::generation::{KNOWN, generation, other, taken, update, updates};
+use crate::support::event::customer;
+use crate::support::{Outcome, World, outcome, wait_for, wait_until_frozen};
+
+/// Runs that were told to try again do so, as Airflow's retries do.
+fn finish(mut start: impl FnMut() -> Child) -> Outcome {
+    let mut last = None;
+    wait_for("a run that is not told to try again", || {
+        let ended = outcome(start());
+        let again = ended.exit == 75;
+        last = Some(ended);
+        !again
+    });
+    last.unwrap().expect_exit(0)
+}
+
+#[test]
+fn two_shards_of_a_new_topic_at_once_take_one_number() {
+    for round in 0..3 {
+        let world = World::with_topic(&format!("generation_shards_{round}"), 2);
+        let at = |partition| customer("u", KNOWN[partition as usize], "v", 10).at(partition).message();
+        world.produce(&[at(0), at(1)]);
+        let runs = ["1/2", "2/2"].map(|shard| world.start_ingest(&["--shard", shard]));
+        for run in runs {
+            let outcome = outcome(run).expect_exit(0);
+            assert_eq!((generation(&outcome), outcome.count("written")), (1, 1));
+        }
+        assert_eq!(taken(&world), "1\tA\t2\n");
+    }
+}
+
+#[test]
+fn two_new_topics_at_once_take_two_numbers() {
+    let mut world = World::new("generation_race");
+    let topics = ["x", "y"].map(|name| other(&world, name, 1));
+    world.environment.push(("SIDE_BY_SIDE".to_owned(), format!("{},{}", topics[0].topic, topics[1].topic)));
+    for (topic, id) in topics.iter().zip(KNOWN) {
+        world.produce_to(&topic.table, &[update(id, "v")]);
+    }
+    let world = &world;
+    let outcomes: Vec<Outcome> = std::thread::scope(|scope| {
+        let run = |topic: &'static str, group: &'static str| {
+            scope.spawn(move || finish(|| world.start_from(topic, group, &[])))
+        };
+        let leak = |text: &String| &*text.clone().leak();
+        let runs: Vec<_> = topics.iter().map(|t| run(leak(&t.topic), leak(&t.group))).collect();
+        runs.into_iter().map(|run| run.join().unwrap()).collect()
+    });
+    let mut numbers: Vec<i64> = outcomes.iter().map(generation).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 2]);
+    assert_eq!(world.customers(), "ALFKI\tv\nANATR\tv\n");
+}
+
+/// Whoever writes holds the table; a number is taken when nobody does.
+#[test]
+fn a_number_is_not_taken_while_somebody_writes() {
+    let world = World::with_topic("generation_lock", 1);
+    world.produce(&updates("a", 10));
+    let mut writer = world.start_ingest(&["--stop-at", "read"]);
+    wait_until_frozen(&mut writer, "read");
+    let b = other(&world, "b", 1);
+    world.produce_to(&b.table, &updates("b", 3));
+    let refused = b.ingest(&world, &[]).expect_exit(75);
+    for part in ["dim_customers", "ingest-customers run", "nothing was done"] {
+        assert!(refused.error().contains(part), "{part}: {}", refused.error());
+    }
+    assert_eq!(world.number("SELECT count() FROM northwind_ops.generations"), 1);
+    // Another group of the same topic needs no number.
+    let group = format!("{}.second", world.group);
+    world.ingest_from(&world.topic, &group, &[]).expect_exit(0);
+    crate::support::signal(&writer, "CONT");
+    outcome(writer).expect_exit(0);
+    assert_eq!(generation(&b.ingest(&world, &[]).expect_exit(0)), 2);
+}

@@ -9,8 +9,11 @@ use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 
 use crate::cdc::{Generation, Version};
-use crate::cli::SideBySideArgs;
+use crate::cli::{SideBySideArgs, try_again};
 use crate::warehouse::{Warehouse, quote};
+
+/// So often a number's row may have been deleted, before whoever wants it gives up.
+const MOST_ROUNDS: u32 = 1_000;
 
 /// A row of `northwind_ops.generations`.
 #[derive(Debug, Clone, PartialEq, Eq, Row, Serialize, Deserialize)]
@@ -117,31 +120,36 @@ impl Warehouse {
     }
 
     /// Takes a number, if nobody else has: compare and set. Two inserts with one token are one insert; whoever reads its own run
-    /// back has won.
+    /// back has won. Nobody's row: somebody has deleted it, and the server still knows its token; once more with another.
     ///
     /// # Errors
-    /// The server is gone or refuses.
+    /// The row is lost again and again (75); the server is gone or refuses.
     pub fn take_generation(&self, lineage: &Lineage) -> Result<bool> {
-        let token = format!("{}/{}", lineage.target, lineage.generation);
-        let lineage = Lineage { taken_at: Utc::now().timestamp_millis(), ..lineage.clone() };
-        self.insert::<Lineage>(&self.ops, "generations", &token, [&lineage].into_iter())?;
-        let stored = self.lineages(&lineage.target)?;
-        let winner = stored.0.iter().find(|stored| stored.generation == lineage.generation);
-        Ok(winner.is_some_and(|winner| winner.run_id == lineage.run_id && winner.topic_id == lineage.topic_id))
+        let Lineage { target, generation, run_id, topic_id, .. } = lineage;
+        for round in 0..MOST_ROUNDS {
+            let token =
+                if round == 0 { format!("{target}/{generation}") } else { format!("{target}/{generation}/{round}") };
+            self.insert::<Lineage>(&self.ops, "generations", &token, [lineage].into_iter())?;
+            let stored = self.lineages(target)?;
+            if let Some(winner) = stored.0.iter().find(|stored| stored.generation == *generation) {
+                return Ok(winner.run_id == *run_id && winner.topic_id == *topic_id);
+            }
+        }
+        Err(try_again(format!("number {generation} of {target} was taken and deleted {MOST_ROUNDS} times; run again")))
     }
 
-    /// How far a topic was read by now, by whichever group: its partitions, each with an offset.
+    /// How far a topic was read when it had other partitions than it has now, by whichever group: an offset per partition.
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn read_up_to(&self, source: &str, topic_id: &str) -> Result<Vec<(i32, i64)>> {
+    pub fn read_before_growing(&self, source: &str, topic_id: &str, partitions: u32) -> Result<Vec<(i32, i64)>> {
         let sql = format!(
             "SELECT stream AS partition, max(last_end) AS end
              FROM
              (
                  SELECT stream, argMax(end_offset, seq) AS last_end
                  FROM {}.windows
-                 WHERE source = {} AND topic_id = {} AND stream >= 0
+                 WHERE source = {} AND topic_id = {} AND stream >= 0 AND partitions != {partitions}
                  GROUP BY source, group_id, topic, stream, topic_id
              )
              GROUP BY stream ORDER BY stream",

@@ -14,7 +14,9 @@ fn what_was_read_before_partitions_were_added_does_not_win_again() {
     let moved = customer("u", "ALFKI", "newer", 90_000).at(1).message();
     world.produce(&[moved]);
     world.ingest(&[]).expect_exit(78);
+    let dry = world.ingest(&["--resume-from", "log-start", "--dry-run"]).expect_exit(78);
     let stopped = world.ingest(&["--resume-from", "log-start"]).expect_exit(78);
+    assert_eq!(dry.error(), stopped.error(), "a dry run says what the run would say");
     assert!(stopped.error().contains("partition 0: offsets below 6"), "{stopped:?}");
     assert_eq!(world.ingest(&["--resume-from", "ledger"]).expect_exit(0).count("written"), 1);
     assert_eq!(shown(&world, "ALFKI"), "newer\n");

@@ -28,7 +28,7 @@ pub fn generations(warehouse: &Warehouse, wanted: &[&TableFacts]) -> Result<Find
             text,
             format!(
                 "something makes a topic (or partitions) for {target} again and again: SELECT * FROM {}.generations WHERE target = '{target}'; \
-                 before the last one is taken, make the table anew and read its topic with --resume-from log-start",
+                 before the last one is taken, make the table anew and read its topic with --from-beginning",
                 warehouse.ops
             ),
         ),

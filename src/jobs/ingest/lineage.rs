@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 
 use crate::cdc::{Generation, MAX_GENERATION, Version};
 use crate::cli::needs_person;
@@ -67,7 +67,13 @@ pub fn generation(run: &mut Run, topic: &TopicInfo, lineages: &mut Lineages, tak
     let taken = match known {
         Some(generation) => Taken { generation, rose: String::new() },
         None if takes && !run.args.dry_run => take_alone(run, topic, lineages)?,
-        None => compute(run, topic, lineages)?,
+        None => {
+            let (lineage, rose) = next(run, topic, lineages)?;
+            let generation = lineage.generation;
+            // As if it had been taken: the plan is checked against it.
+            lineages.0.push(lineage);
+            Taken { generation, rose }
+        }
     };
     if !taken.rose.is_empty() {
         tracing::warn!("{}", taken.rose);
@@ -175,21 +181,10 @@ fn take(run: &mut Run, topic: &TopicInfo, lineages: &mut Lineages) -> Result<Tak
     if let Some(generation) = of(lineages, topic) {
         return Ok(Taken { generation, rose: String::new() });
     }
-    let Taken { generation: first, rose } = compute(run, topic, lineages)?;
-    let starts = run.warehouse.read_up_to(run.table, &topic.id)?;
-    // A number whose row is not ours is somebody else's, or was used before its row was deleted: the next one.
-    for generation in first..=MAX_GENERATION {
-        let lineage = Lineage {
-            target: run.target.to_owned(),
-            generation,
-            topic: run.topic.clone(),
-            topic_id: topic.id.clone(),
-            partitions: topic.partitions.len() as u32,
-            starts: starts.clone(),
-            run_id: run.id.clone(),
-            taken_at: 0,
-        };
-        if run.warehouse.take_generation(&lineage)? {
+    let (first, rose) = next(run, topic, lineages)?;
+    // A number that is not ours is somebody else's: the next one.
+    for generation in first.generation..=MAX_GENERATION {
+        if run.warehouse.take_generation(&Lineage { generation, ..first.clone() })? {
             run.passes("generation-taken");
             *lineages = run.warehouse.lineages(run.target)?;
             return Ok(Taken { generation, rose });
@@ -198,11 +193,21 @@ fn take(run: &mut Run, topic: &TopicInfo, lineages: &mut Lineages) -> Result<Tak
     Err(used_up(run.target, ""))
 }
 
-/// One above the books and the table; 1 if both are empty.
-fn compute(run: &Run, topic: &TopicInfo, lineages: &Lineages) -> Result<Taken> {
+/// What the topic would take: the number above the books and the table, 1 if both are empty; and why.
+fn next(run: &Run, topic: &TopicInfo, lineages: &Lineages) -> Result<(Lineage, String)> {
+    let lineage = Lineage {
+        target: run.target.to_owned(),
+        generation: 1,
+        topic: run.topic.clone(),
+        topic_id: topic.id.clone(),
+        partitions: topic.partitions.len() as u32,
+        starts: run.warehouse.read_before_growing(run.table, &topic.id, topic.partitions.len() as u32)?,
+        run_id: run.id.clone(),
+        taken_at: Utc::now().timestamp_millis(),
+    };
     let in_books = lineages.newest();
     let in_table = run.warehouse.generation_in_table(run.target)?;
-    let Some(highest) = in_books.max(in_table) else { return Ok(Taken { generation: 1, rose: String::new() }) };
+    let Some(highest) = in_books.max(in_table) else { return Ok((lineage, String::new())) };
     let newest = lineages.0.last().map(describe);
     let known = match (newest, in_table) {
         (Some(newest), Some(rows)) if in_table > in_books => {
@@ -231,14 +236,14 @@ fn compute(run: &Run, topic: &TopicInfo, lineages: &Lineages) -> Result<Taken> {
         topic.id,
         topic.partitions.len()
     );
-    Ok(Taken { generation, rose })
+    Ok((Lineage { generation, ..lineage }, rose))
 }
 
 fn used_up(target: &str, known: &str) -> anyhow::Error {
     needs_person(format!(
         "{target} would need generation {}, and versions have room for {MAX_GENERATION}{known}. Nothing was read. Delete rows that \
          were written by hand; else let the table be made anew: rename it, remove its rows from northwind_ops.generations, `migrate`, then \
-         read the topic with --resume-from log-start",
+         read the topic with --from-beginning",
         u32::from(MAX_GENERATION) + 1
     ))
 }

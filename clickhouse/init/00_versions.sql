@@ -11,3 +11,17 @@ CREATE TABLE IF NOT EXISTS northwind_ops.schema_migrations
 ENGINE = ReplacingMergeTree(applied_at)
 ORDER BY (warehouse, version)
 SETTINGS non_replicated_deduplication_window = 10000;
+
+-- Which warehouse these books are of, and where its jobs lock; the second table that `migrate` makes. The last row counts; those before say
+-- where the books belonged earlier (`migrate --moved`).
+CREATE TABLE IF NOT EXISTS northwind_ops.installation
+(
+    warehouse     String COMMENT 'database of the warehouse tables',
+    lock_system   String COMMENT 'system identifier of the PostgreSQL server in which jobs lock; empty if it does not tell',
+    lock_database String COMMENT 'its database',
+    noted_by      String COMMENT 'version of the executable',
+    noted_at      DateTime64(3, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY noted_at
+SETTINGS non_replicated_deduplication_window = 10000;

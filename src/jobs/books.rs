@@ -7,24 +7,28 @@ use serde_json::{Value, json};
 
 use crate::cli::{Exit, Report};
 use crate::jobs::clock::Clock;
-use crate::source;
-use crate::warehouse::{RunRow, Warehouse};
+use crate::source::{self, LockPlace};
+use crate::warehouse::{Installation, RunRow, Warehouse};
 
 /// Every job that writes begins with this: `migrate` waits until its session has ended, and the books are those that it knows.
 ///
 /// # Errors
-/// Exit 75: `migrate` is at work; 78: the books are older than this executable, or newer.
+/// Exit 75: `migrate` is at work; 78: the books are older than this executable, or newer, or another warehouse's, or their jobs lock elsewhere.
 pub fn enter(warehouse: &Warehouse, session: &mut Client) -> Result<()> {
     source::share_books(session, &warehouse.ops)?;
-    warehouse.fits()
+    warehouse.fits()?.refuse_other_locks(&warehouse.ops, &LockPlace::of(session)?)
 }
 
-/// For jobs that go on without the warehouse if it does not answer.
+/// For jobs that go on without the warehouse if it does not answer: where the books belong, if it does.
 ///
 /// # Errors
-/// Exit 78: the books are older than this executable, or newer.
-pub fn fit_if_there(warehouse: &Warehouse) -> Result<()> {
-    warehouse.fits().or_else(|error| if Exit::of(&error) == Exit::NeedsPerson { Err(error) } else { Ok(()) })
+/// Exit 78: the books are older than this executable, or newer, or another warehouse's.
+pub fn fit_if_there(warehouse: &Warehouse) -> Result<Option<Installation>> {
+    match warehouse.fits() {
+        Ok(installation) => Ok(Some(installation)),
+        Err(error) if Exit::of(&error) == Exit::NeedsPerson => Err(error),
+        Err(_) => Ok(None),
+    }
 }
 
 /// A run's row with nothing counted yet; jobs add where they read from and what they did.

@@ -22,6 +22,7 @@ use clap::Args;
 use crate::cli::{ClickHouseArgs, ConnectArgs, Exit, KafkaArgs, OutputArgs, PostgresArgs, Report, Stop, TablesArgs};
 use crate::jobs::finding::{Finding, ok, warn};
 use crate::jobs::{Job, JobArgs, Kind};
+use crate::source::LockPlace;
 use crate::tables::{self, TableFacts};
 use sheet::{Server, Sheet};
 
@@ -69,6 +70,8 @@ struct SourceFacts {
     has_rows: HashMap<&'static str, bool>,
     /// Its clock minus ours, in milliseconds.
     clock_ms: Option<i64>,
+    /// The database in which jobs would lock.
+    locks: Option<LockPlace>,
 }
 
 fn run(_: &str, args: DoctorArgs, stop: &Stop) -> Result<Report> {
@@ -80,11 +83,12 @@ fn run(_: &str, args: DoctorArgs, stop: &Stop) -> Result<Report> {
     let source = sheet.within_patience(Server::Postgres, &wanted, move |sheet, wanted| {
         postgres::check(sheet, wanted, asked.as_ref())
     });
-    let SourceFacts { has_rows, clock_ms } = source.unwrap_or_default();
+    let SourceFacts { has_rows, clock_ms, locks } = source.unwrap_or_default();
     sheet.within_patience(Server::Kafka, &wanted, move |sheet, wanted| {
         kafka::check(sheet, wanted, connector.as_ref(), &has_rows)
     });
-    let warehouse_clock_ms = sheet.within_patience(Server::ClickHouse, &wanted, clickhouse::check).flatten();
+    let ask = move |sheet: &Sheet, wanted: &Wanted| clickhouse::check(sheet, wanted, locks.as_ref());
+    let warehouse_clock_ms = sheet.within_patience(Server::ClickHouse, &wanted, ask).flatten();
     if stop.asked() {
         return Ok(Report { exit: Exit::Stopped, ..sheet.report() });
     }

@@ -1,6 +1,6 @@
 //! `migrate`: makes the tables in ClickHouse, or brings older ones up to date. Run it as often as you like.
 //!
-//! Is there anything to apply? → the books alone, when the jobs have ended → what a killed `migrate` left running is ended → migrations in
+//! Do the books belong here? → is there anything to apply? → the books alone, when the jobs have ended → what a killed `migrate` left running is ended → migrations in
 //! order → the schema of today, where something is missing. With nothing to apply it runs beside the jobs.
 
 use std::time::Duration;
@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::{ClickHouseArgs, Exit, OutputArgs, PostgresArgs, Report, Stop, StopAt, parse_duration};
 use crate::jobs::{Job, JobArgs, Kind};
-use crate::source;
-use crate::warehouse::{SCHEMA_VERSION, Warehouse};
+use crate::source::{self, LockPlace};
+use crate::warehouse::{SCHEMA_VERSION, Versions, Warehouse};
 
 /// A migration may have to write a table anew; one statement may take this long.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(4 * 3600);
@@ -23,6 +23,9 @@ pub struct MigrateArgs {
     /// How long to wait for jobs that are at work, as in 60s, 5m; meanwhile no other job begins
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
     wait: Duration,
+    /// The warehouse has another name now, or the source is another server or database: the books belong here from now on
+    #[arg(long)]
+    moved: bool,
     #[command(flatten)]
     postgres: PostgresArgs,
     #[command(flatten)]
@@ -42,31 +45,32 @@ impl JobArgs for MigrateArgs {
 
 /// The job.
 pub fn job() -> Job {
-    let examples = "  migrate\n  migrate --wait 10m\n  CLICKHOUSE_HOST=ch.internal CLICKHOUSE_PASSWORD_FILE=/run/secrets/ch migrate\n  migrate --clickhouse-db shadow_dw";
+    let examples = "  migrate\n  migrate --wait 10m\n  CLICKHOUSE_HOST=ch.internal CLICKHOUSE_PASSWORD_FILE=/run/secrets/ch migrate\n  migrate --moved --clickhouse-db renamed_dw";
     super::job("migrate", "Create or update the tables in ClickHouse", examples, Kind::Tool, run)
 }
 
 fn run(job: &str, args: MigrateArgs, _: &Stop) -> Result<Report> {
     let warehouse = Warehouse::new(&args.clickhouse)?.with_query_timeout(STATEMENT_TIMEOUT);
-    let versions = warehouse.versions()?;
-    versions.refuse_newer()?;
     let mut session = source::connect(&args.postgres, job)?;
+    let locks = LockPlace::of(&mut session)?;
+    let versions = here(&warehouse, &locks, args.moved)?;
     let comment = format!("northwind migrate of {}", warehouse.ops);
-    if versions.is_current() {
+    if versions.is_current() && !args.moved {
         source::share_books(&mut session, &warehouse.ops)?;
     } else {
         source::take_books(&mut session, &warehouse.ops, args.wait)?;
         warehouse.end_statements(&comment)?;
     }
     // Under the lock it is asked anew: another migrate may just have ended.
-    let versions = warehouse.versions()?;
-    versions.refuse_newer()?;
+    let versions = here(&warehouse, &locks, args.moved)?;
     let warehouse = warehouse.with_comment(&comment);
     let passes = |point: &str| {
         if let Some(stop_at) = &args.stop_at {
             stop_at.pass(point);
         }
     };
+    warehouse.begin_books(&locks, args.moved)?;
+    passes("versions-made");
     let applied = warehouse.migrate(&versions, &passes)?;
     let fields = [
         ("from_version", json!(versions.newest())),
@@ -74,4 +78,15 @@ fn run(job: &str, args: MigrateArgs, _: &Stop) -> Result<Report> {
         ("applied", Value::from(applied)),
     ];
     Ok(Report { exit: Exit::Done, fields: Map::from_iter(fields.map(|(name, value)| (name.to_owned(), value))) })
+}
+
+/// What is recorded, if it is for this executable and, unless they have moved, of books that belong here.
+fn here(warehouse: &Warehouse, locks: &LockPlace, moved: bool) -> Result<Versions> {
+    let versions = warehouse.versions()?;
+    versions.refuse_newer()?;
+    if !moved {
+        versions.refuse_other_warehouse()?;
+        versions.refuse_other_locks(locks)?;
+    }
+    Ok(versions)
 }

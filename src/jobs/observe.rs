@@ -29,9 +29,9 @@ use crate::jobs::clock::Clock;
 use crate::jobs::finding::broken;
 use crate::jobs::slot::SLOT;
 use crate::jobs::{Job, Kind, books};
-use crate::source;
+use crate::source::{self, LockPlace};
 use crate::tables;
-use crate::warehouse::{OpenRecords, RunRow, Warehouse};
+use crate::warehouse::{Installation, OpenRecords, RunRow, Warehouse};
 use alarm::Alarm;
 use args::ObserveArgs;
 use connector::SeenConnector;
@@ -62,6 +62,8 @@ pub struct Look {
     args: ObserveArgs,
     settings: Settings,
     warehouse: Warehouse,
+    /// Where the books belong, if the warehouse is there.
+    installation: Option<Installation>,
     /// PostgreSQL, if it is there; it holds the books until the look is over.
     session: Option<postgres::Client>,
     notes: Notes,
@@ -112,18 +114,19 @@ const POSTGRES: &str = "is PostgreSQL running? `doctor` says what is wrong";
 impl Look {
     fn begin(job: &str, args: ObserveArgs) -> Result<Look> {
         let settings = Settings::read(args.config.as_deref())?;
-        let look = Look {
+        let mut look = Look {
             job: job.to_owned(),
             id: uuid::Uuid::now_v7().to_string(),
             at: Clock::start(),
             dag_run_id: books::dag_run_id(),
             warehouse: Warehouse::new(&args.clickhouse)?,
+            installation: None,
             session: None,
             notes: Notes::new(settings.observe.clone()),
             settings,
             args,
         };
-        books::fit_if_there(&look.warehouse)?;
+        look.installation = books::fit_if_there(&look.warehouse)?;
         Ok(look)
     }
 
@@ -140,6 +143,10 @@ impl Look {
             }
         };
         source::share_books(&mut client, &self.warehouse.ops)?;
+        // Runs whose sessions are elsewhere would pass for lost.
+        if let Some(installation) = &self.installation {
+            installation.refuse_other_locks(&self.warehouse.ops, &LockPlace::of(&mut client)?)?;
+        }
         let sessions = source::Sessions::now(&mut client)
             .inspect_err(|error| self.notes.unseen("runs", &broken(error, POSTGRES)))
             .ok();

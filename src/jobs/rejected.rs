@@ -143,7 +143,7 @@ fn run(job: &str, args: RejectedArgs, _: &Stop) -> Result<Report> {
     let warehouse = Warehouse::new(&args.clickhouse)?;
     // Only pruning changes the books.
     let _session = match args.prune.or(args.prune_ledger) {
-        None => warehouse.fits().map(|()| None)?,
+        None => warehouse.fits().map(|_| None)?,
         Some(_) => {
             let mut session = source::connect(&args.postgres, job)?;
             books::enter(&warehouse, &mut session)?;

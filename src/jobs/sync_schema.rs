@@ -56,7 +56,7 @@ fn run(_: &str, args: SyncSchemaArgs, stop: &Stop) -> Result<Report> {
         check: args.check,
     };
     match sync.check {
-        true => sync.warehouse.fits()?,
+        true => _ = sync.warehouse.fits()?,
         false => books::enter(&sync.warehouse, &mut sync.source)?,
     }
     let mut found = Vec::new();

@@ -1,6 +1,7 @@
 //! Jobs and `migrate` keep apart: every job that writes holds the books together with others for as long as its session lives,
 //! `migrate` holds them alone while it changes them.
 
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -8,7 +9,45 @@ use postgres::Client;
 use postgres::error::SqlState;
 
 use crate::cli::{needs_person, try_again};
+use crate::source::identity;
 use crate::source::locks::{holders, lock_class};
+
+/// A database in which jobs lock: those of another one do not see these locks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockPlace {
+    /// The server's system identifier; empty if it does not tell.
+    pub system: String,
+    /// The database's name.
+    pub database: String,
+}
+
+impl LockPlace {
+    /// The session's.
+    ///
+    /// # Errors
+    /// The server is gone.
+    pub fn of(client: &mut Client) -> Result<LockPlace> {
+        let identity = identity(client)?.unwrap_or_default();
+        let system = identity.split('/').next().unwrap_or_default().to_owned();
+        let row = client.query_one("SELECT current_database()::text", &[]).context("asking for the database's name")?;
+        Ok(LockPlace { system, database: row.get(0) })
+    }
+
+    /// The same, as far as servers tell. A standby that was promoted is still the same.
+    pub fn may_be(&self, other: &LockPlace) -> bool {
+        let same_system = self.system == other.system || self.system.is_empty() || other.system.is_empty();
+        same_system && self.database == other.database
+    }
+}
+
+impl fmt::Display for LockPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.system.as_str() {
+            "" => write!(f, "{}", self.database),
+            system => write!(f, "{} of server {system}", self.database),
+        }
+    }
+}
 
 fn class(books: &str) -> i32 {
     lock_class("books", books)

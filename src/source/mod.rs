@@ -20,7 +20,7 @@ use postgres::{Client, NoTls};
 
 use crate::cli::{Exit, PostgresArgs, Secret, needs_person, try_again};
 
-pub use books::{share_books, take_books};
+pub use books::{LockPlace, share_books, take_books};
 pub use catalogue::{HAS_LONG_COLUMN, SourceColumn, SourceTable, SourceType, catalogue};
 pub use form::sent_as;
 pub use identity::identity;

@@ -10,6 +10,8 @@ use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::needs_person;
+use crate::source::LockPlace;
+use crate::warehouse::installation::{Installation, other_warehouse};
 use crate::warehouse::schema::{DATABASES, VERSIONS, statements};
 use crate::warehouse::{Warehouse, quote};
 
@@ -33,10 +35,14 @@ const MIGRATIONS: &[Migration] = &[
     sql!(2, "ledger", "0002_ledger.sql"),
     sql!(3, "generation", "0003_generation.sql"),
     sql!(4, "health", "0004_health.sql"),
+    sql!(5, "belonging", "0005_belonging.sql"),
 ];
 
 /// Recorded when a fresh installation begins: tables without a version are then no older books.
 const INSTALLING: (u32, &str) = (0, "installing");
+
+/// From this version on, books say where they belong.
+const INSTALLATION: u32 = 5;
 
 /// The version that this executable was built for.
 pub const SCHEMA_VERSION: u32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
@@ -47,6 +53,7 @@ struct Recorded {
     version: u32,
     warehouse: String,
     applied_by: String,
+    applied_at: i64,
 }
 
 #[derive(Row, Serialize)]
@@ -64,6 +71,8 @@ pub struct Versions {
     books: String,
     warehouse: String,
     recorded: Vec<Recorded>,
+    /// Where the books belong, if they say so.
+    installation: Option<Installation>,
     /// Is there any table of ours, in the books or in the warehouse?
     any_table: bool,
 }
@@ -104,20 +113,41 @@ impl Versions {
         )))
     }
 
+    /// Books are of one warehouse. Older ones could have several, and do not say which: the one whose tables were made first.
+    ///
+    /// # Errors
+    /// Exit 78: they are another one's.
+    pub fn refuse_other_warehouse(&self) -> Result<()> {
+        let first = || self.recorded.iter().min_by_key(|row| row.applied_at).map(|row| &row.warehouse);
+        match self.installation.as_ref().map(|installation| &installation.warehouse).or_else(first) {
+            Some(owner) if *owner != self.warehouse => Err(other_warehouse(&self.books, owner, &self.warehouse)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Do the jobs lock here, as far as the books say so?
+    ///
+    /// # Errors
+    /// Exit 78: they lock elsewhere.
+    pub fn refuse_other_locks(&self, here: &LockPlace) -> Result<()> {
+        self.installation.as_ref().map_or(Ok(()), |installation| installation.refuse_other_locks(&self.books, here))
+    }
+
     /// What every job asks before it works.
     ///
     /// # Errors
-    /// Exit 78: the books are older than this executable, or newer.
+    /// Exit 78: the books are older than this executable, or newer, or another warehouse's.
     pub fn fit(&self) -> Result<()> {
         self.refuse_newer()?;
+        self.refuse_other_warehouse()?;
         let missing: Vec<String> = self.missing().map(|migration| migration.version.to_string()).collect();
         if missing.is_empty() {
             return Ok(());
         }
-        let Versions { books, warehouse, .. } = self;
+        let books = &self.books;
         let is = match self.newest() {
             0 if self.recorded.is_empty() => "has no version".to_owned(),
-            0 => format!("has no version for {warehouse}, or its installation was cut short"),
+            0 => "has no version: its installation was cut short".to_owned(),
             newest => format!("is at version {newest}"),
         };
         Err(needs_person(format!(
@@ -148,31 +178,44 @@ impl Warehouse {
     pub fn versions(&self) -> Result<Versions> {
         #[derive(Row, Deserialize)]
         struct Table {
-            is_versions: bool,
+            name: String,
         }
         let sql = format!(
-            "SELECT database = {ops} AND name = 'schema_migrations' AS is_versions FROM system.tables WHERE database IN ({ops}, {})",
+            "SELECT if(database = {ops}, name, '') AS name FROM system.tables WHERE database IN ({ops}, {})",
             quote(&self.db),
             ops = quote(&self.ops)
         );
         let tables = self.rows::<Table>("looking for the books", &sql)?;
-        let recorded = if tables.iter().any(|table| table.is_versions) { self.recorded()? } else { Vec::new() };
-        let any_table = tables.iter().any(|table| !table.is_versions);
-        Ok(Versions { books: self.ops.clone(), warehouse: self.db.clone(), recorded, any_table })
+        let is_there = |name: &str| tables.iter().any(|table| table.name == name);
+        let recorded = if is_there("schema_migrations") { self.recorded()? } else { Vec::new() };
+        let installation = if is_there("installation") { self.installation()? } else { None };
+        let any_table = tables.iter().any(|table| !matches!(table.name.as_str(), "schema_migrations" | "installation"));
+        Ok(Versions { books: self.ops.clone(), warehouse: self.db.clone(), recorded, installation, any_table })
     }
 
-    /// Do the books fit this executable? Every job asks that first.
+    /// Do the books fit this executable and this warehouse? Every job asks that first. Returns where they belong.
     ///
     /// # Errors
-    /// Exit 78: they are older, or newer, or not there; the server is gone.
-    pub fn fits(&self) -> Result<()> {
+    /// Exit 78: they are older, or newer, or not there, or another warehouse's; the server is gone.
+    pub fn fits(&self) -> Result<Installation> {
+        let recorded = self.recorded()?;
+        // Books that are older do not have the table.
+        let is_there = recorded.iter().any(|row| row.version >= INSTALLATION);
+        let installation = if is_there { self.installation()? } else { None };
         let (books, warehouse) = (self.ops.clone(), self.db.clone());
-        Versions { books, warehouse, recorded: self.recorded()?, any_table: true }.fit()
+        let versions = Versions { books, warehouse, recorded, installation, any_table: true };
+        versions.fit()?;
+        versions
+            .installation
+            .ok_or_else(|| needs_person(format!("{} does not say where it belongs: run `migrate` first", self.ops)))
     }
 
     fn recorded(&self) -> Result<Vec<Recorded>> {
-        let sql =
-            format!("SELECT version, warehouse, applied_by FROM {}.schema_migrations FINAL ORDER BY version", self.ops);
+        let sql = format!(
+            "SELECT version, warehouse, applied_by, toUnixTimestamp64Milli(schema_migrations.applied_at) AS applied_at
+             FROM {}.schema_migrations FINAL ORDER BY version",
+            self.ops
+        );
         self.rows("asking for the version of the books", &sql)
     }
 
@@ -185,15 +228,22 @@ impl Warehouse {
         self.execute("ending the statements of a killed migrate", &kill)
     }
 
+    /// Says where the books belong, before anything else is done: of two that lock in different databases one goes no further.
+    ///
+    /// # Errors
+    /// Exit 78: they belong elsewhere, and have not `moved` here. The server is gone or refuses.
+    pub fn begin_books(&self, locks: &LockPlace, moved: bool) -> Result<()> {
+        for statement in statements(DATABASES).chain(statements(VERSIONS)) {
+            self.execute("making the tables of versions and place", &self.named(statement))?;
+        }
+        if moved { self.move_books(locks) } else { self.claim_books(locks) }
+    }
+
     /// Brings everything to the version of this executable; returns what was applied. `passes` is told after every step.
     ///
     /// # Errors
     /// The server is gone or refuses. Run it again: it goes on where it was.
     pub fn migrate(&self, versions: &Versions, passes: &dyn Fn(&str)) -> Result<Vec<&'static str>> {
-        for statement in statements(DATABASES).chain(statements(VERSIONS)) {
-            self.execute("making the table of versions", &self.named(statement))?;
-        }
-        passes("versions-made");
         let missing: Vec<&Migration> = versions.missing().collect();
         if versions.is_fresh() {
             self.record(&[INSTALLING])?;
@@ -213,7 +263,7 @@ impl Warehouse {
         Ok(missing.iter().map(|migration| migration.name).collect())
     }
 
-    /// A second warehouse of the same books needs only what is done to its own tables.
+    /// A warehouse under another name, whose books have moved with it: only what is done to its own tables is missing.
     fn apply(&self, migration: &Migration, books_have_it: bool, passes: &dyn Fn(&str)) -> Result<()> {
         let what = format!("migration {} ({})", migration.version, migration.name);
         let wanted = |statement: &&str| !books_have_it || statement.contains("northwind_dw");
@@ -247,11 +297,13 @@ mod tests {
             version: *version,
             warehouse: (*warehouse).to_owned(),
             applied_by: "0.1.0".to_owned(),
+            applied_at: i64::from(*version),
         };
         Versions {
             books: "northwind_ops".to_owned(),
             warehouse: "northwind_dw".to_owned(),
             recorded: recorded.iter().map(row).collect(),
+            installation: None,
             any_table,
         }
     }
@@ -277,7 +329,8 @@ mod tests {
         let refusal = |recorded: &[(u32, &str)]| versions(recorded, true).fit().unwrap_err().to_string();
         assert!(refusal(&[]).contains("has no version, older than this executable"));
         assert!(refusal(&[(0, "northwind_dw")]).contains("cut short"));
-        assert!(refusal(&[(SCHEMA_VERSION, "shadow_dw")]).contains("no version for northwind_dw"));
+        let first = refusal(&[(1, "shadow_dw"), (2, "northwind_dw")]);
+        assert!(first.contains("books of the warehouse shadow_dw, not of northwind_dw"), "{first}");
         let newer = refusal(&[&all[..], &[(9998, "northwind_dw"), (9999, "northwind_dw")]].concat());
         assert!(newer.contains("newer than this executable: versions 9998, 9999 (by northwind 0.1.0)"), "{newer}");
     }

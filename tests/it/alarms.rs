@@ -214,6 +214,9 @@ fn a_slot_that_is_lost_is_an_alarm() {
     });
     let port = stack.port().to_string();
     let environment = [("POSTGRES_PORT", port.as_str()), ("POSTGRES_DB", "northwind")];
+    let refused = observe_with(&world, &environment, &["--slot", "lost_slot"]).expect_exit(78);
+    assert!(refused.error().contains("`migrate --moved`"), "runs of another server would pass for lost: {refused:?}");
+    outcome(world.command("migrate", &["--moved"]).envs(environment).spawn().unwrap()).expect_exit(0);
     let seen = observe_with(&world, &environment, &["--slot", "lost_slot"]).expect_exit(78);
     assert!(alarms(&seen).contains(&"slot"), "{seen:#?}");
     says(&seen, &["lost_slot is lost", "let the connector snapshot again"]);

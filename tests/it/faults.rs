@@ -119,6 +119,7 @@ fn postgresql_dies_in_the_middle_of_a_run() {
     for (point, windows) in [("read", 0), ("read:2", 0), ("rows-inserted", 0), ("ledger-written:2", 2)] {
         let mut world = with_messages("postgresql_dies");
         set(&mut world, &[("POSTGRES_PORT", &postgres.port().to_string()), ("POSTGRES_DB", "northwind")]);
+        world.run("migrate", &["--moved"]).expect_exit(0);
         let failed = killed_at(&world, &postgres, point);
         says(&failed, &["PostgreSQL"]);
         assert_eq!(world.number(PLAN_WINDOWS), windows, "{point}");

@@ -31,6 +31,7 @@ mod migrate;
 mod observe;
 mod odd_keys;
 mod older_books;
+mod one_warehouse;
 mod order_wide;
 mod order_wide_builds;
 mod order_wide_crash;

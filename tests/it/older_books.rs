@@ -38,6 +38,8 @@ fn every_job_goes_on_in_books_that_were_upgraded() {
     assert_eq!(schema(&older.world), schema(&fresh));
     assert_eq!(past(&older.world), before);
     assert_eq!(older.world.order_wide(), shown);
+    let (world, place) = (&older.world, "SELECT warehouse, lock_database FROM northwind_ops.installation");
+    assert_eq!(world.clickhouse(place), format!("{}\t{}\n", world.dw, world.pg_db), "noted by the first migrate");
     let rows = older.rows();
     assert!(migrate(&older.world, &[]).expect_exit(0).summary["applied"].as_array().unwrap().is_empty());
     assert_eq!(older.rows(), rows);

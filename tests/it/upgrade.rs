@@ -198,19 +198,3 @@ fn jobs_and_migrations_keep_apart() {
     world.ingest(&[]).expect_exit(0);
     assert_eq!(world.customers(), "ALFKI\tAlfreds Futterkiste\n");
 }
-
-#[test]
-fn a_second_warehouse_of_the_same_books_gets_what_its_tables_need() {
-    let mut world = World::new("upgrade_second");
-    let (first, second) = (world.dw.clone(), format!("{}_second_dw", world.name));
-    let expected = schema(&world);
-    world.environment.push(("CLICKHOUSE_DB".to_owned(), second.clone()));
-    let refused = world.run("rejected", &[]).expect_exit(78);
-    assert!(refused.error().contains(&format!("no version for {second}")), "{}", refused.error());
-    migrate(&world, &[]).expect_exit(0);
-    world.run("rejected", &[]).expect_exit(0);
-    world.dw = second.clone();
-    assert_eq!(schema(&world), expected);
-    world.dw = first;
-    clickhouse(&format!("DROP DATABASE {second} SYNC"));
-}

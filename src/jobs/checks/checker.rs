@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use postgres::Client;
 
 use crate::cli::{Exit, Report, Stop, fault, needs_person};
+use crate::jobs::books;
 use crate::jobs::checks::args::CheckArgs;
 use crate::jobs::checks::settings::Settings;
 use crate::source;
@@ -53,8 +54,7 @@ impl<'s> Checker<'s> {
         stop.remember(Report::of_error(&fault(Exit::Stopped, STOPPED)).line(job));
         let settings = Settings::read(args.config.as_deref())?;
         let warehouse = Warehouse::new(&args.clickhouse)?;
-        let client = connect(&args, job)?;
-        warehouse.fits()?;
+        let client = connect(&args, job, &warehouse)?;
         let patience = Patience { capture: args.wait.max(GRACE), ingest: args.wait };
         Ok(Checker { job: job.to_owned(), args, settings, warehouse, stop, patience, client })
     }
@@ -65,7 +65,7 @@ impl<'s> Checker<'s> {
     /// The server is not there, or refuses; it is a standby (78).
     pub fn source(&mut self) -> Result<&mut Client> {
         if self.client.is_closed() {
-            self.client = connect(&self.args, &self.job)?;
+            self.client = connect(&self.args, &self.job, &self.warehouse)?;
         }
         Ok(&mut self.client)
     }
@@ -87,7 +87,7 @@ impl<'s> Checker<'s> {
 }
 
 /// A standby's snapshots leave out running transactions, and it does not know where the primary's log ends.
-fn connect(args: &CheckArgs, job: &str) -> Result<Client> {
+fn connect(args: &CheckArgs, job: &str, warehouse: &Warehouse) -> Result<Client> {
     let mut client = source::connect(&args.postgres, job)?;
     let row = client.query_one("SELECT pg_is_in_recovery()", &[]).context("asking whether PostgreSQL is a standby")?;
     if row.get(0) {
@@ -95,6 +95,6 @@ fn connect(args: &CheckArgs, job: &str) -> Result<Client> {
             "this PostgreSQL is a standby, whose snapshots leave out running transactions: point POSTGRES_HOST at the primary",
         ));
     }
-    source::share_books(&mut client, &args.clickhouse.clickhouse_ops_db)?;
+    books::enter(warehouse, &mut client)?;
     Ok(client)
 }

@@ -12,15 +12,17 @@ use super::sheet::{Server, Sheet};
 use super::warehouse_tables::{columns, deduplication, engine, existing, find, tables};
 use super::{Wanted, clock_offset};
 use crate::cli::{ClickHouseArgs, Exit};
-use crate::jobs::finding::{Finding, broken, clip, fail, ok, unreachable};
+use crate::jobs::finding::{Finding, Verdict, broken, clip, fail, ok, unreachable};
+use crate::source::LockPlace;
 use crate::tables::TableFacts;
-use crate::warehouse::{Warehouse, quote};
+use crate::warehouse::{Versions, Warehouse, quote};
 
 const TIMEOUT: Duration = Duration::from_secs(3);
-const AFTER_LOGIN: [&str; 7] = ["databases", "version", "tables", "columns", "engine", "deduplication", "generations"];
+const AFTER_LOGIN: [&str; 8] =
+    ["databases", "version", "locks", "tables", "columns", "engine", "deduplication", "generations"];
 
 /// Makes the checks; returns the server's clock minus ours, in milliseconds.
-pub fn check(sheet: &Sheet, wanted: &Wanted) -> Option<i64> {
+pub fn check(sheet: &Sheet, wanted: &Wanted, locks: Option<&LockPlace>) -> Option<i64> {
     let (args, wanted) = (&wanted.args.clickhouse, &wanted.tables);
     let put = |check, finding| sheet.put(Server::ClickHouse, check, finding);
     let skip = |checks, why| sheet.skip(Server::ClickHouse, checks, why);
@@ -39,12 +41,21 @@ pub fn check(sheet: &Sheet, wanted: &Wanted) -> Option<i64> {
         skip(&AFTER_LOGIN[1..], "there is no such database");
         return clock;
     }
-    sheet.check(Server::ClickHouse, "version", version(&warehouse));
+    match warehouse.versions() {
+        Ok(versions) => {
+            put("version", version(&warehouse, &versions));
+            put("locks", places(&versions, locks));
+        }
+        Err(error) => {
+            put("version", broken(&error, format!("GRANT SELECT ON {}.* TO {}", warehouse.ops, args.clickhouse_user)));
+            skip(&["locks"], "what the books say is not known");
+        }
+    }
     let existing = match existing(&warehouse) {
         Ok(existing) => existing,
         Err(error) => {
             put("tables", broken(&error, format!("GRANT SELECT ON system.tables TO {}", args.clickhouse_user)));
-            skip(&AFTER_LOGIN[3..], "the tables are not known");
+            skip(&AFTER_LOGIN[4..], "the tables are not known");
             return clock;
         }
     };
@@ -62,16 +73,39 @@ pub fn check(sheet: &Sheet, wanted: &Wanted) -> Option<i64> {
     clock
 }
 
-/// Are the books those of this executable?
-fn version(warehouse: &Warehouse) -> Result<Finding> {
-    let versions = warehouse.versions()?;
+/// Are the books those of this executable, and of this warehouse?
+fn version(warehouse: &Warehouse, versions: &Versions) -> Finding {
     if let Err(error) = versions.refuse_newer() {
-        return Ok(fail(error.to_string(), "install the executable that migrated it, or a newer one"));
+        return fail(error.to_string(), "install the executable that migrated it, or a newer one");
     }
-    Ok(match versions.fit() {
+    if let Err(error) = versions.refuse_other_warehouse() {
+        return fail(
+            error.to_string(),
+            "set CLICKHOUSE_DB or CLICKHOUSE_OPS_DB; if it was renamed: northwind migrate --moved",
+        );
+    }
+    match versions.fit() {
         Ok(()) => ok(format!("{} is at version {}", warehouse.ops, versions.newest())),
         Err(error) => fail(error.to_string(), "northwind migrate"),
-    })
+    }
+}
+
+/// Would jobs lock where the others do?
+fn places(versions: &Versions, locks: Option<&LockPlace>) -> Finding {
+    let Some(here) = locks else {
+        return Finding {
+            verdict: Verdict::Skipped,
+            text: "not checked: PostgreSQL does not say where".to_owned(),
+            fix: String::new(),
+        };
+    };
+    match versions.refuse_other_locks(here) {
+        Ok(()) => ok(format!("jobs lock in {here}")),
+        Err(error) => fail(
+            error.to_string(),
+            "set POSTGRES_HOST or POSTGRES_DB; if the source has moved: northwind migrate --moved",
+        ),
+    }
 }
 
 /// `/ping` needs no login.

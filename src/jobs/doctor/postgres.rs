@@ -10,7 +10,7 @@ use super::sheet::{Server, Sheet};
 use super::{SourceFacts, Wanted, capture, clock_offset, dial};
 use crate::cli::PostgresArgs;
 use crate::jobs::finding::{Finding, broken, fail, ok, unreachable};
-use crate::source;
+use crate::source::{self, LockPlace};
 
 const ALL: [&str; 8] = ["login", "primary", "session", "tables", "wal_level", "publication", "identity", "slot"];
 
@@ -30,6 +30,7 @@ pub fn check(sheet: &Sheet, wanted: &Wanted, connector: Option<&Connector>) -> S
         return facts;
     };
     facts.clock_ms = clock(&mut client).ok();
+    facts.locks = LockPlace::of(&mut client).ok();
     let primary = check("primary", primary(&mut client));
     check("session", session(args, &mut client));
     check("tables", tables(args, &mut client, wanted, &mut facts));

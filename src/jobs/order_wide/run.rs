@@ -64,7 +64,7 @@ impl Run {
             args,
         };
         match &mut run.session {
-            None => run.warehouse.fits()?,
+            None => _ = run.warehouse.fits()?,
             Some(session) => {
                 books::enter(&run.warehouse, session)?;
                 run.warehouse.write_run(&books::row(&run.id, &run.job, run.started, None, ""))?;

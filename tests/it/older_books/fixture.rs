@@ -54,7 +54,7 @@ impl Older {
     pub fn rows(&self) -> Vec<String> {
         let tables = "SELECT if(database = 'northwind_dw', 'northwind_dw.', 'northwind_ops.') || name,
                              if(engine LIKE 'Replacing%', 'FINAL', '') FROM system.tables
-                      WHERE database IN ('northwind_dw', 'northwind_ops') AND engine LIKE '%MergeTree' AND name != 'schema_migrations'
+                      WHERE database IN ('northwind_dw', 'northwind_ops') AND engine LIKE '%MergeTree' AND name NOT IN ('schema_migrations', 'installation')
                       ORDER BY ALL FORMAT TSVRaw";
         let mut rows = Vec::new();
         for line in self.world.clickhouse(tables).lines() {

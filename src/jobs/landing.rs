@@ -6,10 +6,10 @@ use chrono::Utc;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::cdc::{Event, Generation, Record, Truncate, Violation};
-use crate::cli::SideBySideArgs;
+use crate::cli::{SideBySideArgs, needs_person};
 use crate::tables::{RowOf, SourceRow, Table, TableFacts};
 use crate::validate::Warning;
-use crate::warehouse::{Kin, MarkAt, TruncateRow, Warehouse, WarningRow, Written};
+use crate::warehouse::{Kin, MarkAt, Mixed, TruncateRow, Warehouse, WarningRow, Written};
 
 /// Records that are logged one by one; the rest is only counted.
 const LOGGED: u64 = 10;
@@ -84,6 +84,37 @@ impl Place<'_> {
             warned_at: now_ms,
         };
         warnings.iter().map(row).collect()
+    }
+
+    /// A truncate that cannot tell its topic's rows from those of another one is refused before anything of its window is written.
+    ///
+    /// # Errors
+    /// Exit 78, with what to do.
+    pub fn refuse_mixed<T: Table>(
+        &self,
+        warehouse: &Warehouse,
+        records: &[Record<'_>],
+        events: &[Event<'_, T>],
+    ) -> Result<()> {
+        let truncate = records.iter().zip(events).find(|(_, event)| matches!(event, Event::Truncate(_)));
+        let Some((record, _)) = truncate else { return Ok(()) };
+        for Mixed { generation, topics } in &self.kin.mixed {
+            if warehouse.shows_generation(T::TARGET, *generation)? {
+                return Err(needs_person(format!(
+                    "{}, partition {}, offset {}: a TRUNCATE, but rows of {} in generation {generation} are from {}, and which are whose is not known: \
+                     older books gave them one number. Nothing of this window was written. Either make the table anew: rename it, remove its rows \
+                     from northwind_ops.generations, `migrate`, then read its topics with --from-beginning. Or, if all of them may pass for the first \
+                     topic's: ALTER TABLE northwind_ops.generations DELETE WHERE target = '{}' AND generation = {generation} AND former",
+                    self.topic,
+                    record.partition,
+                    record.offset,
+                    T::TARGET,
+                    topics.join(" and from "),
+                    T::TARGET,
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// The truncates, as they are stored.

@@ -38,41 +38,46 @@ pub struct Lineage {
 
 /// Every lineage of one warehouse table, the oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Lineages(pub Vec<Lineage>);
+pub struct Lineages {
+    /// Those whose number it is.
+    pub taken: Vec<Lineage>,
+    /// Those whose rows stand under a number that is not theirs, in older books.
+    pub former: Vec<Lineage>,
+}
 
 impl Lineages {
     /// The number of a topic as it is now.
     pub fn of(&self, topic_id: &str, partitions: u32) -> Option<Generation> {
         let same = |lineage: &&Lineage| lineage.topic_id == topic_id && lineage.partitions == partitions;
-        self.0.iter().filter(same).map(|lineage| lineage.generation).max()
+        self.taken.iter().filter(same).map(|lineage| lineage.generation).max()
     }
 
     /// Where the part of a partition begins that was not read under fewer partitions; 0 if there was none.
     pub fn start_of(&self, generation: Generation, partition: i32) -> i64 {
         let starts =
-            self.0.iter().filter(|lineage| lineage.generation == generation).flat_map(|lineage| &lineage.starts);
+            self.taken.iter().filter(|lineage| lineage.generation == generation).flat_map(|lineage| &lineage.starts);
         starts.filter(|(p, _)| *p == partition).map(|(_, start)| *start).max().unwrap_or(0)
     }
 
     /// The last number of a topic, by its id or its name.
     pub fn last_of(&self, topic_id: &str, topic: &str) -> Option<Generation> {
         let same = |lineage: &&Lineage| lineage.topic_id == topic_id || lineage.topic == topic;
-        self.0.iter().filter(same).map(|lineage| lineage.generation).max()
+        self.taken.iter().filter(same).map(|lineage| lineage.generation).max()
     }
 
     /// The highest number.
     pub fn newest(&self) -> Option<Generation> {
-        self.0.iter().map(|lineage| lineage.generation).max()
+        self.taken.iter().map(|lineage| lineage.generation).max()
     }
 
     /// Has the topic of this name been read before, as another one or with other partitions?
     pub fn know_name(&self, topic: &str) -> bool {
-        self.0.iter().any(|lineage| lineage.topic == topic)
+        self.taken.iter().any(|lineage| lineage.topic == topic)
     }
 
     /// Those that came after a number.
     pub fn after(&self, generation: Generation) -> impl Iterator<Item = &Lineage> {
-        self.0.iter().filter(move |lineage| lineage.generation > generation)
+        self.taken.iter().filter(move |lineage| lineage.generation > generation)
     }
 }
 
@@ -110,13 +115,16 @@ impl Warehouse {
     /// # Errors
     /// The server is gone, or `migrate` has not run.
     pub fn lineages(&self, target: &str) -> Result<Lineages> {
-        let sql = format!(
-            "SELECT target, generation, topic, topic_id, partitions, starts, run_id, toUnixTimestamp64Milli(taken_at) AS taken_at
-             FROM {}.generations WHERE target = {} ORDER BY generation, generations.taken_at, run_id",
-            self.ops,
-            quote(target)
-        );
-        self.rows("reading the generations", &sql).map(Lineages)
+        let of = |which: &str| {
+            let sql = format!(
+                "SELECT target, generation, topic, topic_id, partitions, starts, run_id, toUnixTimestamp64Milli(taken_at) AS taken_at
+                 FROM {}.generations WHERE target = {} AND {which} ORDER BY generation, generations.taken_at, run_id",
+                self.ops,
+                quote(target)
+            );
+            self.rows("reading the generations", &sql)
+        };
+        Ok(Lineages { taken: of("NOT former")?, former: of("former")? })
     }
 
     /// Takes a number, if nobody else has: compare and set. Two inserts with one token are one insert; whoever reads its own run
@@ -131,7 +139,7 @@ impl Warehouse {
                 if round == 0 { format!("{target}/{generation}") } else { format!("{target}/{generation}/{round}") };
             self.insert::<Lineage>(&self.ops, "generations", &token, [lineage].into_iter())?;
             let stored = self.lineages(target)?;
-            if let Some(winner) = stored.0.iter().find(|stored| stored.generation == *generation) {
+            if let Some(winner) = stored.taken.iter().find(|stored| stored.generation == *generation) {
                 return Ok(winner.run_id == *run_id && winner.topic_id == *topic_id);
             }
         }
@@ -200,13 +208,34 @@ impl Warehouse {
         Ok(highest.first().and_then(|highest| highest.version).map(Version::generation_of))
     }
 
+    /// Does the table show a row of a generation? This reads the table: it is asked of numbers that several topics have, before a truncate.
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    pub fn shows_generation(&self, target: &str, generation: Generation) -> Result<bool> {
+        let (from, to) = (Version::floor(generation).get(), Version::floor(generation + 1).get());
+        let sql = format!(
+            "SELECT _version AS version FROM {}.{target} FINAL WHERE _version >= {from} AND _version < {to} LIMIT 1
+             SETTINGS use_skip_indexes_if_final = 0",
+            self.db
+        );
+        Ok(!self.rows::<Found>("looking for rows of a generation", &sql)?.is_empty())
+    }
+
     /// A version above a generation's, if the table has one: the minmax index `newest` says so without reading rows.
     ///
     /// # Errors
     /// The server is gone or refuses.
     pub fn version_above(&self, target: &str, generation: Generation) -> Result<Option<u64>> {
-        let floor = Version::floor(generation + 1).get();
-        let sql = format!("SELECT _version AS version FROM {}.{target} WHERE _version >= {floor} LIMIT 1", self.db);
+        self.version_from(target, Version::floor(generation + 1).get())
+    }
+
+    /// As [`Warehouse::version_above`]: a version from this one on.
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    pub fn version_from(&self, target: &str, from: u64) -> Result<Option<u64>> {
+        let sql = format!("SELECT _version AS version FROM {}.{target} WHERE _version >= {from} LIMIT 1", self.db);
         let found: Vec<Found> = self.rows("looking for rows that the books do not know", &sql)?;
         Ok(found.first().map(|found| found.version))
     }
@@ -223,6 +252,25 @@ pub struct Kin {
     pub earlier: Vec<Generation>,
     /// Is it declared that topics stand side by side, whether the books know their numbers or not?
     pub may_be_beside: bool,
+    /// Under one number, in older books: rows that a truncate of the topic removes in one way, and rows of another topic, for which it is another.
+    pub mixed: Vec<Mixed>,
+}
+
+/// A number under which several topics have written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mixed {
+    /// The number.
+    pub generation: Generation,
+    /// Their names, each with its id.
+    pub topics: Vec<String>,
+}
+
+/// What a lineage is to a topic of its table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Relation {
+    Own,
+    Beside,
+    Other,
 }
 
 impl Kin {
@@ -234,21 +282,31 @@ impl Kin {
         generation: Generation,
         declared: &SideBySideArgs,
     ) -> Kin {
-        let mut own = vec![generation];
-        let mut beside = Vec::new();
-        for lineage in &lineages.0 {
-            match lineage.topic_id == topic_id {
-                true => own.push(lineage.generation),
-                false if declared.has(topic, &lineage.topic) => beside.push(lineage.generation),
-                false => {}
-            }
-        }
+        let relation = |lineage: &Lineage| match lineage.topic_id == topic_id {
+            true => Relation::Own,
+            false if declared.has(topic, &lineage.topic) => Relation::Beside,
+            false => Relation::Other,
+        };
+        let all = || lineages.taken.iter().chain(&lineages.former);
+        let numbers = |wanted: Relation| all().filter(move |lineage| relation(lineage) == wanted).map(|l| l.generation);
+        let mut own: Vec<Generation> = numbers(Relation::Own).chain([generation]).collect();
         own.sort_unstable();
         own.dedup();
         let newest = own.last().copied().unwrap_or_default();
-        let of_others = lineages.0.iter().map(|lineage| lineage.generation).filter(|number| *number < newest);
-        let earlier = of_others.filter(|number| !own.contains(number) && !beside.contains(number)).collect();
-        Kin { own, beside, earlier, may_be_beside: !declared.side_by_side.is_empty() }
+        let beside: Vec<Generation> = numbers(Relation::Beside).collect();
+        let is_earlier = |number: &Generation| *number < newest && !own.contains(number) && !beside.contains(number);
+        let earlier = numbers(Relation::Other).filter(is_earlier).collect();
+        let mut mixed: Vec<Mixed> = Vec::new();
+        for former in lineages.former.iter().filter(|former| former.generation <= newest) {
+            let writers: Vec<&Lineage> = all().filter(|other| other.generation == former.generation).collect();
+            let is_known = mixed.iter().any(|mixed| mixed.generation == former.generation);
+            if !is_known && writers.iter().any(|writer| relation(writer) != relation(writers[0])) {
+                let topics =
+                    writers.iter().map(|writer| format!("{} (id {})", writer.topic, writer.topic_id)).collect();
+                mixed.push(Mixed { generation: former.generation, topics });
+            }
+        }
+        Kin { own, beside, earlier, may_be_beside: !declared.side_by_side.is_empty(), mixed }
     }
 
     /// The topic's number.
@@ -274,9 +332,32 @@ mod tests {
         }
     }
 
+    fn taken(taken: Vec<Lineage>) -> Lineages {
+        Lineages { taken, former: Vec::new() }
+    }
+
+    #[test]
+    fn a_number_of_several_topics_is_mixed_unless_a_truncate_means_the_same_for_all_of_them() {
+        let known = Lineages {
+            taken: vec![lineage(1, "a", "x", 1), lineage(2, "b", "y", 1), lineage(3, "c", "z", 1)],
+            former: vec![lineage(1, "b", "y", 1)],
+        };
+        let none = SideBySideArgs::default();
+        let mixed = |topic, id, generation, declared: &SideBySideArgs| {
+            let kin = Kin::of(&known, topic, id, generation, declared);
+            kin.mixed.iter().map(|mixed| (mixed.generation, mixed.topics.len())).collect::<Vec<_>>()
+        };
+        assert_eq!(mixed("a", "x", 1, &none), [(1, 2)]);
+        assert_eq!(mixed("b", "y", 2, &none), [(1, 2)]);
+        assert_eq!(mixed("c", "z", 3, &none), [], "both are earlier ones");
+        let declared = SideBySideArgs { side_by_side: vec!["b".into(), "c".into()] };
+        assert_eq!(mixed("c", "z", 3, &declared), [(1, 2)]);
+        assert_eq!(Kin::of(&known, "b", "y", 2, &none).own, [1, 2]);
+    }
+
     #[test]
     fn a_lineage_is_an_id_with_a_number_of_partitions() {
-        let known = Lineages(vec![lineage(1, "a", "x", 1), lineage(2, "a", "x", 3), lineage(3, "b", "y", 1)]);
+        let known = taken(vec![lineage(1, "a", "x", 1), lineage(2, "a", "x", 3), lineage(3, "b", "y", 1)]);
         assert_eq!(
             (known.of("x", 1), known.of("x", 3), known.of("x", 4), known.of("z", 1)),
             (Some(1), Some(2), None, None)
@@ -287,7 +368,7 @@ mod tests {
 
     #[test]
     fn a_topic_keeps_the_numbers_that_it_had() {
-        let known = Lineages(vec![lineage(1, "a", "x", 1), lineage(2, "b", "y", 1), lineage(3, "a", "x", 3)]);
+        let known = taken(vec![lineage(1, "a", "x", 1), lineage(2, "b", "y", 1), lineage(3, "a", "x", 3)]);
         let declared = SideBySideArgs { side_by_side: vec!["a".into(), "b".into()] };
         let kin = Kin::of(&known, "a", "x", 3, &declared);
         assert_eq!((&kin.own[..], &kin.beside[..], kin.newest()), (&[1, 3][..], &[2][..], 3));

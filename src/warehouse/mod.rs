@@ -42,7 +42,7 @@ pub use client::{Warehouse, identifier, quote};
 pub use columns::{Column, without_default};
 pub use extra_column::{Origin, Untouched, has};
 pub use gaps::RecentGaps;
-pub use generations::{Kin, Lineage, Lineages};
+pub use generations::{Kin, Lineage, Lineages, Mixed};
 pub use insert::{InFlight, Insertion};
 pub use installation::Installation;
 pub use landing::{Landing, MICROS};

@@ -28,6 +28,7 @@ mod ledger_migration;
 mod logins;
 mod long_lists;
 mod migrate;
+mod mixed_numbers;
 mod observe;
 mod odd_keys;
 mod older_books;

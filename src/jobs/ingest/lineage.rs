@@ -71,7 +71,7 @@ pub fn generation(run: &mut Run, topic: &TopicInfo, lineages: &mut Lineages, tak
             let (lineage, rose) = next(run, topic, lineages)?;
             let generation = lineage.generation;
             // As if it had been taken: the plan is checked against it.
-            lineages.0.push(lineage);
+            lineages.taken.push(lineage);
             Taken { generation, rose }
         }
     };
@@ -208,7 +208,7 @@ fn next(run: &Run, topic: &TopicInfo, lineages: &Lineages) -> Result<(Lineage, S
     let in_books = lineages.newest();
     let in_table = run.warehouse.generation_in_table(run.target)?;
     let Some(highest) = in_books.max(in_table) else { return Ok((lineage, String::new())) };
-    let newest = lineages.0.last().map(describe);
+    let newest = lineages.taken.last().map(describe);
     let known = match (newest, in_table) {
         (Some(newest), Some(rows)) if in_table > in_books => {
             format!("the books end with {newest}, but {} has rows of generation {rows}", run.target)

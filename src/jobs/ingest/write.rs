@@ -50,11 +50,6 @@ impl Run {
             .collect();
         counts.written = rows.len() as u64;
         counts.close(&self.topic, window)?;
-        if self.args.dry_run {
-            self.totals.add(&counts);
-            return Ok(None);
-        }
-
         let place = Place {
             topic: &self.topic,
             topic_id: &plan.topic_id,
@@ -64,6 +59,11 @@ impl Run {
             start: window.span.start,
             run: &self.id,
         };
+        place.refuse_mixed::<T>(&self.warehouse, records, events)?;
+        if self.args.dry_run {
+            self.totals.add(&counts);
+            return Ok(None);
+        }
         let earlier = self.warehouse.quarantined(&self.topic, &plan.topic_id, window.partition, window.span)?;
         let rejected = self.rejected_rows::<T>(plan, window, judged, &earlier)?;
         if !rejected.is_empty() {

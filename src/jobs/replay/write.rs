@@ -82,6 +82,7 @@ impl Replay {
             start: groups.first().map_or(batch.span.start, |group| group.span.start),
             run: &self.id,
         };
+        place.refuse_mixed(&self.warehouse, &batch.records, &batch.events)?;
         self.insert(batch, &place, token)?;
         self.passes("rows-inserted");
         let truncates = place.truncate_rows(&batch.records, &batch.events);

@@ -15,6 +15,7 @@ mod lags;
 mod news;
 mod notes;
 mod quarantine;
+pub mod rows;
 mod runs;
 pub mod settings;
 mod slot;
@@ -88,6 +89,7 @@ fn run(job: &str, args: ObserveArgs, stop: &Stop) -> Result<Report> {
     let slot_name = look.slot_name(connector.as_ref());
     let lags = lags::look(&mut look, &tables, &slot_name);
     gaps::look(&mut look, &lags.lags);
+    rows::look(&mut look, &tables);
     let quarantine = quarantine::look(&mut look);
     let seen = Seen { connector, slot, runs, lags, quarantine };
     if stop.asked() {

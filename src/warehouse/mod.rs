@@ -20,6 +20,7 @@ mod prune;
 mod quarantine;
 mod rejected;
 mod retention;
+mod rows_missing;
 mod runs;
 mod schema;
 mod selection;
@@ -55,6 +56,7 @@ pub use observations::{
 };
 pub use quarantine::{Kept, Listed, RuleCount, Shelf};
 pub use rejected::{Bytes, Quarantined, RejectedRow, WarningRow};
+pub use rows_missing::NewestWindow;
 pub use runs::{OpenRun, RecentRun};
 pub use schema::BOOKS;
 pub use selection::{Portion, Selection};

@@ -111,3 +111,31 @@ fn a_migration_that_is_killed_anywhere_makes_of_older_books_what_today_would_hav
     let last = "SELECT max(seq), uniqExact(seq), count() FROM northwind_ops.windows WHERE stream = 0";
     assert_eq!(world.clickhouse(last), "8\t8\t8\n");
 }
+
+/// A replay's row does not say its table. The jobs that have read its topic do, whatever the topic's name.
+#[test]
+fn rows_of_a_replay_stand_with_the_table_that_was_read_from_their_topic() {
+    let world = World::new("ledger_replays");
+    for table in BEFORE {
+        world.clickhouse(table);
+    }
+    for (topic, mode, job) in [
+        ("shop.public.kunden", "plan", "ingest-customers"),
+        ("shop.public.kunden", "replay", "replay-rejected"),
+        ("shop.public.zeilen", "range", "ingest-order-details"),
+        ("shop.public.zeilen", "repair", "check-reconcile"),
+        ("shop.public.orders", "replay", "replay-rejected"),
+    ] {
+        world.clickhouse(&format!(
+            "INSERT INTO northwind_ops.before_windows (topic, mode, job, token) VALUES ('{topic}', '{mode}', '{job}', '{topic} {mode}')"
+        ));
+    }
+    go_back(&world);
+    for statement in statements() {
+        world.clickhouse(statement);
+    }
+    let sources = "SELECT mode, source, stream, seq FROM northwind_ops.windows ORDER BY source, stream, seq, mode";
+    let expected = "replay\tcustomers\t-1\t1\nplan\tcustomers\t0\t1\n\
+                    range\torder_details\t-1\t1\nrepair\torder_details\t-1\t2\nreplay\torders\t-1\t1\n";
+    assert_eq!(world.clickhouse(sources), expected);
+}

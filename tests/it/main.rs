@@ -59,6 +59,7 @@ mod replay_share;
 mod replay_windows;
 mod replicas;
 mod resume;
+mod rows_missing;
 mod rules;
 mod schema_drift;
 mod schema_person;

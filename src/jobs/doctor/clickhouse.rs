@@ -13,13 +13,14 @@ use super::warehouse_tables::{columns, deduplication, engine, existing, find, ta
 use super::{Wanted, clock_offset};
 use crate::cli::{ClickHouseArgs, Exit};
 use crate::jobs::finding::{Finding, Verdict, broken, clip, fail, ok, unreachable};
+use crate::jobs::observe;
 use crate::source::LockPlace;
 use crate::tables::TableFacts;
 use crate::warehouse::{Versions, Warehouse, quote};
 
 const TIMEOUT: Duration = Duration::from_secs(3);
-const AFTER_LOGIN: [&str; 8] =
-    ["databases", "version", "locks", "tables", "columns", "engine", "deduplication", "generations"];
+const AFTER_LOGIN: [&str; 9] =
+    ["databases", "version", "locks", "tables", "columns", "engine", "deduplication", "generations", "rows"];
 
 /// Makes the checks; returns the server's clock minus ours, in milliseconds.
 pub fn check(sheet: &Sheet, wanted: &Wanted, locks: Option<&LockPlace>) -> Option<i64> {
@@ -67,8 +68,11 @@ pub fn check(sheet: &Sheet, wanted: &Wanted, locks: Option<&LockPlace>) -> Optio
     put("engine", engine(&warehouse, &there, &existing));
     sheet.check(Server::ClickHouse, "deduplication", deduplication(&warehouse, &there, &existing));
     match find(&existing, &warehouse.ops, "generations") {
-        Some(_) => _ = sheet.check(Server::ClickHouse, "generations", generations(&warehouse, &there)),
-        None => skip(&["generations"], "there is no such table"),
+        Some(_) => {
+            sheet.check(Server::ClickHouse, "generations", generations(&warehouse, &there));
+            sheet.check(Server::ClickHouse, "rows", rows(&warehouse, &there));
+        }
+        None => skip(&["generations", "rows"], "there is no such table"),
     }
     clock
 }
@@ -106,6 +110,23 @@ fn places(versions: &Versions, locks: Option<&LockPlace>) -> Finding {
             "set POSTGRES_HOST or POSTGRES_DB; if the source has moved: northwind migrate --moved",
         ),
     }
+}
+
+/// Are the tables as new as the books?
+fn rows(warehouse: &Warehouse, wanted: &[&TableFacts]) -> Result<Finding> {
+    let mut missing = Vec::new();
+    for table in wanted {
+        if let Some(newest) = warehouse.rows_missing(table)? {
+            missing.push(observe::rows::sentence(table.target, &newest));
+        }
+    }
+    Ok(match missing.is_empty() {
+        true => ok("every table has the rows of its newest window"),
+        false => fail(
+            missing.join("; "),
+            "restore warehouse and books of one backup; or `check-reconcile --plan` names what to read again (docs/OPERATIONS.md, Restore)",
+        ),
+    })
 }
 
 /// `/ping` needs no login.

@@ -24,6 +24,8 @@ pub enum Alarm {
     SilentJob,
     /// Commits and ledger do not fit: the next run will stop.
     BooksDisagree,
+    /// A table does not have the rows that the books say were written to it.
+    RowsMissing,
     /// The warehouse is later than check-freshness lets it be.
     Late,
     /// Offsets without a record, in a topic from which nothing takes records away.
@@ -45,7 +47,7 @@ pub enum Alarm {
 impl Alarm {
     /// Each of them.
     #[cfg(test)]
-    pub const ALL: [Alarm; 16] = [
+    pub const ALL: [Alarm; 17] = [
         Alarm::Connector,
         Alarm::Slot,
         Alarm::SlotKeepsWal,
@@ -54,6 +56,7 @@ impl Alarm {
         Alarm::TriesInARow,
         Alarm::SilentJob,
         Alarm::BooksDisagree,
+        Alarm::RowsMissing,
         Alarm::Late,
         Alarm::Gaps,
         Alarm::ClockSkew,
@@ -75,6 +78,7 @@ impl Alarm {
             Alarm::TriesInARow => "tries-in-a-row",
             Alarm::SilentJob => "silent-job",
             Alarm::BooksDisagree => "books-disagree",
+            Alarm::RowsMissing => "rows-missing",
             Alarm::Late => "late",
             Alarm::Gaps => "gaps",
             Alarm::ClockSkew => "clock-skew",

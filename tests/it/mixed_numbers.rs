@@ -9,8 +9,7 @@ fn as_older_books_had_it(world: &World) {
     for sql in [
         // By way of another table: beside the row of a higher version, the lower one would go with the next merge.
         "CREATE TABLE northwind_dw.lowered ENGINE = MergeTree ORDER BY tuple()
-         AS SELECT * REPLACE (_version - 4503599627370496 AS _version) FROM northwind_dw.dim_customers WHERE _version >= 9007199254740992
-         SETTINGS prefer_column_name_to_alias = 1",
+         AS SELECT * REPLACE (_version - 4503599627370496 AS _version) FROM (SELECT * FROM northwind_dw.dim_customers WHERE _version >= 9007199254740992)",
         "ALTER TABLE northwind_dw.dim_customers DELETE WHERE _version >= 9007199254740992 SETTINGS mutations_sync = 1",
         "INSERT INTO northwind_dw.dim_customers SELECT * FROM northwind_dw.lowered",
         "DROP TABLE northwind_dw.lowered SYNC",

@@ -33,6 +33,7 @@ const MIGRATIONS: &[Migration] = &[
     sql!(2, "ledger", "0002_ledger.sql"),
     sql!(3, "generation", "0003_generation.sql"),
     sql!(4, "health", "0004_health.sql"),
+    sql!(5, "replaced_topics", "0005_replaced_topics.sql"),
 ];
 
 /// Recorded when a fresh installation begins: tables without a version are then no older books.

@@ -190,15 +190,18 @@ ENGINE = MergeTree
 ORDER BY (target, generation)
 SETTINGS non_replicated_deduplication_window = 10000;
 
--- Topics that were declared to have no key in common with the others of their table (--side-by-side), so that every job knows it.
+-- Topics that were declared to have no key in common with the others of their table (--side-by-side), so that every job knows it; a
+-- second row of a topic says that another one came in its place (--replaced).
 CREATE TABLE IF NOT EXISTS northwind_ops.side_by_side
 (
     topic       String,
+    replaced    UInt8 COMMENT 'another topic came in its place',
     run_id      String COMMENT 'the run that was told first',
     declared_at DateTime64(3, 'UTC')
 )
 ENGINE = ReplacingMergeTree
-ORDER BY topic
+PRIMARY KEY topic
+ORDER BY (topic, replaced)
 SETTINGS non_replicated_deduplication_window = 10000;
 
 -- TRUNCATE events: which rows they remove is said in docs/DESIGN.md, "Change events".

@@ -18,7 +18,7 @@ pub use duration::parse_duration;
 pub use exit::{Exit, Fault, fault, needs_person, try_again, usage};
 pub use logging::{LogFormat, SummaryMode};
 pub use progress::Progress;
-pub use side_by_side::SideBySideArgs;
+pub use side_by_side::{Declared, SideBySideArgs};
 pub use signals::Stop;
 pub use stop_at::StopAt;
 pub use tables::TablesArgs;

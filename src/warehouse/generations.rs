@@ -4,7 +4,6 @@
 //! Groups play no part: two groups that read one topic write the same rows, so they must write the same versions.
 
 use anyhow::Result;
-use chrono::Utc;
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 
@@ -88,18 +87,6 @@ struct End {
 }
 
 #[derive(Row, Deserialize)]
-struct Topic {
-    topic: String,
-}
-
-#[derive(Row, Serialize)]
-struct Declared<'a> {
-    topic: &'a str,
-    run_id: &'a str,
-    declared_at: i64,
-}
-
-#[derive(Row, Deserialize)]
 struct Highest {
     version: Option<u64>,
 }
@@ -169,34 +156,6 @@ impl Warehouse {
         Ok(ends.into_iter().map(|row| (row.partition, row.end)).collect())
     }
 
-    /// The topics that were declared to stand side by side with the others of their table.
-    ///
-    /// # Errors
-    /// The server is gone, or `migrate` has not run.
-    pub fn side_by_side(&self) -> Result<Vec<String>> {
-        let sql = format!("SELECT DISTINCT topic FROM {}.side_by_side ORDER BY topic", self.ops);
-        let topics: Vec<Topic> = self.rows("asking which topics stand side by side", &sql)?;
-        Ok(topics.into_iter().map(|row| row.topic).collect())
-    }
-
-    /// Notes down that these topics stand side by side: jobs that are not told must know it, too.
-    ///
-    /// # Errors
-    /// The server is gone or refuses.
-    pub fn declare_side_by_side(&self, topics: &[String], run_id: &str) -> Result<()> {
-        if topics.is_empty() {
-            return Ok(());
-        }
-        let declared_at = Utc::now().timestamp_millis();
-        let rows: Vec<Declared<'_>> = topics.iter().map(|topic| Declared { topic, run_id, declared_at }).collect();
-        self.insert::<Declared<'static>>(
-            &self.ops,
-            "side_by_side",
-            &format!("{run_id}/{}", topics.join(",")),
-            rows.iter(),
-        )
-    }
-
     /// The highest generation among a table's rows. No metadata knows it: this reads the whole column, so it is asked for new
     /// lineages only.
     ///
@@ -250,7 +209,7 @@ pub struct Kin {
     pub beside: Vec<Generation>,
     /// Those below its own that are neither.
     pub earlier: Vec<Generation>,
-    /// Is it declared that topics stand side by side, whether the books know their numbers or not?
+    /// Is the topic declared to stand side by side with others, whether the books know their numbers or not?
     pub may_be_beside: bool,
     /// Under one number, in older books: rows that a truncate of the topic removes in one way, and rows of another topic, for which it is another.
     pub mixed: Vec<Mixed>,
@@ -306,7 +265,7 @@ impl Kin {
                 mixed.push(Mixed { generation: former.generation, topics });
             }
         }
-        Kin { own, beside, earlier, may_be_beside: !declared.side_by_side.is_empty(), mixed }
+        Kin { own, beside, earlier, may_be_beside: declared.names(topic), mixed }
     }
 
     /// The topic's number.

@@ -1,6 +1,7 @@
 //! ClickHouse, the warehouse: rows, quarantine, ledger, schema.
 
 mod alone;
+mod beside;
 mod carried;
 pub mod chunks;
 mod client;

@@ -181,5 +181,6 @@ fn an_older_topic_with_something_to_read_is_a_stop() {
         }
     }
     assert_eq!(world.end_state(1), before, "nothing moved");
-    assert_eq!(world.ingest(&["--side-by-side", &b.topic]).expect_exit(0).count("written"), 1);
+    let both = format!("{},{}", world.topic, b.topic);
+    assert_eq!(world.ingest(&["--side-by-side", &both]).expect_exit(0).count("written"), 1);
 }

@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use crate::cdc::{Generation, MAX_GENERATION};
+use crate::cli::Declared;
 use crate::jobs::finding::{Finding, ok, warn};
 use crate::tables::TableFacts;
 use crate::warehouse::Warehouse;
@@ -18,10 +19,8 @@ pub fn generations(warehouse: &Warehouse, wanted: &[&TableFacts]) -> Result<Find
         highest = highest.max((newest, table.target));
     }
     let (newest, target) = highest;
-    let text = format!(
-        "{newest} of {MAX_GENERATION} are taken{}",
-        if newest > 0 { format!(", by {target}") } else { String::new() }
-    );
+    let taken = if newest > 0 { format!(", by {target}") } else { String::new() };
+    let text = format!("{newest} of {MAX_GENERATION} are taken{taken}{}", side_by_side(&warehouse.side_by_side()?));
     Ok(match newest {
         ..WARN_FROM => ok(text),
         _ => warn(
@@ -33,4 +32,13 @@ pub fn generations(warehouse: &Warehouse, wanted: &[&TableFacts]) -> Result<Find
             ),
         ),
     })
+}
+
+/// What the books were told once: a job that nobody tells knows it, too.
+fn side_by_side(declared: &Declared) -> String {
+    let list = |what: &str, topics: &[String]| match topics.is_empty() {
+        true => String::new(),
+        false => format!("; {what}: {}", topics.join(", ")),
+    };
+    list("side by side", &declared.topics) + &list("replaced", &declared.replaced)
 }

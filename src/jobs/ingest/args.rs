@@ -64,6 +64,10 @@ pub struct IngestArgs {
     pub max_reject_ratio: Option<f64>,
     #[command(flatten)]
     pub beside: SideBySideArgs,
+    /// A topic that stood side by side and has been replaced by another one: its rows are an earlier topic's from now on, and its own
+    /// job is refused if the newer one has been read. Said once, every job knows it. May be repeated
+    #[arg(long, value_name = "TOPIC", value_delimiter = ',')]
+    pub replaced: Vec<String>,
     #[command(flatten)]
     pub rules: RuleArgs,
     #[command(flatten)]

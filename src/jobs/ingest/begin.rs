@@ -117,6 +117,10 @@ pub fn plan(run: &mut Run) -> Result<Option<Plan>> {
     if !plan.rose.is_empty() {
         run.plan["generation_rose"] = json!(plan.rose);
     }
+    if !run.args.dry_run {
+        // Not before the plan is made: a run that was refused has declared nothing.
+        run.warehouse.declare_side_by_side(&run.declares, &run.id)?;
+    }
     run.kin = lineage::kin(run, &books.topic, &books.lineages, plan.generation);
     Ok(Some(plan))
 }

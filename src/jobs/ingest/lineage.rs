@@ -10,7 +10,7 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 
 use crate::cdc::{Generation, MAX_GENERATION, Version};
-use crate::cli::needs_person;
+use crate::cli::{Declared, needs_person};
 use crate::jobs::ingest::run::Run;
 use crate::source::TargetLock;
 use crate::stream::{Span, TopicInfo};
@@ -32,10 +32,9 @@ pub struct Taken {
 /// # Errors
 /// Exit 78: the books are older than the table. 75: somebody takes a number for the table.
 pub fn enter(run: &mut Run, topic: &TopicInfo) -> Result<Lineages> {
-    let new = run.args.beside.learn(run.warehouse.side_by_side()?);
-    if !run.args.dry_run {
-        run.warehouse.declare_side_by_side(&new, &run.id)?;
-    }
+    let mut known = run.warehouse.side_by_side()?;
+    let replaced = known.replace(&run.args.replaced);
+    run.declares = Declared { topics: run.args.beside.learn(known)?, replaced };
     if !run.args.dry_run {
         let lock = lock_of(run);
         let deadline = Instant::now() + PATIENCE;

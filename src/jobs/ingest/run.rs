@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::cli::{Exit, Report};
+use crate::cli::{Declared, Exit, Report};
 use crate::jobs::books;
 use crate::jobs::clock::Clock;
 use crate::jobs::ingest::args::IngestArgs;
@@ -38,6 +38,8 @@ pub struct Run {
     pub locked: bool,
     /// The table's generations, as the topic sees them.
     pub kin: Kin,
+    /// What its flags say of topics side by side, and the books do not know yet.
+    pub declares: Declared,
     /// Which server the source is now, if it says so.
     pub source_id: String,
     /// Another one than when the last window was closed: the warning.
@@ -79,6 +81,7 @@ impl Run {
             locked: false,
             target: T::TARGET,
             kin: Kin::default(),
+            declares: Declared::default(),
             source_id: String::new(),
             source_changed: None,
             totals: Totals::default(),

@@ -92,7 +92,7 @@ impl Replay {
             books::enter(&replay.warehouse, &mut replay.source)?;
             replay.warehouse.write_run(&replay.row(None, ""))?;
         }
-        replay.args.beside.learn(replay.warehouse.side_by_side()?);
+        replay.args.beside.learn(replay.warehouse.side_by_side()?)?;
         Ok(replay)
     }
 

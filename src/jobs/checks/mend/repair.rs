@@ -11,6 +11,7 @@ use chrono::Utc;
 use serde_json::{Map, Value, json};
 
 use crate::cdc::{Fields, Version};
+use crate::cli::SideBySideArgs;
 use crate::jobs::checks::checker::Checker;
 use crate::jobs::checks::compare::Difference;
 use crate::jobs::checks::layout::Layout;
@@ -77,9 +78,8 @@ pub fn write(checker: &Checker<'_>, layout: &Layout<'_>, run_id: &str, differing
         stop_at.pass("repair-compared");
     }
     checker.warehouse.insert_json(table.target, &token(NOWHERE), &lines)?;
-    let beside = checker.warehouse.side_by_side()?;
-    let is_beside = |other: &str| other != topic && beside.iter().any(|declared| declared == other);
-    let truncates = checker.warehouse.truncates(table, &topic_id, generation, is_beside)?;
+    let beside = SideBySideArgs::of(checker.warehouse.side_by_side()?);
+    let truncates = checker.warehouse.truncates(table, &topic_id, generation, |other| beside.has(&topic, other))?;
     if let Some((partition, (offset, _))) = offsets.first_key_value() {
         let at = MarkAt { partition: *partition, offset: *offset, now_ms: now.timestamp_millis() };
         checker.warehouse.mark_written(table, &truncates, &written, at)?;

@@ -253,7 +253,8 @@ impl Warehouse {
         )
     }
 
-    /// Rows of the ledger, stream by stream in the order of their numbers, page by page.
+    /// Rows of the ledger, stream by stream in the order of their numbers, page by page. A server that reads ahead would read half of what is
+    /// left for each of them.
     pub(super) fn each_row(&self, condition: &str, mut each: impl FnMut(OpenWindow)) -> Result<()> {
         let mut behind = "1".to_owned();
         loop {
@@ -264,7 +265,8 @@ impl Warehouse {
                  WHERE ({condition}) AND {behind}
                  ORDER BY {PLACE}, seq
                  LIMIT 1 BY {PLACE}, seq
-                 LIMIT {PAGE}",
+                 LIMIT {PAGE}
+                 SETTINGS max_threads = 1, read_in_order_use_buffering = 0",
                 self.ops,
             );
             let page: Vec<OpenWindow> = self.rows("looking for windows of the ledger", &sql)?;

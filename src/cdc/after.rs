@@ -85,22 +85,33 @@ pub fn unknown_columns<'m, T: Table>(json: &'m str) -> Result<Text<'m>, Violatio
     Ok(Text(Cow::Owned(fields.to_json())))
 }
 
-/// What is wrong with a row. serde names the place; people want the column that stands there.
+/// What is wrong with a row.
 pub fn explain(json: &str, error: &serde_json::Error) -> Violation {
-    let line: usize = json.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
-    let place = line + error.column();
     let fields = Fields::parse(json).unwrap_or_default();
-    let is_there = |value: &RawValue| {
-        let start = value.get().as_ptr() as usize - json.as_ptr() as usize;
-        (start..=start + value.get().len()).contains(&place)
-    };
-    match fields.0.iter().find(|(_, value)| is_there(value)) {
+    match column_at(json, &fields, error) {
         Some((column, value)) => {
             let rule = if NOT_FINITE_VALUES.contains(&value.get()) { NOT_FINITE } else { DECODE };
             Violation::new(rule, format!("after: {column}: {error}"))
         }
         None => Violation::new(DECODE, format!("after: {error}")),
     }
+}
+
+/// Why a row type refuses a row: the column, and the reason.
+pub fn refusal(json: &str, error: &serde_json::Error) -> String {
+    let fields = Fields::parse(json).unwrap_or_default();
+    column_at(json, &fields, error).map_or_else(|| error.to_string(), |(column, _)| format!("{column}: {error}"))
+}
+
+/// serde names the place; people want the column that stands there.
+fn column_at<'f>(json: &str, fields: &'f Fields<'_>, error: &serde_json::Error) -> Option<(&'f str, &'f RawValue)> {
+    let line: usize = json.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+    let place = line + error.column();
+    let is_there = |value: &RawValue| {
+        let start = value.get().as_ptr() as usize - json.as_ptr() as usize;
+        (start..=start + value.get().len()).contains(&place)
+    };
+    fields.0.iter().find(|(_, value)| is_there(value)).map(|(column, value)| (column.as_ref(), *value))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ mod toast;
 mod truncate;
 mod version;
 
-pub use after::DECODE;
+pub use after::{DECODE, refusal};
 pub use decode::{Change, Decoder, Event, Partial};
 pub use envelope::{Fields, Head, Op, RawEnvelope, Sequence, key_object};
 pub use long::{LONG, LongRow, Unloaded, identity_of};

@@ -6,6 +6,7 @@ mod both_sides;
 mod catalogue;
 mod checker;
 mod compare;
+mod difference;
 mod explain;
 mod fence;
 mod freshness;

@@ -94,7 +94,8 @@ macro_rules! sources {
 for_each_table!(sources);
 
 fn targets(args: &LagArgs) -> Result<Vec<Target>> {
-    let target = |source: &str| Target {
+    let target = |source: &'static str| Target {
+        source: Some(source),
         topic: format!("northwind.public.{source}"),
         group: format!("northwind.ingest-{}", source.replace('_', "-")),
     };
@@ -106,7 +107,7 @@ fn targets(args: &LagArgs) -> Result<Vec<Target>> {
     };
     let source = sources().into_iter().find(|source| topic.ends_with(&format!(".{source}")));
     match (args.group.clone(), source) {
-        (Some(group), _) => Ok(vec![Target { topic, group }]),
+        (Some(group), source) => Ok(vec![Target { source, topic, group }]),
         (None, Some(source)) => Ok(vec![Target { topic, ..target(source) }]),
         (None, None) => {
             Err(usage(format!("--topic {topic} is not a topic of a table that has a job: say --group as well")))

@@ -19,7 +19,7 @@ use anyhow::Result;
 
 use crate::cli::{Exit, Report, Stop};
 use crate::jobs::{Job, Kind};
-use crate::warehouse::News;
+use crate::warehouse::{Consumer, News};
 use args::OrderWideArgs;
 use number::Build;
 use run::Run;
@@ -40,14 +40,14 @@ fn work(run: &mut Run) -> Result<Exit> {
     run.passes("opened")?;
     run.lock()?;
     let news = run.warehouse.news(&run.job, &touched::sources())?;
-    run.totals.windows = news.windows.len() as u64;
-    if news.windows.is_empty() && !run.args.full {
+    run.totals.windows = news.windows;
+    if news.windows == 0 && !run.args.full {
         news.is_whole()?;
         tracing::info!("{}: nothing to do, every window is taken up already", run.job);
         return Ok(Exit::Done);
     }
     if run.args.dry_run {
-        survey::preview(run, &news.windows)?;
+        survey::preview(run, &news)?;
     } else {
         build(run, &news)?;
     }
@@ -60,10 +60,11 @@ fn build(run: &mut Run, news: &News) -> Result<()> {
     if run.args.full {
         rebuild::all_lines(run, &build)?;
     } else {
-        update::touched_lines(run, &build, &news.windows)?;
+        update::touched_lines(run, &build, news)?;
     }
     build.count_what_was_written(run)?;
     build.is_newest(run)?;
-    run.warehouse.take_up(&run.job, &run.id, news, |_| false)?;
+    let consumer = Consumer { name: &run.job, run_id: &run.id, passes: &|_| {} };
+    run.warehouse.take_up(consumer, &touched::sources(), news, None)?;
     run.passes("windows-consumed")
 }

@@ -141,25 +141,18 @@ pub fn job() -> Job {
 
 fn run(job: &str, args: RejectedArgs, _: &Stop) -> Result<Report> {
     let warehouse = Warehouse::new(&args.clickhouse)?;
-    // Only pruning changes the books.
-    let _session = match args.prune.or(args.prune_ledger) {
-        None => warehouse.fits().map(|_| None)?,
-        Some(_) => {
-            let mut session = source::connect(&args.postgres, job)?;
-            books::enter(&warehouse, &mut session)?;
-            Some(session)
-        }
-    };
-    let mut fields = match (args.show, args.prune) {
-        (Some(at), _) => show(&args, &warehouse, at)?,
-        (None, Some(age)) => prune(&args, &warehouse, age)?,
-        (None, None) if args.prune_ledger.is_some() => Map::new(),
-        (None, None) => list(&args, &warehouse)?,
-    };
-    if let Some(age) = args.prune_ledger {
-        fields.insert("pruned_windows".to_owned(), json!(prune_ledger(&warehouse, age)?));
+    if args.prune.or(args.prune_ledger).is_none() {
+        warehouse.fits()?;
+        let fields = args.show.map_or_else(|| list(&args, &warehouse), |at| show(&args, &warehouse, at))?;
+        return Ok(Report { exit: Exit::Done, fields });
     }
-    Ok(Report { exit: Exit::Done, fields })
+    // Only pruning changes the books: one run at a time.
+    let mut session = source::connect(&args.postgres, job)?;
+    books::enter(&warehouse, &mut session)?;
+    source::lock_job(&mut session, job, &warehouse.ops)?;
+    let pruned = prune(&args, &warehouse);
+    source::unlock(&mut session);
+    Ok(Report { exit: Exit::Done, fields: pruned? })
 }
 
 impl RejectedArgs {
@@ -217,16 +210,28 @@ fn show(args: &RejectedArgs, warehouse: &Warehouse, at: At) -> Result<Map<String
     Ok(Map::from_iter([("records".to_owned(), json!(found.len()))]))
 }
 
-fn prune(args: &RejectedArgs, warehouse: &Warehouse, age: Duration) -> Result<Map<String, Value>> {
+fn prune(args: &RejectedArgs, warehouse: &Warehouse) -> Result<Map<String, Value>> {
+    let mut fields = Map::new();
+    if let Some(age) = args.prune {
+        fields.insert("pruned".to_owned(), json!(prune_rejected(args, warehouse, age)?));
+    }
+    if let Some(age) = args.prune_ledger {
+        fields.insert("pruned_windows".to_owned(), json!(prune_ledger(warehouse, age)?));
+    }
+    Ok(fields)
+}
+
+fn prune_rejected(args: &RejectedArgs, warehouse: &Warehouse, age: Duration) -> Result<u64> {
     let statuses = match args.status.unwrap_or(Status::All) {
         Status::Open => return Err(usage("--prune removes closed records only: open ones wait for a replay")),
         Status::All => vec!["resolved", "superseded"],
         status => status.names(),
     };
     let until = Utc::now() - chrono::Duration::from_std(age)?;
-    let pruned = warehouse.prune_rejected(&Selection { until: Some(until), ..args.selection(statuses) })?;
+    let closed = Selection { until: Some(until), ..args.selection(statuses) };
+    let pruned = warehouse.prune_rejected(&closed, &uuid::Uuid::now_v7().to_string())?;
     tracing::info!("{pruned} closed records removed that were closed before {}", until.format("%Y-%m-%d %H:%M:%S UTC"));
-    Ok(Map::from_iter([("pruned".to_owned(), json!(pruned))]))
+    Ok(pruned)
 }
 
 fn prune_ledger(warehouse: &Warehouse, age: Duration) -> Result<u64> {

@@ -3,8 +3,8 @@
 
 use crate::source::SourceType;
 
-/// Types that an event has as PostgreSQL's own JSON does: numbers, booleans, and texts as PostgreSQL writes them.
-const AS_JSON: [&str; 23] = [
+/// Types that an event has as PostgreSQL's own JSON does (numbers, booleans, and texts as PostgreSQL writes them), also within arrays.
+const AS_JSON: [&str; 10] = [
     "smallint",
     "integer",
     "bigint",
@@ -14,10 +14,14 @@ const AS_JSON: [&str; 23] = [
     "text",
     "character varying",
     "character",
+    "uuid",
+];
+
+/// More of them, whose arrays Debezium does not send.
+const ALONE_AS_JSON: [&str; 13] = [
     "bpchar",
     "\"char\"",
     "citext",
-    "uuid",
     "inet",
     "cidr",
     "macaddr",
@@ -30,18 +34,8 @@ const AS_JSON: [&str; 23] = [
     "tsrange",
 ];
 
-/// Types of an array's elements that Debezium sends, each as it sends a value of its own.
-const ELEMENTS: [&str; 18] = [
-    "smallint",
-    "integer",
-    "bigint",
-    "real",
-    "double precision",
-    "boolean",
-    "text",
-    "character varying",
-    "character",
-    "uuid",
+/// Types with a form of their own, which their arrays have as well.
+const CONVERTED: [&str; 8] = [
     "numeric",
     "date",
     "timestamp without time zone",
@@ -56,11 +50,13 @@ const ELEMENTS: [&str; 18] = [
 /// or sends something that PostgreSQL cannot write.
 pub fn sent_as(source: &SourceType, value: &str) -> Option<String> {
     if let Some(element) = source.element() {
-        return ELEMENTS.contains(&element.base.as_str()).then(|| array(&element, value)).flatten();
+        let base = element.base.as_str();
+        let is_sent = AS_JSON.contains(&base) || CONVERTED.contains(&base);
+        return is_sent.then(|| array(&element, value)).flatten();
     }
     let per_second = if source.is_in_millis() { 1_000 } else { 1_000_000 };
     Some(match source.base.as_str() {
-        base if source.is_enum || AS_JSON.contains(&base) => value.to_owned(),
+        base if source.is_enum || AS_JSON.contains(&base) || ALONE_AS_JSON.contains(&base) => value.to_owned(),
         "oid" => format!("{value}::int8"),
         "json" | "jsonb" => format!("{value}::text"),
         "money" => format!("{value}::numeric::text"),

@@ -19,13 +19,18 @@ pub fn of_offsets(offsets: &[i64]) -> Vec<&[i64]> {
     by_bytes(offsets, offsets.len(), |offset| number(offset.unsigned_abs()))
 }
 
-/// Cuts `items` into runs of at most `most` whose `bytes` fit into a statement; an item that does not fit is a run by itself.
+/// Cuts `items` into runs of at most `most` whose `bytes` fit into a statement.
 pub fn by_bytes<T>(items: &[T], most: usize, bytes: impl Fn(&T) -> usize) -> Vec<&[T]> {
+    within(LISTS, items, most, bytes)
+}
+
+/// Cuts `items` into runs of at most `most` whose `bytes` are no more than `room`; an item that has no room is a run by itself.
+pub fn within<T>(room: usize, items: &[T], most: usize, bytes: impl Fn(&T) -> usize) -> Vec<&[T]> {
     let mut runs = Vec::new();
     let (mut start, mut taken) = (0, 0);
     for (i, item) in items.iter().enumerate() {
         let more = bytes(item);
-        if i > start && (taken + more > LISTS || i - start == most) {
+        if i > start && (taken + more > room || i - start == most) {
             runs.push(&items[start..i]);
             (start, taken) = (i, 0);
         }

@@ -148,18 +148,19 @@ impl Warehouse {
         self.insert::<RunRow>(&self.ops, "runs", &token, [run].into_iter())
     }
 
-    /// Below which offsets every window counts, per partition of a topic's newest id; what lies above is still the ingest job's.
+    /// Below which offsets every window of a source table counts, per partition of its topic's newest id; what lies above is still the ingest
+    /// job's.
     ///
     /// # Errors
     /// The server is gone, or `migrate` has not run.
-    pub fn settled(&self, topic: &str) -> Result<Vec<Settled>> {
+    pub fn settled(&self, source: &str, topic: &str) -> Result<Vec<Settled>> {
         let sql = format!(
             "WITH ends AS
              (
                  SELECT group_id, stream, topic_id, max(seq) AS last_seq, argMax(end_offset, seq) AS last_end,
                         argMax(generation, seq) AS last_generation
                  FROM {}.windows
-                 WHERE topic = {} AND stream >= 0
+                 WHERE source = {} AND topic = {} AND stream >= 0
                  GROUP BY group_id, stream, topic_id
              )
              SELECT topic_id, stream AS partition, max(last_end) AS end
@@ -167,22 +168,25 @@ impl Warehouse {
              WHERE topic_id = (SELECT argMax(topic_id, (last_generation, last_seq)) FROM ends)
              GROUP BY topic_id, stream",
             self.ops,
+            quote(source),
             quote(topic)
         );
         self.rows("reading the ledger", &sql)
     }
 
     /// The ledger's ends of a group's topic: per partition and topic id the row of modes origin, plan and reset with
-    /// the highest sequence number.
+    /// the highest sequence number. Streams are numbered per source table, so rows of another table's job with this group and topic are not
+    /// ours; `None` takes those of all tables, for whoever does not know which one reads the topic.
     ///
     /// # Errors
     /// The server is gone, or `migrate` has not run.
-    pub fn ledger_ends(&self, group: &str, topic: &str) -> Result<Vec<LedgerRow>> {
+    pub fn ledger_ends(&self, source: Option<&str>, group: &str, topic: &str) -> Result<Vec<LedgerRow>> {
+        let is_ours = source.map_or("1".to_owned(), |source| format!("source = {}", quote(source)));
         let sql = format!(
             "SELECT stream, topic_id, argMax(generation, seq) AS last_generation, argMax(end_offset, seq) AS last_end,
                     max(seq) AS last_seq, argMax(partitions, seq) AS last_partitions
              FROM {}.windows
-             WHERE group_id = {} AND topic = {} AND stream >= 0
+             WHERE {is_ours} AND group_id = {} AND topic = {} AND stream >= 0
              GROUP BY stream, topic_id
              ORDER BY stream, last_seq",
             self.ops,

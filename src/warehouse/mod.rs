@@ -16,7 +16,10 @@ mod ledger;
 mod lots;
 mod migrations;
 mod newest;
+mod news;
+mod numbers;
 mod observations;
+mod place;
 mod prune;
 mod quarantine;
 mod rejected;
@@ -52,9 +55,11 @@ pub use ledger::{LedgerRow, Mode, RunRow, Settled, WindowRow};
 pub use lots::Lot;
 pub use migrations::{SCHEMA_VERSION, Versions};
 pub use newest::{key_between, key_in, key_order, key_text, newest_columns, newest_versions};
+pub use news::{News, OpenWindow};
 pub use observations::{
     AlarmRow, ConnectorRow, LagRow, LastSaid, OpenRecords, QuarantineRow, RestartRow, SlotRow, Trend,
 };
+pub use place::Place;
 pub use quarantine::{Kept, Listed, RuleCount, Shelf};
 pub use rejected::{Bytes, Quarantined, RejectedRow, WarningRow};
 pub use rows_missing::NewestWindow;
@@ -62,9 +67,9 @@ pub use runs::{OpenRun, RecentRun};
 pub use schema::BOOKS;
 pub use selection::{Portion, Selection};
 pub use shown::newest_rows;
-pub use spans::{at_offsets, join_closest, spans_of};
+pub use spans::{at_offsets, join_closest};
 pub use stream::{JsonLines, PLAIN_NUMBERS};
-pub use take_up::{News, OpenWindow};
+pub use take_up::{Consumer, StaysOpen};
 pub use truncates::{MarkAt, TruncateRow, Written};
 pub use views::view_of;
 

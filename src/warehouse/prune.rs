@@ -1,72 +1,97 @@
 //! Removing closed quarantine records for good.
 
-use std::collections::BTreeMap;
-
 use anyhow::Result;
 use clickhouse::Row;
 use serde::Deserialize;
 
-use crate::warehouse::{Selection, Warehouse, chunks, quote};
+use crate::warehouse::{Selection, Warehouse, quote};
 
-/// Records of one mutation.
-const MOST: usize = 5_000;
+/// Records that are removed together: the server keeps a list of them in memory meanwhile.
+const MOST: u64 = 1_000_000;
 
-/// Topic, topic id and number.
-type Partition<'r> = (&'r str, &'r str, i32);
+/// The lists' names begin like this.
+const LIST: &str = "rejected_pruned_";
 
 #[derive(Row, Deserialize)]
-struct Closed {
-    topic: String,
-    topic_id: String,
-    partition: i32,
-    offset: i64,
-    attempt: u32,
+struct Count {
+    records: u64,
+}
+
+#[derive(Row, Deserialize)]
+struct Name {
+    name: String,
 }
 
 impl Warehouse {
-    /// Removes the selected records, which are closed; returns how many.
+    /// Removes the selected records, which are closed; returns how many. One run at a time does that.
     ///
     /// A record may still have rows of earlier attempts, among them open ones that its newest row hides. These go first, and only
     /// then the newest: whenever this is cut short, no closed record is open again. A row that was written since has a higher
-    /// attempt, and stays.
+    /// attempt, and stays. The server makes the list of records, with their newest attempts, and removes by it: what a subquery in the
+    /// DELETE itself finds would change from part to part, while rows are going.
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn prune_rejected(&self, closed: &Selection) -> Result<u64> {
+    pub fn prune_rejected(&self, closed: &Selection, run_id: &str) -> Result<u64> {
+        let list = format!("{}.{LIST}{}", self.ops, run_id.replace('-', "_"));
+        let mut removed = 0;
+        loop {
+            let records = self.list_closed(&list, closed)?;
+            if records > 0 {
+                self.remove_listed(&list, "<")?;
+                self.remove_listed(&list, "=")?;
+            }
+            self.drop_lists()?;
+            removed += records;
+            if records < MOST {
+                return Ok(removed);
+            }
+        }
+    }
+
+    /// Writes down which records are selected, and their newest attempts.
+    fn list_closed(&self, list: &str, closed: &Selection) -> Result<u64> {
         let sql = format!(
-            "SELECT topic, topic_id, partition, rejected.`offset` AS offset, attempt FROM {}.rejected FINAL WHERE {}",
+            "CREATE TABLE {list} ENGINE = Join(ANY, LEFT, topic, topic_id, partition, `offset`) AS
+             SELECT topic, topic_id, partition, rejected.`offset` AS offset, attempt FROM {}.rejected FINAL
+             WHERE {} LIMIT {MOST}",
             self.ops,
             closed.sql()
         );
-        let found: Vec<Closed> = self.rows("looking for closed quarantine records", &sql)?;
-        let mut by_place: BTreeMap<Partition<'_>, Vec<(i64, u32)>> = BTreeMap::new();
-        for row in &found {
-            by_place.entry((&row.topic, &row.topic_id, row.partition)).or_default().push((row.offset, row.attempt));
-        }
-        for ((topic, topic_id, partition), records) in by_place {
-            let listed = |(offset, attempt): &(i64, u32)| {
-                2 * chunks::number(offset.unsigned_abs()) + chunks::number(u64::from(*attempt))
-            };
-            for chunk in chunks::by_bytes(&records, MOST, listed) {
-                let place =
-                    format!("topic = {} AND topic_id = {} AND partition = {partition}", quote(topic), quote(topic_id));
-                self.delete_rejected(&place, chunk, "<")?;
-                self.delete_rejected(&place, chunk, "=")?;
-            }
-        }
-        Ok(found.len() as u64)
+        self.execute("listing closed quarantine records", &sql)?;
+        Ok(self
+            .row::<Count>("counting closed quarantine records", &format!("SELECT count() AS records FROM {list}"))?
+            .records)
     }
 
-    fn delete_rejected(&self, place: &str, records: &[(i64, u32)], attempts: &str) -> Result<()> {
-        let list = |texts: Vec<String>| texts.join(", ");
-        let offsets = list(records.iter().map(|(offset, _)| offset.to_string()).collect());
-        let newest = list(records.iter().map(|(_, attempt)| attempt.to_string()).collect());
+    /// Of a record that is not on the list the newest attempt is NULL, so its rows stay.
+    fn remove_listed(&self, list: &str, attempts: &str) -> Result<()> {
         let sql = format!(
             "ALTER TABLE {}.rejected DELETE
-             WHERE {place} AND `offset` IN ({offsets}) AND attempt {attempts} transform(`offset`, [{offsets}], [{newest}], 0)
-             SETTINGS mutations_sync = 1",
-            self.ops
+             WHERE attempt {attempts} joinGetOrNull({}, 'attempt', topic, topic_id, partition, `offset`) SETTINGS mutations_sync = 1",
+            self.ops,
+            quote(list)
         );
         self.execute("removing closed quarantine records", &sql)
+    }
+
+    /// Drops this run's list, and those of runs that were killed; but for one by which the server is still removing: without it that would fail
+    /// for ever, and hold up whatever comes after it.
+    fn drop_lists(&self) -> Result<()> {
+        let ops = quote(&self.ops);
+        let sql = format!(
+            "SELECT name FROM system.tables
+             WHERE database = {ops} AND startsWith(name, '{LIST}') AND NOT arrayExists(
+                 command -> position(command, name) > 0,
+                 (SELECT groupArray(command) FROM system.mutations WHERE database = {ops} AND table = 'rejected' AND NOT is_done)
+             )",
+        );
+        for Name { name } in self.rows("looking for lists of closed quarantine records", &sql)? {
+            self.execute(
+                "dropping a list of closed quarantine records",
+                &format!("DROP TABLE IF EXISTS {}.{name} SYNC", self.ops),
+            )?;
+        }
+        Ok(())
     }
 }

@@ -8,16 +8,15 @@ use chrono::{DateTime, Utc};
 use clickhouse::Row;
 use serde::Deserialize;
 
-use crate::warehouse::take_up::{PRUNED, PositionRow, STREAMS};
-use crate::warehouse::{Warehouse, quote};
+use crate::warehouse::Warehouse;
+use crate::warehouse::news::{PRUNED, STREAMS};
+use crate::warehouse::place::{PLACE, Place};
+use crate::warehouse::take_up::PositionRow;
 
 /// A stream of the ledger, and how far it may be removed by its age.
 #[derive(Row, Deserialize)]
 struct Aged {
-    source: String,
-    group_id: String,
-    topic: String,
-    stream: i32,
+    place: Place,
     /// The lowest number that is there.
     first: u64,
     /// All rows up to this number are old, and the stream's last row is not among them.
@@ -27,10 +26,7 @@ struct Aged {
 #[derive(Row, Deserialize)]
 struct Position {
     consumer: String,
-    source: String,
-    group_id: String,
-    topic: String,
-    stream: i32,
+    place: Place,
     seq: u64,
 }
 
@@ -43,26 +39,17 @@ impl Aged {
     /// As far as every consumer of the source table has come; one that was never in this stream has not begun it. What nobody follows is
     /// kept.
     fn removable(&self, positions: &[Position]) -> u64 {
-        let of_source = || positions.iter().filter(|position| position.source == self.source);
+        let of_source = || positions.iter().filter(|position| position.place.source == self.place.source);
         let consumers: HashSet<&str> = of_source().map(|position| position.consumer.as_str()).collect();
         let taken = |consumer: &&str| {
-            let here = |position: &&Position| {
-                (position.consumer.as_str(), &position.group_id, &position.topic, position.stream)
-                    == (*consumer, &self.group_id, &self.topic, self.stream)
-            };
+            let here = |position: &&Position| position.consumer == *consumer && position.place == self.place;
             of_source().find(here).map_or(0, |position| position.seq)
         };
         consumers.iter().map(taken).min().unwrap_or(0).min(self.old_up_to)
     }
 
     fn below(&self, up_to: u64) -> String {
-        format!(
-            "(source = {} AND group_id = {} AND topic = {} AND stream = {} AND seq <= {up_to})",
-            quote(&self.source),
-            quote(&self.group_id),
-            quote(&self.topic),
-            self.stream
-        )
+        format!("({} AND seq <= {up_to})", self.place.sql())
     }
 }
 
@@ -82,18 +69,8 @@ impl Warehouse {
             .collect();
         let mut removed = 0;
         for chunk in removable.chunks(STREAMS) {
-            let floors: Vec<PositionRow<'_>> = chunk
-                .iter()
-                .map(|(Aged { source, group_id, topic, stream, .. }, seq)| PositionRow {
-                    consumer: PRUNED,
-                    source,
-                    group_id,
-                    topic,
-                    stream: *stream,
-                    seq: *seq,
-                    run_id,
-                })
-                .collect();
+            let floors: Vec<PositionRow<'_>> =
+                chunk.iter().map(|(stream, seq)| PositionRow::of(PRUNED, &stream.place, *seq, run_id)).collect();
             self.write_positions(&floors)?;
             let below: Vec<String> = chunk.iter().map(|(stream, up_to)| stream.below(*up_to)).collect();
             removed += self.remove(&below.join(" OR "))?;
@@ -102,11 +79,8 @@ impl Warehouse {
     }
 
     fn remove(&self, below: &str) -> Result<u64> {
-        let left_open = format!(
-            "SELECT source, group_id, topic, stream, seq FROM {}.postponed FINAL WHERE done = 0 AND ({below})",
-            self.ops
-        );
-        let rows = format!("({below}) AND (source, group_id, topic, stream, seq) NOT IN ({left_open})");
+        let left_open = format!("SELECT {PLACE}, seq FROM {}.postponed FINAL WHERE done = 0 AND ({below})", self.ops);
+        let rows = format!("({below}) AND ({PLACE}, seq) NOT IN ({left_open})");
         let count = format!("SELECT count() AS rows FROM {}.windows WHERE {rows}", self.ops);
         let Count { rows: count } = self.row("counting old rows of the ledger", &count)?;
         for table in ["windows", "postponed"] {
@@ -119,10 +93,10 @@ impl Warehouse {
     fn aged(&self, closed_before: DateTime<Utc>) -> Result<Vec<Aged>> {
         let is_young = format!("closed_at >= fromUnixTimestamp64Milli({})", closed_before.timestamp_millis());
         let sql = format!(
-            "SELECT source, group_id, topic, stream, min(seq) AS first,
+            "SELECT ({PLACE}) AS place, min(seq) AS first,
                     toUInt64(least(max(seq), if(countIf({is_young}) = 0, max(seq), minIf(seq, {is_young}))) - 1) AS old_up_to
              FROM {}.windows
-             GROUP BY source, group_id, topic, stream",
+             GROUP BY {PLACE}",
             self.ops
         );
         self.rows("looking for old rows of the ledger", &sql)
@@ -130,10 +104,10 @@ impl Warehouse {
 
     fn all_positions(&self) -> Result<Vec<Position>> {
         let sql = format!(
-            "SELECT consumer, source, group_id, topic, stream, max(positions.seq) AS seq
+            "SELECT consumer, ({PLACE}) AS place, max(positions.seq) AS seq
              FROM {}.positions
              WHERE consumer != '{PRUNED}'
-             GROUP BY consumer, source, group_id, topic, stream",
+             GROUP BY consumer, {PLACE}",
             self.ops
         );
         self.rows("asking how far the ledger was taken up", &sql)

@@ -4,6 +4,10 @@
 //! The token of a row's insert is its stream and number alone, so of two writers the server keeps the first (compare-and-set), and each
 //! reads back whose row it is. In a partition's stream the number comes from the plan, under the partition's lock: another run's row means
 //! that the lock was lost. In the stream of what moves no group it means: take the next number.
+//!
+//! There, rows that are written together take the next numbers in one insert, whose token is the first of them. That is as good as a token for
+//! each: an insert is visible whole or not at all, so whoever sees a last number begins behind a whole insert; and of those who begin at one
+//! number the server keeps the first.
 
 use anyhow::Result;
 use clickhouse::Row;
@@ -39,7 +43,7 @@ struct Last {
 }
 
 impl Warehouse {
-    /// Writes ledger rows of one stream or more of a topic: the point of no return of a window.
+    /// Writes ledger rows of one stream or more of a table's topic: the point of no return of a window.
     ///
     /// # Errors
     /// Another run has written a number that a partition's lock had kept for this one (75); the server is gone or refuses.
@@ -52,18 +56,21 @@ impl Warehouse {
                 other.seq, moving[0].topic, other.stream, other.run_id
             )));
         }
-        others.into_iter().try_for_each(|row| self.append(row))
+        self.append(&others)
     }
 
-    /// Writes a row under the next free number.
-    fn append(&self, row: &WindowRow) -> Result<()> {
+    /// Writes rows of one stream under the next free numbers.
+    fn append(&self, rows: &[&WindowRow]) -> Result<()> {
+        let Some(first) = rows.first() else { return Ok(()) };
         for _ in 0..MOST_TRIES {
-            let row = WindowRow { seq: self.last_seq(row)? + 1, ..row.clone() };
-            if self.claim(&[&row])?.is_none() {
+            let next = self.last_seq(first)? + 1;
+            let numbered: Vec<WindowRow> =
+                rows.iter().zip(next..).map(|(row, seq)| WindowRow { seq, ..(*row).clone() }).collect();
+            if self.claim(&numbered.iter().collect::<Vec<_>>())?.is_none() {
                 return Ok(());
             }
         }
-        Err(try_again(format!("{MOST_TRIES} other rows came first into the ledger of {}; run again", row.topic)))
+        Err(try_again(format!("{MOST_TRIES} other rows came first into the ledger of {}; run again", first.topic)))
     }
 
     /// Writes rows under their numbers, all or none. Returns the row of another run that has taken one of them.
@@ -116,6 +123,7 @@ impl Warehouse {
 
 fn token_of(rows: &[&WindowRow], round: u32) -> String {
     let name = |row: &&WindowRow| format!("{}/{}/{}/{}/{}", row.source, row.group_id, row.topic, row.stream, row.seq);
-    let names = rows.iter().map(name).collect::<Vec<_>>().join(",");
+    let named = if rows.iter().any(|row| row.stream == NO_PARTITION) { &rows[..1] } else { rows };
+    let names = named.iter().map(name).collect::<Vec<_>>().join(",");
     if round == 0 { names } else { format!("{names}/{round}") }
 }

@@ -15,14 +15,35 @@ pub struct OffsetSpan {
     end: i64,
 }
 
+/// Spans that are kept while windows are read; of more the closest are joined on the way.
+const MOST_KEPT: usize = 10_000;
+
 /// The offsets of a table's windows, with neighbours joined.
-pub fn spans_of(source: &str, windows: &[OpenWindow]) -> Vec<OffsetSpan> {
-    let of_table = windows.iter().filter(|window| window.source == source);
-    let mut spans: Vec<OffsetSpan> = of_table
-        .map(|window| OffsetSpan { partition: window.partition, start: window.start_offset, end: window.end_offset })
-        .collect();
+#[derive(Debug, Default)]
+pub(super) struct Spans(Vec<OffsetSpan>);
+
+impl Spans {
+    /// Takes in a window: mostly a neighbour of the one before it.
+    pub fn add(&mut self, window: &OpenWindow) {
+        let span = OffsetSpan { partition: window.partition, start: window.start_offset, end: window.end_offset };
+        match self.0.last_mut().filter(|last| last.partition == span.partition && last.end == span.start) {
+            Some(last) => last.end = span.end,
+            None => self.0.push(span),
+        }
+        if self.0.len() > 2 * MOST_KEPT {
+            self.0 = joined(std::mem::take(&mut self.0), MOST_KEPT);
+        }
+    }
+
+    /// As few spans as a statement should name.
+    pub fn closest(&self) -> Vec<OffsetSpan> {
+        joined(self.0.clone(), MOST_SPANS)
+    }
+}
+
+fn joined(mut spans: Vec<OffsetSpan>, most: usize) -> Vec<OffsetSpan> {
     spans.sort_unstable();
-    join_closest(neighbours(&spans), MOST_SPANS, OffsetSpan::gap_to, |last, next| last.end = last.end.max(next.end))
+    join_closest(neighbours(&spans), most, OffsetSpan::gap_to, |last, next| last.end = last.end.max(next.end))
 }
 
 impl OffsetSpan {
@@ -80,30 +101,30 @@ pub fn at_offsets(spans: &[OffsetSpan], partition: &str, offset: &str) -> Option
 mod tests {
     use super::*;
 
-    fn window(source: &str, partition: i32, start_offset: i64, end_offset: i64) -> OpenWindow {
-        OpenWindow { source: source.to_owned(), partition, start_offset, end_offset, ..OpenWindow::default() }
+    fn window(partition: i32, start_offset: i64, end_offset: i64) -> OpenWindow {
+        OpenWindow { partition, start_offset, end_offset, ..OpenWindow::default() }
+    }
+
+    fn spans_of(windows: &[OpenWindow]) -> Vec<OffsetSpan> {
+        let mut spans = Spans::default();
+        windows.iter().for_each(|window| spans.add(window));
+        spans.closest()
     }
 
     #[test]
     fn neighbours_are_read_as_one_span() {
-        let windows = [
-            window("orders", 0, 50, 100),
-            window("orders", 0, 0, 50),
-            window("customers", 0, 100, 200),
-            window("orders", 0, 10, 20),
-            window("orders", 0, 101, 102),
-            window("orders", 1, 102, 103),
-        ];
+        let windows =
+            [window(0, 50, 100), window(0, 0, 50), window(0, 10, 20), window(0, 101, 102), window(1, 102, 103)];
         let span = |partition, start, end| OffsetSpan { partition, start, end };
-        assert_eq!(spans_of("orders", &windows), [span(0, 0, 100), span(0, 101, 102), span(1, 102, 103)]);
+        assert_eq!(spans_of(&windows), [span(0, 0, 100), span(0, 101, 102), span(1, 102, 103)]);
     }
 
     #[test]
     fn of_very_many_spans_the_closest_are_read_as_one() {
         let far = |i: i32| if i >= 150 { 1_000_000 } else { 0 };
         let start = |i: i32| i64::from(10 * i + far(i));
-        let windows: Vec<OpenWindow> = (0..200).map(|i| window("orders", i % 2, start(i), start(i) + 1)).collect();
-        let spans = spans_of("orders", &windows);
+        let windows: Vec<OpenWindow> = (0..200).map(|i| window(i % 2, start(i), start(i) + 1)).collect();
+        let spans = spans_of(&windows);
         assert_eq!(spans.len(), 100);
         let length: i64 = spans.iter().map(|span| span.end - span.start).sum();
         assert_eq!(length, 200 + 100 * 19, "a hundred gaps are closed, and not those of a million");
@@ -114,8 +135,25 @@ mod tests {
     }
 
     #[test]
+    fn however_many_windows_there_are_few_spans_are_kept() {
+        let windows = |n: i64| (0..n).map(|i| window(0, 10 * i, 10 * i + 1 + i % 2));
+        let mut spans = Spans::default();
+        for window in windows(100_000) {
+            spans.add(&window);
+            assert!(spans.0.len() <= 2 * MOST_KEPT);
+        }
+        let spans = spans.closest();
+        assert_eq!(spans.len(), 100);
+        let mut at = 0;
+        for window in windows(100_000) {
+            at += usize::from(spans[at].end < window.end_offset);
+            assert!(spans[at].start <= window.start_offset && window.end_offset <= spans[at].end);
+        }
+    }
+
+    #[test]
     fn partitions_are_never_joined() {
-        let windows: Vec<OpenWindow> = (0..150).map(|i| window("orders", i, 0, 1)).collect();
-        assert_eq!(spans_of("orders", &windows).len(), 150);
+        let windows: Vec<OpenWindow> = (0..150).map(|i| window(i, 0, 1)).collect();
+        assert_eq!(spans_of(&windows).len(), 150);
     }
 }

@@ -3,15 +3,13 @@
 use clickhouse::Row;
 use serde::Deserialize;
 
+use crate::warehouse::place::Place;
 use crate::warehouse::quote;
 
 /// A stream in which a consumer is not where the ledger ends.
 #[derive(Debug, Clone, Row, Deserialize)]
 pub(super) struct Stream {
-    pub source: String,
-    pub group_id: String,
-    pub topic: String,
-    pub stream: i32,
+    pub place: Place,
     /// The last number.
     pub last: u64,
     /// Up to where the consumer has taken it up.
@@ -21,24 +19,13 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// As a condition.
-    pub fn sql(&self) -> String {
-        format!(
-            "source = {} AND group_id = {} AND topic = {} AND stream = {}",
-            quote(&self.source),
-            quote(&self.group_id),
-            quote(&self.topic),
-            self.stream
-        )
-    }
-
-    /// Said of a row that is missing below `next`.
-    pub fn has_hole(&self, next: u64) -> String {
+    /// Said of rows that are missing between `up_to` and `next`.
+    pub fn has_hole(&self, up_to: u64, next: u64) -> String {
         format!(
             "the ledger (table windows, {}) has no row {}, though row {next} is older than an hour: a row was removed, or a replica has lost it. \
              Restore it; or, if it is gone for good, run the check or build in full and insert its position {} into table positions",
-            self.sql(),
-            self.taken + 1,
+            self.place.sql(),
+            up_to + 1,
             next - 1
         )
     }
@@ -48,7 +35,7 @@ impl Stream {
         format!(
             "{consumer} had not taken up the ledger ({}) when its rows up to {} were removed for their age: what stood in them it sees in full \
              only (--full, --scope full). From here on it follows the ledger",
-            self.sql(),
+            self.place.sql(),
             self.pruned
         )
     }
@@ -59,11 +46,11 @@ impl Stream {
             "{consumer} has taken up the ledger ({}) up to row {} (table positions), but it ends at row {}: it was emptied or comes from an \
              older copy, so what is new in it cannot be told. Delete that position (ALTER TABLE positions DELETE WHERE consumer = {} AND {}): \
              then all rows are taken up again",
-            self.sql(),
+            self.place.sql(),
             self.taken,
             self.last,
             quote(consumer),
-            self.sql()
+            self.place.sql()
         )
     }
 }

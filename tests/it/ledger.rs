@@ -144,3 +144,83 @@ fn old_rows_that_everybody_has_taken_up_are_removed() {
     assert!(first.error().contains("rows up to 2 were removed for their age"), "{}", first.error());
     check().expect_exit(0);
 }
+
+/// The consumer is new, or was away for long: what it reads of the ledger costs no memory, however much that is.
+#[test]
+fn a_consumer_that_begins_late_reads_a_large_ledger_in_flat_memory() {
+    let world = World::new("ledger_large");
+    world.clickhouse(&format!(
+        "INSERT INTO northwind_ops.windows (source, group_id, topic, stream, seq, mode, partition, start_offset, end_offset, run_id)
+         SELECT 'customers', '{}', '{}', number % 3, intDiv(number, 3) + 1, 'plan', number % 3, 10 * number, 10 * number + 5, toString(generateUUIDv4())
+         FROM numbers(300000)",
+        world.group, world.topic
+    ));
+    let check = || {
+        let args = ["--table", "customers", "--scope", "new", "--prefix", &world.name, "--wait", "0s"];
+        let outcome = world.run("check-volume", &args).expect_exit(0);
+        assert!(outcome.count("peak_mib") < 100, "{outcome:?}");
+        outcome.count("nothing_new")
+    };
+    assert_eq!(check(), 1, "no row stands at these offsets");
+    let taken = "SELECT groupArray((stream, seq)) FROM (SELECT * FROM northwind_ops.positions FINAL ORDER BY stream)";
+    assert_eq!(world.clickhouse(taken), "[(0,100000),(1,100000),(2,100000)]\n");
+    // It has left most of them open.
+    world.clickhouse(
+        "INSERT INTO northwind_ops.postponed (consumer, source, group_id, topic, stream, seq, done)
+         SELECT 'check-volume', source, group_id, topic, stream, seq, 0 FROM northwind_ops.windows WHERE seq < 80000",
+    );
+    check();
+    assert_eq!(world.number("SELECT count() FROM northwind_ops.postponed FINAL WHERE done = 0"), 0);
+}
+
+/// First what is left open, *then* the position, *then* what is not open any more. Killed in between, a consumer looks at the windows again.
+#[test]
+fn a_window_that_is_left_open_is_not_lost_when_the_consumer_is_killed() {
+    let shop = Checked { world: World::with_topic("ledger_killed", 1), connector: String::new() };
+    let ingest = |records| {
+        shop.world.produce(&updates(records));
+        shop.world.ingest(&[]).expect_exit(0);
+    };
+    // The check leaves open what runs have closed that have not ended.
+    let runs_are = |status: &str| {
+        shop.world.clickhouse(&format!(
+            "INSERT INTO northwind_ops.runs SELECT * REPLACE ('{status}' AS status, updated_at + 10 AS updated_at)
+             FROM northwind_ops.runs FINAL WHERE job = 'ingest-customers'"
+        ));
+    };
+    let new = ["--table", "customers", "--scope", "new", "--wait", "0s"];
+    let check = || shop.run("check-volume", &new).expect_exit(0).count("nothing_new");
+    let kill_at = |point: &str| {
+        let mut check = shop.start("check-volume", &[&new[..], &["--stop-at", point]].concat());
+        wait_until_frozen(&mut check, point);
+        check.kill().unwrap();
+        check.wait().unwrap();
+    };
+    let noted = || {
+        let position = shop.world.number("SELECT max(seq) FROM northwind_ops.positions");
+        let open = "SELECT groupArray(seq) FROM (SELECT seq FROM northwind_ops.postponed FINAL WHERE done = 0 ORDER BY seq) FORMAT TSVRaw";
+        format!("{position} {}", shop.world.clickhouse(open).trim())
+    };
+
+    ingest(1);
+    runs_are("running");
+    kill_at("windows-left-open");
+    assert_eq!(noted(), "0 [2]", "the origin is row 1, the window row 2");
+    assert_eq!((check(), noted()), (0, "2 [2]".to_owned()));
+    kill_at("positions-written");
+    assert_eq!(noted(), "2 [2]");
+
+    // What was open is done, and something new is left open; then the other way round.
+    runs_are("done");
+    ingest(2);
+    kill_at("positions-written");
+    assert_eq!(noted(), "3 [2]", "it is looked at once more");
+    assert_eq!((check(), noted()), (0, "3 []".to_owned()));
+    ingest(3);
+    runs_are("running");
+    kill_at("windows-left-open");
+    assert_eq!(noted(), "3 [4]");
+    runs_are("done");
+    assert_eq!((check(), noted()), (0, "4 []".to_owned()), "it is new, and was left open");
+    assert_eq!((check(), noted()), (1, "4 []".to_owned()));
+}

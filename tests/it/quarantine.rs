@@ -135,3 +135,33 @@ fn only_closed_records_that_are_old_enough_are_removed() {
     assert_eq!(world.number("SELECT countIf(offset IN (0, 2)) FROM northwind_ops.rejected"), 0, "for good");
     assert_eq!(rejected(&world, &["--prune", "0s"]).expect_exit(0).count("pruned"), 0);
 }
+
+/// However many records there are, and wherever they stand: a few statements, and no memory.
+#[test]
+fn fifty_thousand_closed_records_are_removed_in_a_few_statements() {
+    let world = World::new("rejected_prune_many");
+    let insert = |attempt: u32, status: &str, records: u32| {
+        world.clickhouse(&format!(
+            "INSERT INTO northwind_ops.rejected (table, topic, topic_id, partition, offset, payload, rule, attempt, status, rejected_at)
+             SELECT 'customers', 'topic' || toString(number % 20), 'id', number % 50, number, 'x', 'decode', {attempt}, '{status}', now64(3) - INTERVAL 1 DAY
+             FROM numbers({records})"
+        ));
+    };
+    world.clickhouse("SYSTEM STOP MERGES northwind_ops.rejected");
+    insert(1, "open", 60_000);
+    insert(2, "resolved", 50_000);
+    insert(2, "open", 100); // a run that closed them and one that refused them again, at the same time
+    insert(2, "resolved", 100);
+    insert(3, "open", 10); // and these were refused once more
+    world.clickhouse("SYSTEM START MERGES northwind_ops.rejected");
+    // A run was killed before it came to remove anything.
+    world.clickhouse("CREATE TABLE northwind_ops.rejected_pruned_killed (a UInt8) ENGINE = Join(ANY, LEFT, a)");
+    let outcome = rejected(&world, &["--prune", "1h"]).expect_exit(0);
+    assert_eq!(outcome.count("pruned"), 49_990);
+    let left = "SELECT status, attempt, count() FROM northwind_ops.rejected FINAL GROUP BY ALL ORDER BY ALL";
+    assert_eq!(world.clickhouse(left), "open\t1\t10000\nopen\t3\t10\n");
+    let statements = "SELECT count() FROM system.mutations WHERE database = 'northwind_ops' AND table = 'rejected'";
+    assert!(world.number(statements) <= 4, "{}", world.number(statements));
+    let tables = "SELECT count() FROM system.tables WHERE database = 'northwind_ops' AND name LIKE 'rejected_%'";
+    assert_eq!(world.number(tables), 0, "nothing is left behind");
+}

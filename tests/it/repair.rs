@@ -104,3 +104,62 @@ fn a_truncate_between_the_look_and_the_write_removes_what_is_repaired() {
     assert_eq!(outcome(repair).count("repaired"), 3);
     assert_eq!(shop.world.clickhouse("SELECT * FROM northwind_dw.dim_us_states FINAL"), "");
 }
+
+/// ClickHouse would cut the digits off and say nothing. The other rows are written.
+#[test]
+fn a_row_that_the_warehouse_cannot_hold_is_named_and_the_others_are_repaired() {
+    let shop = Checked::new("repair_misfit", &["products"]);
+    let sql = "UPDATE products SET unit_price = 1.23456 WHERE product_id = 1; UPDATE products SET unit_price = 1e16 WHERE product_id = 2;
+               UPDATE products SET unit_price = 20.5 WHERE product_id IN (3, 4)";
+    unseen(&shop, "products", sql);
+    let prices = || {
+        shop.world.clickhouse(
+            "SELECT product_id, unit_price FROM northwind_dw.dim_products FINAL WHERE product_id < 5 ORDER BY product_id",
+        )
+    };
+    let preview = shop.reconcile(&["--table", "products", "--repair"]).expect_exit(0);
+    assert_eq!((preview.count("to_repair"), preview.count("not_repaired")), (2, 2), "{}", preview.stdout);
+    let outcome = shop.reconcile(&["--table", "products", "--repair", "--yes"]).expect_exit(78);
+    assert_eq!((outcome.count("repaired"), outcome.count("not_repaired")), (2, 2), "{}", outcome.stdout);
+    for said in ["products \"1\": unit_price: ", "1.23456", "products \"2\": unit_price: "] {
+        assert!(outcome.stdout.contains(said), "{said}: {}", outcome.stdout);
+    }
+    assert!(outcome.error().contains("2 keys"), "{}", outcome.error());
+    assert_eq!(prices(), "1\t18\n2\t19\n3\t20.5\n4\t20.5\n");
+    shop.change("UPDATE products SET unit_price = 1.23 WHERE product_id <= 2");
+    shop.ingest(&["products"]);
+    shop.reconcile(&["--table", "products"]).expect_exit(0);
+}
+
+/// Each part of a repair is an insert of its own, with its own rows of the ledger.
+#[test]
+fn long_rows_are_repaired_part_by_part() {
+    let shop = Checked::new("repair_long", &["categories"]);
+    unseen(&shop, "categories", "UPDATE categories SET description = repeat('long ', 4000000) WHERE category_id <= 2");
+    let outcome = shop.reconcile(&["--table", "categories", "--repair", "--yes"]).expect_exit(0);
+    assert_eq!(outcome.count("repaired"), 2);
+    assert!(outcome.stdout.len() < 100_000, "nobody reads {} bytes", outcome.stdout.len());
+    let lengths = "SELECT category_id, length(description) FROM northwind_dw.dim_categories FINAL WHERE category_id <= 2 ORDER BY category_id";
+    assert_eq!(shop.world.clickhouse(lengths), "1\t20000000\n2\t20000000\n");
+    let windows = "SELECT count(), sum(written), uniqExact(token) FROM northwind_ops.windows WHERE mode = 'repair'";
+    assert_eq!(shop.world.clickhouse(windows), "2\t2\t2\n");
+    shop.reconcile(&["--table", "categories"]).expect_exit(0);
+}
+
+/// A run keeps so many differing rows; of the others it says that they wait for the next one.
+#[test]
+fn more_rows_than_a_run_repairs_wait_for_the_next_one() {
+    let shop = Checked::new("repair_many", &["us_states"]);
+    unseen(
+        &shop,
+        "us_states",
+        "INSERT INTO us_states SELECT 1000 + n, 'State', 'ST', 'any' FROM generate_series(1, 1001) AS n",
+    );
+    let repair = || shop.reconcile(&["--table", "us_states", "--repair", "--yes"]);
+    let first = repair().expect_exit(75);
+    assert_eq!((first.count("different"), first.count("repaired")), (1001, 1000));
+    assert!(first.error().contains("1 keys"), "{}", first.error());
+    assert_eq!(repair().expect_exit(0).count("repaired"), 1);
+    assert_eq!(shop.world.number("SELECT count() FROM northwind_dw.dim_us_states FINAL WHERE state_id > 1000"), 1001);
+    assert_eq!(repair().expect_exit(0).count("different"), 0);
+}

@@ -89,7 +89,24 @@ fn a_scattered_batch_closes_a_bounded_number_of_windows() {
     let refused = world.ingest_table("order_details", &[]).expect_exit(0).count("rejected");
     assert_eq!(refused, every_fifth.len() as i64);
     world.build(&[]).expect_exit(0);
+    // Row 1 was there and was removed: the server still knows its token.
+    let topic = world.topic_of("order_details");
+    world.clickhouse(&format!(
+        "INSERT INTO northwind_ops.windows (source, topic, stream, seq, mode) SETTINGS insert_deduplication_token = 'order_details//{topic}/-1/1'
+         VALUES ('order_details', '{topic}', -1, 1, 'replay')"
+    ));
+    world.clickhouse("ALTER TABLE northwind_ops.windows DELETE WHERE stream = -1 SETTINGS mutations_sync = 1");
     assert_eq!(world.replay(&["--rule", "discount-limit=warn"]).expect_exit(0).count("written"), refused);
+    crate::support::clickhouse("SYSTEM FLUSH LOGS query_log");
+    let inserts = "SELECT max(written_rows), countIf(written_rows > 0) FROM system.query_log
+                   WHERE type = 'QueryFinish' AND query_kind = 'Insert' AND has(tables, 'northwind_ops.windows') AND event_time > now() - 300";
+    assert_eq!(
+        world.clickhouse(inserts),
+        "100\t5\n",
+        "origin, window, the removed row, all windows of the batch, twice: the first time the token is known"
+    );
+    let numbers = "SELECT min(seq), max(seq), uniqExact(seq) FROM northwind_ops.windows WHERE mode = 'replay'";
+    assert_eq!(world.clickhouse(numbers), "1\t100\t100\n");
     let windows = "SELECT count(), sum(written), min(start_offset), max(end_offset) FROM northwind_ops.windows WHERE mode = 'replay'";
     assert_eq!(world.clickhouse(windows), format!("100\t{refused}\t0\t2151\n"));
     let outside = "SELECT count() FROM northwind_ops.rejected FINAL

@@ -285,3 +285,18 @@ fn a_killed_reset_can_be_repeated() {
     assert_eq!(world.ingest(&["--resume-from", "log-start"]).expect_exit(0).count("written"), 10);
     assert_eq!(world.ingest(&[]).expect_exit(0).count("windows"), 0);
 }
+
+/// Streams of the ledger are numbered per table: another table's job by mistake on this topic and group does not take this one's place for its own.
+#[test]
+fn rows_of_another_tables_job_are_not_this_ones_place() {
+    let world = World::with_topic("resume_other_table", 1);
+    world.produce(&updates(0..5));
+    world.ingest(&[]).expect_exit(0);
+    world.produce(&updates(5..10));
+    let here = ["--topic", &world.topic, "--group", &world.group];
+    let mistaken = world.run_bare("ingest-region", &here).expect_exit(78);
+    assert!(mistaken.error().contains("committed offset 5, but the ledger has no row of it"), "{}", mistaken.error());
+    assert_eq!(world.number("SELECT count() FROM northwind_ops.windows WHERE source = 'region'"), 0);
+    assert_eq!(world.ingest(&[]).expect_exit(0).count("written"), 5);
+    assert_eq!(world.customers(), names([5, 6, 7, 8, 9]));
+}

@@ -40,7 +40,8 @@ pub fn check(checker: &mut Checker<'_>, table: &TableFacts) -> Result<Vec<Findin
     if let Captured::Unknown(why) = captured {
         return Err(needs_person(why));
     }
-    let target = Target { topic: table.topic(&checker.args.prefix), group: table.group(&checker.args.prefix) };
+    let prefix = &checker.args.prefix;
+    let target = Target { source: Some(table.source), topic: table.topic(prefix), group: table.group(prefix) };
     let mut lags = measure::all(&checker.args.kafka, &checker.warehouse, &[target]);
     // The clocks come last: what is late becomes no younger by having been looked at.
     let source = Clock::of_source(checker.source()?)?;

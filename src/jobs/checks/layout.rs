@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::cdc::Fields;
+use crate::cdc::{Fields, refusal};
 use crate::jobs::checks::value::{Canonical, Kind};
 use crate::source::{SourceColumn, sent_as};
 use crate::tables::{SYSTEM_COLUMNS, TableFacts};
@@ -42,6 +42,8 @@ pub struct Written {
     pub extra: String,
     /// Columns whose value the warehouse cannot hold.
     pub misfits: Vec<String>,
+    /// Why the row type refuses the row: the column, and the reason. Its columns are those that the source has.
+    pub refused: Option<String>,
 }
 
 impl<'t> Layout<'t> {
@@ -82,8 +84,11 @@ impl<'t> Layout<'t> {
     /// # Errors
     /// It is no JSON object.
     pub fn of_source(&self, json: &str) -> serde_json::Result<Written> {
-        let columns = self.table.codec.canonical(json).unwrap_or_else(|_| json.to_owned());
-        let mut written = Written { columns, ..Written::default() };
+        let (columns, refused) = match self.table.codec.canonical(json) {
+            Ok(columns) => (columns, None),
+            Err(error) => (json.to_owned(), Some(refusal(json, &error))),
+        };
+        let mut written = Written { columns, refused, ..Written::default() };
         self.add_to(&mut written, json, None)?;
         Ok(written)
     }

@@ -12,9 +12,12 @@ use serde_json::{Map, Value, json};
 use crate::cli::{Exit, Report, Stop};
 use crate::jobs::checks::args::ReconcileArgs;
 use crate::jobs::checks::checker::Checker;
-use crate::jobs::checks::compare::Difference;
+use crate::jobs::checks::difference::Difference;
 use crate::jobs::checks::rounds::Compared;
 use crate::tables::{self, TableFacts};
+
+/// Characters of a row that are printed.
+const MOST_PRINTED: usize = 2_000;
 
 /// What was found, and done, over all tables.
 #[derive(Debug, Default)]
@@ -25,6 +28,10 @@ struct Totals {
     /// Mended by a repair.
     to_repair: u64,
     repaired: u64,
+    /// Of the source's rows, those that the warehouse cannot hold.
+    not_repaired: u64,
+    /// Differing keys that are more than a run looks at.
+    not_looked_at: u64,
     undecided: u64,
     /// Keys are undecided that should not be.
     is_open: bool,
@@ -57,8 +64,9 @@ pub fn run(job: &str, args: ReconcileArgs, stop: &Stop) -> Result<Report> {
             totals.not_compared.extend(not_compared.iter().map(|column| format!("{}.{column}", table.source)));
         }
         totals.behind = totals.behind.take().or(behind);
-        if tally.different > tally.differing.len() as u64 {
-            let kept = tally.differing.len();
+        let kept = tally.differing.len();
+        if tally.different > kept as u64 {
+            totals.not_looked_at += tally.different - kept as u64;
             println!(
                 "{}: {} keys differ; these are the first {kept}, run again for the others",
                 table.source, tally.different
@@ -67,29 +75,50 @@ pub fn run(job: &str, args: ReconcileArgs, stop: &Stop) -> Result<Report> {
         let layout = checker.layout(table)?;
         let (in_log, others) = log::sort_out(&checker, &layout, tally.differing)?;
         totals.in_log += in_log.len() as u64;
+        let (refused, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|other| other.refused().is_some());
         totals.to_repair += others.len() as u64;
+        totals.not_repaired += refused.len() as u64;
         print_plan(table, &in_log);
+        print_refused(table, &refused);
         print_others(table, &others, &args);
         if args.yes {
             totals.repaired += repair::write(&checker, &layout, &run_id, &others)?;
         }
     }
-    let exit = if totals.is_open { Exit::TryAgain } else { Exit::Done };
-    let mut fields = totals.fields(&run_id);
-    if totals.is_open {
-        let why = totals.behind.as_deref().unwrap_or("they are being changed");
-        fields.insert("error".to_owned(), Value::from(format!("{} keys are undecided: {why}", totals.undecided)));
-    }
-    Ok(Report { exit, fields })
+    Ok(totals.report(&run_id, args.yes))
 }
 
 impl Totals {
+    /// What is left to do says how the run ends; of what was not to be written only the look counts.
+    fn report(&self, run_id: &str, was_to_write: bool) -> Report {
+        let (exit, error) = match self {
+            Totals { not_repaired: rows @ 1.., .. } if was_to_write => (
+                Exit::NeedsPerson,
+                format!(
+                    "{rows} keys were not repaired, because the warehouse cannot hold the source's row (each is named above, with the column):                      correct the row in PostgreSQL, or widen the column"
+                ),
+            ),
+            Totals { is_open: true, undecided, behind, .. } => {
+                let why = behind.as_deref().unwrap_or("they are being changed");
+                (Exit::TryAgain, format!("{undecided} keys are undecided: {why}"))
+            }
+            Totals { not_looked_at: keys @ 1.., .. } if was_to_write => {
+                (Exit::TryAgain, format!("{keys} keys that differ are more than one run repairs: run again"))
+            }
+            _ => return Report { exit: Exit::Done, fields: self.fields(run_id) },
+        };
+        let mut fields = self.fields(run_id);
+        fields.insert("error".to_owned(), Value::from(error));
+        Report { exit, fields }
+    }
+
     fn fields(&self, run_id: &str) -> Map<String, Value> {
         let counts = [
             ("different", self.different),
             ("in_log", self.in_log),
             ("to_repair", self.to_repair),
             ("repaired", self.repaired),
+            ("not_repaired", self.not_repaired),
             ("undecided", self.undecided),
         ];
         let counts = counts.into_iter().map(|(name, count)| (name.to_owned(), json!(count)));
@@ -123,6 +152,14 @@ fn print_plan(table: &TableFacts, in_log: &[log::InLog]) {
     );
 }
 
+/// What nobody can write as the source has it.
+fn print_refused(table: &TableFacts, refused: &[Difference]) {
+    for difference in refused {
+        let why = difference.refused().unwrap_or_default();
+        println!("{} {:?}: {}; it is not repaired", table.source, difference.key, one_line(why));
+    }
+}
+
 /// What only a repair can mend.
 fn print_others(table: &TableFacts, others: &[Difference], args: &ReconcileArgs) {
     if others.is_empty() {
@@ -136,8 +173,18 @@ fn print_others(table: &TableFacts, others: &[Difference], args: &ReconcileArgs)
     println!("{}: {does}, from the source:", table.source);
     for difference in others {
         match &difference.source {
-            Some(row) => println!("  {:?}: {}", difference.key, Value::Object(row.source_columns())),
+            Some(row) => {
+                println!("  {:?}: {}", difference.key, one_line(&Value::Object(row.source_columns()).to_string()))
+            }
             None => println!("  {:?}: deleted", difference.key),
         }
+    }
+}
+
+/// As much as people read.
+fn one_line(text: &str) -> String {
+    match text.char_indices().nth(MOST_PRINTED) {
+        Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
+        None => text.to_owned(),
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::needs_person;
 use crate::jobs::checks::catalogue::NO_PLACEHOLDERS;
 use crate::jobs::checks::checker::Checker;
-use crate::jobs::checks::compare::Difference;
+use crate::jobs::checks::difference::Difference;
 use crate::jobs::checks::results::{Failure, KEPT_FAILURES};
 use crate::jobs::checks::statement::{self, MOST_OFFENDERS, Side};
 use crate::source::{Moment, key_in, key_parts};

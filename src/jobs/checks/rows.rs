@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 
 use crate::cdc::Fields;
 use crate::cli::needs_person;
-use crate::jobs::checks::layout::Layout;
-use crate::source::Written;
+use crate::jobs::checks::layout::{Layout, Written};
+use crate::source;
 use crate::tables::{Key, SYSTEM_COLUMNS};
 use crate::warehouse::JsonLines;
 
@@ -25,6 +25,8 @@ pub struct SideRow {
     pub extra: String,
     /// Columns whose value the warehouse cannot hold: there they are NULL.
     pub misfits: Vec<String>,
+    /// Of a row of the source that the row type refuses: the column, and the reason.
+    pub refused: Option<String>,
     /// What the warehouse knows besides.
     pub event: Option<EventOf>,
 }
@@ -59,8 +61,8 @@ pub struct EventOf {
 
 impl EventOf {
     /// When it was written.
-    pub fn written(&self) -> Written {
-        Written { tx_id: self.tx_id, lsn: self.lsn, ts_ms: self.ts_ms }
+    pub fn written(&self) -> source::Written {
+        source::Written { tx_id: self.tx_id, lsn: self.lsn, ts_ms: self.ts_ms }
     }
 }
 
@@ -79,8 +81,8 @@ impl SideRow {
     pub fn of_source(layout: &Layout<'_>, json: &str) -> Result<SideRow> {
         let what = || format!("a row of {} has no key: {json}", layout.table.source);
         let key = layout.table.codec.key(json).with_context(what)?;
-        let row = layout.of_source(json).with_context(what)?;
-        Ok(SideRow { key, columns: row.columns, extra: row.extra, misfits: row.misfits, event: None })
+        let Written { columns, extra, misfits, refused } = layout.of_source(json).with_context(what)?;
+        Ok(SideRow { key, columns, extra, misfits, refused, event: None })
     }
 
     /// A row of the warehouse.
@@ -95,8 +97,8 @@ impl SideRow {
             true => serde_json::from_str::<AddedTexts>(json).with_context(what)?.texts,
             false => Vec::new(),
         };
-        let row = layout.of_warehouse(json, texts).with_context(what)?;
-        Ok(SideRow { key, columns: row.columns, extra: String::new(), misfits: Vec::new(), event: Some(event) })
+        let Written { columns, extra, misfits, refused } = layout.of_warehouse(json, texts).with_context(what)?;
+        Ok(SideRow { key, columns, extra, misfits, refused, event: Some(event) })
     }
 
     /// Is it there? The warehouse also has rows that say "this key is gone".

@@ -11,7 +11,7 @@ use crate::jobs::checks::args::Scope;
 use crate::jobs::checks::checker::Checker;
 use crate::source;
 use crate::tables::TableFacts;
-use crate::warehouse::{News, OpenWindow, at_offsets, chunks, key_in, key_text, quote, spans_of};
+use crate::warehouse::{Consumer, News, OpenWindow, StaysOpen, at_offsets, chunks, key_in, key_text, quote};
 
 /// `--scope recent`.
 const RECENT: TimeDelta = TimeDelta::hours(24);
@@ -71,14 +71,13 @@ impl Checker<'_> {
                 self.warehouse.windows_since(since, &[table.source])?
             }
         };
-        let is_all = news.windows.iter().any(|window| window.truncates > 0);
-        let keys = if is_all { None } else { self.keys(table, &news.windows)? };
+        let keys = if news.truncates > 0 { None } else { self.keys(table, &news)? };
         Ok(Slice { news, keys })
     }
 
     /// The keys that stand in the windows: written ones, and refused ones.
-    fn keys(&self, table: &TableFacts, windows: &[OpenWindow]) -> Result<Option<Vec<String>>> {
-        let spans = spans_of(table.source, windows);
+    fn keys(&self, table: &TableFacts, news: &News) -> Result<Option<Vec<String>>> {
+        let spans = news.spans(table.source);
         let Some(written) = at_offsets(&spans, "_partition", "_offset") else { return Ok(Some(Vec::new())) };
         let refused = at_offsets(&spans, "partition", "offset").unwrap_or_default();
         let sql = format!(
@@ -121,7 +120,15 @@ impl Checker<'_> {
                 .is_some_and(|offsets| offsets.iter().any(|at| (window.start_offset..window.end_offset).contains(at)))
         };
         let stays_open = |window: &OpenWindow| stands_in(window) || unfinished.contains(&window.run_id);
-        self.warehouse.take_up(consumer, run_id, news, stays_open)
+        let some_stay = !undecided.is_empty() || !unfinished.is_empty();
+        let stays_open = some_stay.then_some(&stays_open as StaysOpen<'_>);
+        let passes = |point: &str| {
+            if let Some(stop_at) = &self.args.stop_at {
+                stop_at.pass(point);
+            }
+        };
+        let consumer = Consumer { name: consumer, run_id, passes: &passes };
+        self.warehouse.take_up(consumer, &[table.source], news, stays_open)
     }
 
     /// Where the last events of keys stand, by partition: those that were written, and those that were refused.

@@ -1,7 +1,5 @@
 //! `check-volume`: is a run's number of records like that of the runs before it? Silent until there are enough of them.
 
-use std::collections::HashSet;
-
 use anyhow::Result;
 use clickhouse::Row;
 use serde::Deserialize;
@@ -57,7 +55,8 @@ pub fn statement(args: &CheckArgs, settings: &Settings, table: &TableFacts, new_
 /// # Errors
 /// The warehouse is gone or refuses.
 pub fn check(checker: &Checker<'_>, table: &TableFacts, slice: &Slice) -> Result<Vec<Finding>> {
-    let new_runs = newest_runs(slice);
+    // Older ones would be judged without the runs before them.
+    let new_runs = slice.news.last_runs();
     let sql = format!(
         "SELECT run_id, started, records, toFloat64(median) AS median, toFloat64(tolerated) AS tolerated FROM ({})",
         statement(&checker.args, &checker.settings, table, &new_runs)
@@ -75,18 +74,6 @@ pub fn check(checker: &Checker<'_>, table: &TableFacts, slice: &Slice) -> Result
         finding.failures = unusual.iter().map(failure).collect();
     }
     Ok(vec![finding])
-}
-
-/// The last runs that have closed one of the windows. Older ones would be judged without the runs before them.
-fn newest_runs(slice: &Slice) -> Vec<String> {
-    let mut runs: HashSet<&str> = HashSet::new();
-    for window in slice.news.windows.iter().rev() {
-        runs.insert(&window.run_id);
-        if runs.len() == MOST_JUDGED as usize {
-            break;
-        }
-    }
-    runs.into_iter().map(str::to_owned).collect()
 }
 
 /// A run's numbers are known when it has ended. One that was killed is marked as lost some day, or its row expires.

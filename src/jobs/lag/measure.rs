@@ -25,6 +25,8 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 /// A topic and the group that reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
+    /// The source table whose job it is, if that is known.
+    pub source: Option<&'static str>,
     /// Topic.
     pub topic: String,
     /// Consumer group.
@@ -106,31 +108,31 @@ pub fn all(kafka: &KafkaArgs, warehouse: &Warehouse, targets: &[Target]) -> Vec<
 fn one(kafka: &KafkaArgs, warehouse: &Warehouse, target: &Target) -> Result<TopicLag> {
     // A group's commits can be asked for by a member of the group only, so each has a client.
     let consumer = stream::connect(kafka, &target.group)?;
-    let measured = measure(&consumer, warehouse, &target.group, &target.topic);
+    let measured = measure(&consumer, warehouse, target);
     // Nothing is assigned any more: librdkafka's orderly goodbye would take 100 ms and change nothing.
     std::mem::forget(consumer);
     measured
 }
 
-fn measure(consumer: &Consumer, warehouse: &Warehouse, group: &str, topic: &str) -> Result<TopicLag> {
-    let Some(info) = stream::describe(consumer, topic)? else {
+fn measure(consumer: &Consumer, warehouse: &Warehouse, target: &Target) -> Result<TopicLag> {
+    let Some(info) = stream::describe(consumer, &target.topic)? else {
         return Ok(TopicLag { exists: false, partitions: Vec::new(), ledger_error: None, late_seconds: None });
     };
-    let mut found = look(consumer, warehouse, group, topic, &info)?;
+    let mut found = look(consumer, warehouse, target, &info)?;
     // A job that is at work moves one thing between two looks at others. What is wrong stays as it is.
     for _ in 0..LOOKS_AT_A_DISAGREEMENT {
         if found.partitions.iter().all(|partition| partition.books.is_none()) {
             break;
         }
         std::thread::sleep(BETWEEN_LOOKS);
-        let before = std::mem::replace(&mut found, look(consumer, warehouse, group, topic, &info)?);
+        let before = std::mem::replace(&mut found, look(consumer, warehouse, target, &info)?);
         for (partition, before) in found.partitions.iter_mut().zip(before.partitions) {
             partition.books.take_if(|why| before.books.as_ref() != Some(why));
         }
     }
     let unread: Vec<(i32, i64)> =
         found.partitions.iter().filter(|p| p.waiting() < p.log.end).map(|p| (p.partition, p.waiting())).collect();
-    let first = first_unread(consumer, topic, &unread)?;
+    let first = first_unread(consumer, &target.topic, &unread)?;
     for partition in &mut found.partitions {
         let is_behind = partition.waiting() < partition.log.end;
         let unknown = if is_behind { FirstUnread::Unknown } else { FirstUnread::Nothing };
@@ -141,10 +143,11 @@ fn measure(consumer: &Consumer, warehouse: &Warehouse, group: &str, topic: &str)
 
 /// The log's ends, then the ledger's: what was read meanwhile is not taken for unread. The commits between them, which the ledger is
 /// never behind.
-fn look(consumer: &Consumer, warehouse: &Warehouse, group: &str, topic: &str, info: &TopicInfo) -> Result<TopicLag> {
+fn look(consumer: &Consumer, warehouse: &Warehouse, target: &Target, info: &TopicInfo) -> Result<TopicLag> {
+    let Target { source, group, topic } = target;
     let log = stream::log_spans(consumer, topic, &info.partitions)?;
     let committed = stream::committed(consumer, topic, &info.partitions)?;
-    let (ledger, ledger_error) = match warehouse.ledger_ends(group, topic) {
+    let (ledger, ledger_error) = match warehouse.ledger_ends(*source, group, topic) {
         Ok(ledger) => (Some(ledger), None),
         Err(error) => (None, Some(format!("{error:#}"))),
     };

@@ -33,6 +33,7 @@ pub struct SeenLags {
 pub fn look(look: &mut Look, tables: &[TableFacts], slot: &str) -> SeenLags {
     let prefixes = &look.args.tables;
     let target = |table: &TableFacts| Target {
+        source: Some(table.source),
         topic: table.topic(&prefixes.topic_prefix),
         group: table.group(&prefixes.group_prefix),
     };

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::cli::needs_person;
 use crate::jobs::order_wide::run::Run;
 use crate::jobs::order_wide::touched;
-use crate::warehouse::OpenWindow;
+use crate::warehouse::News;
 
 const LINES: &str = include_str!("lines.sql");
 const SURVEY: &str = include_str!("survey.sql");
@@ -41,12 +41,12 @@ pub fn lines_of(keys: &str) -> String {
 ///
 /// # Errors
 /// As [`fits`].
-pub fn preview(run: &mut Run, windows: &[OpenWindow]) -> Result<()> {
+pub fn preview(run: &mut Run, news: &News) -> Result<()> {
     if run.args.full {
         run.totals.touched = fits(run, &all_lines())?;
         return Ok(());
     }
-    let keys = touched::query(windows);
+    let keys = touched::query(news);
     run.totals.touched = count(run, &format!("SELECT count() AS n FROM ({keys})"))?;
     fits(run, &lines_of(&keys)).map(drop)
 }

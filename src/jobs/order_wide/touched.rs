@@ -1,6 +1,6 @@
 //! From windows to the lines that show one of their rows.
 
-use crate::warehouse::{OpenWindow, at_offsets, spans_of};
+use crate::warehouse::{News, at_offsets};
 
 /// How a changed row of a source table leads to lines. The tables are read without FINAL: what was deleted touches as well, and a
 /// version that a newer one has replaced touches too much at worst.
@@ -35,10 +35,10 @@ pub fn sources() -> Vec<&'static str> {
     WAYS.iter().map(|(source, _)| *source).collect()
 }
 
-/// A query for the keys of all lines that the windows touch. It has one branch per table, so that each can use its index.
-pub fn query(windows: &[OpenWindow]) -> String {
+/// A query for the keys of all lines that the news touch. It has one branch per table, so that each can use its index.
+pub fn query(news: &News) -> String {
     let branch = |(source, way): &(&str, &str)| {
-        let rows = at_offsets(&spans_of(source, windows), "_partition", "_offset")?;
+        let rows = at_offsets(&news.spans(source), "_partition", "_offset")?;
         let lines = way.replace("{rows}", &rows);
         Some(format!("SELECT order_id, product_id FROM northwind_dw.fact_order_details WHERE {lines}"))
     };
@@ -49,14 +49,16 @@ pub fn query(windows: &[OpenWindow]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::warehouse::{OpenWindow, Place};
 
     fn window(source: &str, partition: i32, start_offset: i64, end_offset: i64) -> OpenWindow {
-        OpenWindow { source: source.to_owned(), partition, start_offset, end_offset, ..OpenWindow::default() }
+        let place = Place { source: source.to_owned(), ..Place::default() };
+        OpenWindow { place, partition, start_offset, end_offset, ..OpenWindow::default() }
     }
 
     #[test]
     fn only_tables_with_windows_are_read() {
-        let query = query(&[window("orders", 0, 0, 5), window("suppliers", 0, 7, 8)]);
+        let query = query(&News::from_iter([window("orders", 0, 0, 5), window("suppliers", 0, 7, 8)]));
         assert_eq!(query.matches("UNION ALL").count(), 1);
         assert!(query.contains("fact_orders WHERE ((_partition = 0 AND _offset >= 0 AND _offset < 5))"), "{query}");
         assert!(query.contains("dim_suppliers WHERE ((_partition = 0 AND _offset >= 7 AND _offset < 8))"), "{query}");

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::jobs::order_wide::number::Build;
 use crate::jobs::order_wide::run::Run;
 use crate::jobs::order_wide::{survey, touched};
-use crate::warehouse::OpenWindow;
+use crate::warehouse::News;
 
 const ROWS: &str = include_str!("rows.sql");
 const MARKERS: &str = include_str!("markers.sql");
@@ -14,8 +14,8 @@ const MARKERS: &str = include_str!("markers.sql");
 ///
 /// # Errors
 /// A value does not fit (78); the server is gone or refuses; a signal has come.
-pub fn touched_lines(run: &mut Run, build: &Build, windows: &[OpenWindow]) -> Result<()> {
-    let keys = remember_touched(run, build, windows)?;
+pub fn touched_lines(run: &mut Run, build: &Build, news: &News) -> Result<()> {
+    let keys = remember_touched(run, build, news)?;
     run.passes("touched-written")?;
     if run.totals.touched == 0 {
         return Ok(());
@@ -29,11 +29,11 @@ pub fn touched_lines(run: &mut Run, build: &Build, windows: &[OpenWindow]) -> Re
 }
 
 /// The keys are noted down once, so that rows and markers are made for the same ones. Returns the query for them.
-fn remember_touched(run: &mut Run, build: &Build, windows: &[OpenWindow]) -> Result<String> {
+fn remember_touched(run: &mut Run, build: &Build, news: &News) -> Result<String> {
     let insert = format!(
         "INSERT INTO northwind_ops.touched_lines SELECT {}, order_id, product_id FROM (\n{}\n)",
         build.number,
-        touched::query(windows)
+        touched::query(news)
     );
     build.execute(run, "noting down the lines touched", &insert)?;
     let keys = format!("SELECT order_id, product_id FROM northwind_ops.touched_lines WHERE build = {}", build.number);

@@ -124,7 +124,7 @@ impl Replay {
         let selection = self.args.selection(table);
         let mut shelves = self.warehouse.shelves(&selection)?;
         for shelf in &mut shelves {
-            let settled = self.warehouse.settled(&shelf.topic)?;
+            let settled = self.warehouse.settled(table, &shelf.topic)?;
             let settled = settled.iter().find(|s| (&s.topic_id, s.partition) == (&shelf.topic_id, shelf.partition));
             if let Some(settled) = settled.filter(|settled| settled.end < shelf.end) {
                 let all = shelf.records;

@@ -138,6 +138,11 @@ impl World {
         outcome(self.command(job, args).spawn().expect("starting the job"))
     }
 
+    /// Runs a job on the topic and group that its flags say.
+    pub fn run_bare(&self, job: &str, args: &[&str]) -> Outcome {
+        outcome(self.bare_command(job, args).spawn().expect("starting the job"))
+    }
+
     /// Starts `ingest-customers` on another topic, by another group.
     pub fn start_from(&self, topic: &str, group: &str, args: &[&str]) -> Child {
         let of = ["--verify", "--topic", topic, "--group", group];

@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::cdc::{Op, RawEnvelope, Record, Version, key_object};
 use crate::cli::try_again;
 use crate::jobs::checks::checker::Checker;
-use crate::jobs::checks::compare::Difference;
+use crate::jobs::checks::difference::Difference;
 use crate::jobs::checks::layout::Layout;
 use crate::stream::{self, Limits, Reader, Reading, Span};
 

@@ -3,109 +3,170 @@
 //! A repair takes no lock: its version is that of the row which was looked at, plus one, so whatever comes out of the log later wins
 //! against it. A TRUNCATE that came between the look and the write is found as by any other writer: rows first, then a look at what is
 //! stored; the rows carry the position and the clock of their moment. It stands in the ledger as a window of mode `repair`, so that derived tables and checks take it up.
+//!
+//! Rows are written part by part, each part with its own rows of the ledger: as many rows as there are, as long as they are.
 
 use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Result;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
-use crate::cdc::{Fields, Version};
+use crate::cdc::{Fields, Generation, Version};
 use crate::cli::SideBySideArgs;
 use crate::jobs::checks::checker::Checker;
-use crate::jobs::checks::compare::Difference;
+use crate::jobs::checks::difference::Difference;
 use crate::jobs::checks::layout::Layout;
 use crate::jobs::checks::rows::SideRow;
 use crate::stream;
 use crate::tables::{KEY_SEPARATOR, Standing, TableFacts};
-use crate::warehouse::{MarkAt, Mode, WindowRow, Written, newest_columns};
+use crate::warehouse::{MarkAt, Mode, WindowRow, Written, chunks, newest_columns};
 
 /// Where rows stand that the log knows nothing of.
 const NOWHERE: i32 = -1;
+/// What the rows of a part take together, unless it is a single one: they are one text on the way to the warehouse.
+const PART: usize = 8 << 20;
 
 /// Writes the source's rows, and delete markers for those that it does not have. Returns how many.
 ///
 /// # Errors
 /// A server is gone or refuses.
 pub fn write(checker: &Checker<'_>, layout: &Layout<'_>, run_id: &str, differing: &[Difference]) -> Result<u64> {
-    let table = layout.table;
     if differing.is_empty() {
         return Ok(0);
     }
-    let (topic, group) = (table.topic(&checker.args.prefix), table.group(&checker.args.prefix));
-    let consumer = stream::connect(&checker.args.kafka, &group)?;
-    let (topic_id, partitions) =
-        stream::describe(&consumer, &topic)?.map(|info| (info.id, info.partitions.len() as u32)).unwrap_or_default();
-    std::mem::forget(consumer);
-    let lineages = checker.warehouse.lineages(table.target)?;
-    let generation = lineages.of(&topic_id, partitions).or(lineages.newest()).unwrap_or(1);
-    let extras = extras(checker, layout, differing)?;
-    let now = Utc::now();
-    let mut lines = String::new();
-    let mut written: Vec<Written> = Vec::new();
-    let mut offsets: BTreeMap<i32, (i64, i64)> = BTreeMap::new();
-    for (i, difference) in differing.iter().enumerate() {
-        let (partition, offset) =
-            difference.event().map_or((NOWHERE, i as i64), |event| (event.partition, event.offset));
-        let below = difference.event().map_or(Version::floor(generation).get(), |event| event.version);
-        let mut row = match &difference.source {
-            Some(row) => known_columns(layout, row, extras.get(&difference.key))?,
-            None => key_columns(table, &difference.key),
-        };
-        let is_gone = difference.source.is_none();
-        for (column, value) in [
-            ("op", json!(if is_gone { "d" } else { "r" })),
-            ("src_ts", json!(now.timestamp())),
-            ("_version", json!(below + 1)),
-            ("_deleted", json!(u8::from(is_gone))),
-            ("_updated_at", json!(now.timestamp())),
-            ("_source_ts_ms", json!(difference.ts_ms)),
-            ("_lsn", json!(difference.lsn)),
-            ("_tx_id", Value::Null),
-            ("_partition", json!(partition)),
-            ("_offset", json!(offset)),
-        ] {
-            row.insert(column.to_owned(), value);
-        }
-        lines += &format!("{}\n", Value::Object(row));
-        let (version, lsn, ts_ms, deleted) = (below + 1, Some(difference.lsn), difference.ts_ms, is_gone);
-        written.push((difference.key.clone(), Standing { version, partition, offset, lsn, ts_ms, deleted }));
-        let span = offsets.entry(partition).or_insert((offset, offset + 1));
-        *span = (span.0.min(offset), span.1.max(offset + 1));
-    }
-    let token = |partition: i32| format!("{}/{topic_id}/{partition}/repair/{run_id}", checker.job);
+    let repair = Repair::of(checker, layout, run_id)?;
     if let Some(stop_at) = &checker.args.stop_at {
         stop_at.pass("repair-compared");
     }
-    checker.warehouse.insert_json(table.target, &token(NOWHERE), &lines)?;
-    let beside = SideBySideArgs::of(checker.warehouse.side_by_side()?);
-    let truncates = checker.warehouse.truncates(table, &topic_id, generation, |other| beside.has(&topic, other))?;
-    if let Some((partition, (offset, _))) = offsets.first_key_value() {
-        let at = MarkAt { partition: *partition, offset: *offset, now_ms: now.timestamp_millis() };
-        checker.warehouse.mark_written(table, &truncates, &written, at)?;
+    let mut first = 0;
+    for part in chunks::within(PART, differing, differing.len(), size) {
+        repair.write(part, first)?;
+        first += part.len();
     }
-    let window = |(partition, (start, end)): (&i32, &(i64, i64))| WindowRow {
-        source: table.source.to_owned(),
-        stream: Mode::Repair.stream(*partition),
-        group_id: group.clone(),
-        topic: topic.clone(),
-        topic_id: topic_id.clone(),
-        partition: *partition,
-        generation,
-        mode: Mode::Repair.name().to_owned(),
-        start_offset: *start,
-        end_offset: *end,
-        written: differing.iter().filter(|d| d.event().map_or(NOWHERE, |event| event.partition) == *partition).count()
-            as u64,
-        token: token(*partition),
-        job: checker.job.clone(),
-        run_id: run_id.to_owned(),
-        reason: "check-reconcile --repair".to_owned(),
-        ..WindowRow::default()
-    };
-    let windows: Vec<WindowRow> = offsets.iter().map(window).collect();
-    checker.warehouse.write_windows(&windows)?;
     Ok(differing.len() as u64)
+}
+
+/// What a row takes as JSON.
+fn size(difference: &Difference) -> usize {
+    difference.source.as_ref().map_or(0, |row| row.columns.len() + row.extra.len()) + 256
+}
+
+/// What the parts have in common.
+struct Repair<'r> {
+    checker: &'r Checker<'r>,
+    layout: &'r Layout<'r>,
+    run_id: &'r str,
+    topic: String,
+    group: String,
+    topic_id: String,
+    generation: Generation,
+}
+
+/// Where the rows of a part stand.
+struct Stands {
+    span: (i64, i64),
+    rows: u64,
+}
+
+impl<'r> Repair<'r> {
+    fn of(checker: &'r Checker<'r>, layout: &'r Layout<'r>, run_id: &'r str) -> Result<Repair<'r>> {
+        let table = layout.table;
+        let (topic, group) = (table.topic(&checker.args.prefix), table.group(&checker.args.prefix));
+        let consumer = stream::connect(&checker.args.kafka, &group)?;
+        let (topic_id, partitions) = stream::describe(&consumer, &topic)?
+            .map(|info| (info.id, info.partitions.len() as u32))
+            .unwrap_or_default();
+        std::mem::forget(consumer);
+        let lineages = checker.warehouse.lineages(table.target)?;
+        let generation = lineages.of(&topic_id, partitions).or(lineages.newest()).unwrap_or(1);
+        Ok(Repair { checker, layout, run_id, topic, group, topic_id, generation })
+    }
+
+    /// A part, whose first row is number `first` of all: rows → look at truncates → ledger rows.
+    fn write(&self, part: &[Difference], first: usize) -> Result<()> {
+        let (table, warehouse) = (self.layout.table, &self.checker.warehouse);
+        let extras = extras(self.checker, self.layout, part)?;
+        let now = Utc::now();
+        let mut lines = String::new();
+        let mut written: Vec<Written> = Vec::new();
+        let mut stands: BTreeMap<i32, Stands> = BTreeMap::new();
+        for (i, difference) in part.iter().enumerate() {
+            let standing = self.standing(difference, (first + i) as i64);
+            let mut row = match &difference.source {
+                Some(row) => known_columns(self.layout, row, extras.get(&difference.key))?,
+                None => key_columns(table, &difference.key),
+            };
+            row.extend(system_columns(&standing, now));
+            lines += &format!("{}\n", Value::Object(row));
+            let offset = standing.offset;
+            let at = stands.entry(standing.partition).or_insert(Stands { span: (offset, offset + 1), rows: 0 });
+            at.span = (at.span.0.min(offset), at.span.1.max(offset + 1));
+            at.rows += 1;
+            written.push((difference.key.clone(), standing));
+        }
+        warehouse.insert_json(table.target, &self.token(NOWHERE, first), &lines)?;
+        let beside = SideBySideArgs::of(warehouse.side_by_side()?);
+        let is_beside = |other: &str| beside.has(&self.topic, other);
+        let truncates = warehouse.truncates(table, &self.topic_id, self.generation, is_beside)?;
+        if let Some((partition, at)) = stands.first_key_value() {
+            let at = MarkAt { partition: *partition, offset: at.span.0, now_ms: now.timestamp_millis() };
+            warehouse.mark_written(table, &truncates, &written, at)?;
+        }
+        let windows: Vec<WindowRow> = stands.iter().map(|(partition, at)| self.window(*partition, at, first)).collect();
+        warehouse.write_windows(&windows)
+    }
+
+    /// Just above the row that was looked at; a key that the warehouse never had stands nowhere, at the number of its row.
+    fn standing(&self, difference: &Difference, number: i64) -> Standing {
+        let event = difference.event();
+        let (partition, offset) = event.map_or((NOWHERE, number), |event| (event.partition, event.offset));
+        let below = event.map_or(Version::floor(self.generation).get(), |event| event.version);
+        let (lsn, ts_ms) = (Some(difference.lsn), difference.ts_ms);
+        Standing { version: below + 1, partition, offset, lsn, ts_ms, deleted: difference.source.is_none() }
+    }
+
+    fn token(&self, partition: i32, first: usize) -> String {
+        format!("{}/{}/{partition}/repair/{}/{first}", self.checker.job, self.topic_id, self.run_id)
+    }
+
+    fn window(&self, partition: i32, at: &Stands, first: usize) -> WindowRow {
+        WindowRow {
+            source: self.layout.table.source.to_owned(),
+            stream: Mode::Repair.stream(partition),
+            group_id: self.group.clone(),
+            topic: self.topic.clone(),
+            topic_id: self.topic_id.clone(),
+            partition,
+            generation: self.generation,
+            mode: Mode::Repair.name().to_owned(),
+            start_offset: at.span.0,
+            end_offset: at.span.1,
+            written: at.rows,
+            token: self.token(partition, first),
+            job: self.checker.job.clone(),
+            run_id: self.run_id.to_owned(),
+            reason: "check-reconcile --repair".to_owned(),
+            ..WindowRow::default()
+        }
+    }
+}
+
+fn system_columns(standing: &Standing, now: DateTime<Utc>) -> impl Iterator<Item = (String, Value)> {
+    [
+        ("op", json!(if standing.deleted { "d" } else { "r" })),
+        ("src_ts", json!(now.timestamp())),
+        ("_version", json!(standing.version)),
+        ("_deleted", json!(u8::from(standing.deleted))),
+        ("_updated_at", json!(now.timestamp())),
+        ("_source_ts_ms", json!(standing.ts_ms)),
+        ("_lsn", json!(standing.lsn)),
+        ("_tx_id", Value::Null),
+        ("_partition", json!(standing.partition)),
+        ("_offset", json!(standing.offset)),
+    ]
+    .map(|(column, value)| (column.to_owned(), value))
+    .into_iter()
 }
 
 /// The columns of the row type, and in `_extra` all others as an event would have them: the added columns are filled from there, as they are at

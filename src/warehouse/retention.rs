@@ -1,15 +1,14 @@
 //! Removing old rows of the ledger that every consumer has taken up. How far is noted down *before* they go, as a position of nobody: a
 //! consumer that begins later knows that the numbers below are missing on purpose.
 
-use std::collections::HashSet;
-
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use clickhouse::Row;
 use serde::Deserialize;
 
+use crate::warehouse::Warehouse;
+use crate::warehouse::followers::{HeldBack, Holding, Positions, StreamKey};
 use crate::warehouse::take_up::{PRUNED, PositionRow, STREAMS};
-use crate::warehouse::{Warehouse, quote};
 
 /// A stream of the ledger, and how far it may be removed by its age.
 #[derive(Row, Deserialize)]
@@ -25,59 +24,63 @@ struct Aged {
 }
 
 #[derive(Row, Deserialize)]
-struct Position {
-    consumer: String,
-    source: String,
-    group_id: String,
-    topic: String,
-    stream: i32,
-    seq: u64,
-}
-
-#[derive(Row, Deserialize)]
 struct Count {
     rows: u64,
 }
 
 impl Aged {
-    /// As far as every consumer of the source table has come; one that was never in this stream has not begun it. What nobody follows is
-    /// kept.
-    fn removable(&self, positions: &[Position]) -> u64 {
-        let of_source = || positions.iter().filter(|position| position.source == self.source);
-        let consumers: HashSet<&str> = of_source().map(|position| position.consumer.as_str()).collect();
-        let taken = |consumer: &&str| {
-            let here = |position: &&Position| {
-                (position.consumer.as_str(), &position.group_id, &position.topic, position.stream)
-                    == (*consumer, &self.group_id, &self.topic, self.stream)
-            };
-            of_source().find(here).map_or(0, |position| position.seq)
-        };
-        consumers.iter().map(taken).min().unwrap_or(0).min(self.old_up_to)
+    fn key(&self) -> StreamKey<'_> {
+        let Aged { source, group_id, topic, stream, .. } = self;
+        StreamKey { source, group_id, topic, stream: *stream }
+    }
+
+    /// As far as every consumer of the source table has come. What nobody follows is kept. Who holds back old rows is added up.
+    fn removable<'p>(&self, positions: &'p Positions, holding: &mut Holding<'p>) -> u64 {
+        let consumers = positions.in_stream(self.key());
+        for (consumer, taken) in &consumers {
+            let held = self.old_from(*taken);
+            if held > 0 {
+                holding.add(consumer, &self.source, held);
+            }
+        }
+        if consumers.is_empty() && self.old_from(0) > 0 {
+            holding.add("", &self.source, self.old_from(0));
+        }
+        consumers.into_values().min().unwrap_or(0).min(self.old_up_to)
+    }
+
+    /// Old rows that are there above a number.
+    fn old_from(&self, taken: u64) -> u64 {
+        (self.old_up_to + 1).saturating_sub(self.first.max(taken + 1))
     }
 
     fn below(&self, up_to: u64) -> String {
-        format!(
-            "(source = {} AND group_id = {} AND topic = {} AND stream = {} AND seq <= {up_to})",
-            quote(&self.source),
-            quote(&self.group_id),
-            quote(&self.topic),
-            self.stream
-        )
+        format!("({} AND seq <= {up_to})", self.key().sql())
     }
+}
+
+/// What was pruned, and what was not.
+#[derive(Debug)]
+pub struct PrunedLedger {
+    /// Rows that were removed.
+    pub rows: u64,
+    /// Consumers that have not taken up rows which are old enough, by name.
+    pub held_back_by: Vec<HeldBack>,
 }
 
 impl Warehouse {
     /// Removes rows of the ledger that were closed before a moment, lie below the position of every consumer, and are not the last of
-    /// their stream; but for windows that a consumer has left open. Returns how many. Killed anywhere, it is done again.
+    /// their stream; but for windows that a consumer has left open. Killed anywhere, it is done again.
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn prune_windows(&self, closed_before: DateTime<Utc>, run_id: &str) -> Result<u64> {
+    pub fn prune_windows(&self, closed_before: DateTime<Utc>, run_id: &str) -> Result<PrunedLedger> {
         let positions = self.all_positions()?;
         let aged = self.aged(closed_before)?;
+        let mut holding = Holding::default();
         let removable: Vec<(&Aged, u64)> = aged
             .iter()
-            .map(|stream| (stream, stream.removable(&positions)))
+            .map(|stream| (stream, stream.removable(&positions, &mut holding)))
             .filter(|(stream, up_to)| stream.first <= *up_to)
             .collect();
         let mut removed = 0;
@@ -98,7 +101,7 @@ impl Warehouse {
             let below: Vec<String> = chunk.iter().map(|(stream, up_to)| stream.below(*up_to)).collect();
             removed += self.remove(&below.join(" OR "))?;
         }
-        Ok(removed)
+        Ok(PrunedLedger { rows: removed, held_back_by: holding.by_consumer() })
     }
 
     fn remove(&self, below: &str) -> Result<u64> {
@@ -126,16 +129,5 @@ impl Warehouse {
             self.ops
         );
         self.rows("looking for old rows of the ledger", &sql)
-    }
-
-    fn all_positions(&self) -> Result<Vec<Position>> {
-        let sql = format!(
-            "SELECT consumer, source, group_id, topic, stream, max(positions.seq) AS seq
-             FROM {}.positions
-             WHERE consumer != '{PRUNED}'
-             GROUP BY consumer, source, group_id, topic, stream",
-            self.ops
-        );
-        self.rows("asking how far the ledger was taken up", &sql)
     }
 }

@@ -3,6 +3,7 @@
 use clickhouse::Row;
 use serde::Deserialize;
 
+use crate::warehouse::followers::StreamKey;
 use crate::warehouse::quote;
 
 /// A stream in which a consumer is not where the ledger ends.
@@ -23,13 +24,8 @@ pub(super) struct Stream {
 impl Stream {
     /// As a condition.
     pub fn sql(&self) -> String {
-        format!(
-            "source = {} AND group_id = {} AND topic = {} AND stream = {}",
-            quote(&self.source),
-            quote(&self.group_id),
-            quote(&self.topic),
-            self.stream
-        )
+        let Stream { source, group_id, topic, stream, .. } = self;
+        StreamKey { source, group_id, topic, stream: *stream }.sql()
     }
 
     /// Said of a row that is missing below `next`.

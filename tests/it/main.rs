@@ -20,6 +20,7 @@ mod gaps;
 mod generation;
 mod generation_books;
 mod history;
+mod job_runs;
 mod lag;
 mod ledger;
 mod ledger_migration;

@@ -14,6 +14,7 @@ use crate::jobs::checks::args::ReconcileArgs;
 use crate::jobs::checks::checker::Checker;
 use crate::jobs::checks::compare::Difference;
 use crate::jobs::checks::rounds::Compared;
+use crate::jobs::job_run::JobRun;
 use crate::tables::{self, TableFacts};
 
 /// What was found, and done, over all tables.
@@ -40,14 +41,24 @@ struct Totals {
 /// A server is gone or refuses.
 pub fn run(job: &str, args: ReconcileArgs, stop: &Stop) -> Result<Report> {
     let tables = tables::chosen(&args.check.table)?;
-    let mut checker = Checker::open(job, args.check.clone(), stop)?;
-    let run_id = uuid::Uuid::now_v7().to_string();
-    let mut totals = Totals::default();
-    for table in &tables {
-        if stop.asked() {
-            return Ok(Report { exit: Exit::Stopped, fields: totals.fields(&run_id) });
+    let run = JobRun::begin(job, format!("{job} --repair"), &args.check.clickhouse)?;
+    let mut run = if args.yes { run } else { run.only_asking() };
+    match Checker::open(job, &mut run, args.check.clone(), stop) {
+        Ok(mut checker) => {
+            let mended = all(&mut checker, &args, &tables, &run.id);
+            Ok(run.close(mended))
         }
-        let slice = checker.slice(job, table)?;
+        Err(error) => Ok(run.close(Err(error))),
+    }
+}
+
+fn all(checker: &mut Checker<'_>, args: &ReconcileArgs, tables: &[TableFacts], run_id: &str) -> Result<Report> {
+    let mut totals = Totals::default();
+    for table in tables {
+        if checker.stop.asked() {
+            return Ok(Report { exit: Exit::Stopped, fields: totals.fields(run_id) });
+        }
+        let slice = checker.slice(&checker.job, table)?;
         let Compared { tally, behind, not_compared, .. } = checker.compare(table, slice.keys.as_deref())?;
         totals.different += tally.different;
         totals.undecided += tally.open();
@@ -65,17 +76,17 @@ pub fn run(job: &str, args: ReconcileArgs, stop: &Stop) -> Result<Report> {
             );
         }
         let layout = checker.layout(table)?;
-        let (in_log, others) = log::sort_out(&checker, &layout, tally.differing)?;
+        let (in_log, others) = log::sort_out(checker, &layout, tally.differing)?;
         totals.in_log += in_log.len() as u64;
         totals.to_repair += others.len() as u64;
         print_plan(table, &in_log);
-        print_others(table, &others, &args);
+        print_others(table, &others, args);
         if args.yes {
-            totals.repaired += repair::write(&checker, &layout, &run_id, &others)?;
+            totals.repaired += repair::write(checker, &layout, run_id, &others)?;
         }
     }
     let exit = if totals.is_open { Exit::TryAgain } else { Exit::Done };
-    let mut fields = totals.fields(&run_id);
+    let mut fields = totals.fields(run_id);
     if totals.is_open {
         let why = totals.behind.as_deref().unwrap_or("they are being changed");
         fields.insert("error".to_owned(), Value::from(format!("{} keys are undecided: {why}", totals.undecided)));

@@ -29,9 +29,10 @@ use anyhow::Result;
 use postgres::error::SqlState;
 
 use crate::cli::{Exit, Report, Stop};
+use crate::jobs::job_run::JobRun;
 use crate::jobs::{Job, Kind, end_with_the_reader};
 use crate::tables::{self, TableFacts};
-use args::{CheckArgs, ReconcileArgs};
+use args::{CheckArgs, ReconcileArgs, Scope};
 use checker::Checker;
 use results::{Finding, Findings, Status};
 use settings::{Settings, Severity};
@@ -46,6 +47,9 @@ enum Check {
     Rules,
     Reconcile,
 }
+
+/// The job of all of them.
+pub const CHECK_ALL: &str = "check-all";
 
 /// What is quick and explains the rest comes first.
 const ALL: [Check; 5] = [Check::Freshness, Check::Volume, Check::Integrity, Check::Rules, Check::Reconcile];
@@ -90,6 +94,11 @@ impl Check {
     }
 }
 
+/// Is it one of the jobs?
+pub fn is_job(name: &str) -> bool {
+    name == CHECK_ALL || ALL.iter().any(|check| check.job() == name)
+}
+
 /// The jobs.
 pub fn jobs() -> Vec<Job> {
     let example =
@@ -97,7 +106,7 @@ pub fn jobs() -> Vec<Job> {
     let job = |check: Check, run| super::job(check.job(), check.about(), &example(check.job()), Kind::Check, run);
     let reconcile = "  check-reconcile\n  check-reconcile --table customers --wait 5m\n  check-reconcile --table customers --repair";
     vec![
-        super::job("check-all", "All checks", &example("check-all"), Kind::Check, |job, args, stop| {
+        super::job(CHECK_ALL, "All checks", &example(CHECK_ALL), Kind::Check, |job, args, stop| {
             run(job, &ALL, args, stop)
         }),
         job(Check::Freshness, |job, args, stop| run(job, &[Check::Freshness], args, stop)),
@@ -129,14 +138,32 @@ fn run(job: &str, checks: &[Check], args: CheckArgs, stop: &Stop) -> Result<Repo
         explain::print(checks, &args, &tables)?;
         return Ok(Report { exit: Exit::Done, fields: Default::default() });
     }
-    let mut checker = Checker::open(job, args, stop)?;
-    let mut findings = Findings::new(job, checker.args.scope.name());
+    let mut run = JobRun::begin(job, name_of(job, args.scope), &args.clickhouse)?;
+    match Checker::open(job, &mut run, args, stop) {
+        Ok(mut checker) => {
+            let made = all(checks, &mut checker, &tables, &run);
+            Ok(run.close(made))
+        }
+        Err(error) => Ok(run.close(Err(error))),
+    }
+}
+
+/// What a run is called in the books: one that looks at what is new says nothing of one that looks at everything.
+fn name_of(job: &str, scope: Scope) -> String {
+    match scope {
+        Scope::Full => job.to_owned(),
+        Scope::New | Scope::Recent => format!("{job} --scope {}", scope.name()),
+    }
+}
+
+fn all(checks: &[Check], checker: &mut Checker<'_>, tables: &[TableFacts], run: &JobRun) -> Result<Report> {
+    let mut findings = Findings::new(&checker.job, checker.args.scope.name(), run);
     for check in checks {
-        for table in &tables {
-            if stop.asked() {
+        for table in tables {
+            if checker.stop.asked() {
                 return Ok(Report { exit: Exit::Stopped, ..findings.report() });
             }
-            one(*check, &mut checker, table, &mut findings)?;
+            one(*check, checker, table, &mut findings)?;
         }
     }
     Ok(findings.report())
@@ -171,7 +198,7 @@ fn one(check: Check, checker: &mut Checker<'_>, table: &TableFacts, findings: &m
     for finding in found {
         findings.add(&checker.warehouse, finding)?;
     }
-    if is_conclusive && checker.args.scope == args::Scope::New {
+    if is_conclusive && checker.args.scope == Scope::New {
         checker.take_up(check.job(), &findings.run_id, table, &slice.news, &undecided, &unfinished)?;
     }
     Ok(())

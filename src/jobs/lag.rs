@@ -1,6 +1,7 @@
 //! `lag`: how far the jobs are behind, partition by partition. It takes no locks and writes nothing.
 
 mod capture;
+mod first_unread;
 pub mod measure;
 mod table;
 
@@ -16,7 +17,8 @@ use crate::for_each_table;
 use crate::jobs::{Job, JobArgs, Kind, books};
 use crate::tables::Table;
 use crate::warehouse::Warehouse;
-pub use measure::{FirstUnread, Lag, Target, TopicLag, all as measure};
+pub use first_unread::FirstUnread;
+pub use measure::{Lag, Target, TopicLag, all as measure};
 pub use table::age;
 
 /// Flags of `lag`.
@@ -130,7 +132,8 @@ fn report(lags: &[Lag], seen: &capture::Seen, max_records: Option<u64>) -> Resul
     let mut fields = Map::new();
     let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
     put("lag", json!(partitions().map(|p| p.lag).sum::<u64>()));
-    put("lag_seconds", json!(partitions().filter_map(|p| p.lag_seconds).max().unwrap_or(0)));
+    let waits: Option<Vec<u64>> = found.iter().map(|topic| topic.lag_seconds()).collect();
+    put("lag_seconds", json!(waits.map(|waits| waits.into_iter().max().unwrap_or(0))));
     let late: Option<Vec<u64>> = found.iter().map(|topic| topic.late_seconds).collect();
     put("late_seconds", json!(late.and_then(|late| late.into_iter().max())));
     put("captured", json!(seen.line().trim()));
@@ -161,6 +164,9 @@ fn topic_json(lag: &Lag, max_records: Option<u64>) -> Value {
             topic["exists"] = json!(found.exists);
             topic["lag"] = json!(found.partitions.iter().map(|p| p.lag).sum::<u64>());
             topic["late_seconds"] = json!(found.late_seconds);
+            if let Some(why) = &found.late_unknown {
+                topic["late_unknown"] = json!(why);
+            }
             if let Some(n) = max_records {
                 topic["runs"] = json!(found.runs(n));
             }

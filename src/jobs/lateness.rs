@@ -16,6 +16,7 @@ use postgres::Client;
 
 use crate::cli::KafkaArgs;
 use crate::jobs::lag::{FirstUnread, Lag, TopicLag};
+use crate::jobs::lateness::clock::TOLERATED_MS;
 
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -100,23 +101,43 @@ struct Slot {
 }
 
 impl Captured {
-    /// Up to when the warehouse has what a topic gets; nothing if that is not known.
-    pub fn complete_up_to(&self, topic: &TopicLag) -> Option<i64> {
+    /// Up to when the warehouse has what a topic gets.
+    ///
+    /// # Errors
+    /// That cannot be said; why, and what to do.
+    pub fn complete_up_to(&self, topic: &TopicLag, now_ms: i64) -> Result<i64, String> {
         let captured = match self {
             Captured::UpTo(ms) | Captured::NotSince(ms) => *ms,
-            Captured::Unknown(_) => return None,
+            Captured::Unknown(why) => return Err(why.clone()),
         };
-        topic.partitions.iter().try_fold(captured, |up_to, partition| match partition.first_unread {
-            FirstUnread::Nothing => Some(up_to),
-            FirstUnread::Since(ms) => Some(up_to.min(ms)),
-            FirstUnread::Unknown => None,
+        self.is_past(now_ms)?;
+        topic.partitions.iter().try_fold(captured, |up_to, partition| {
+            let what = format!("the oldest unread record of partition {}", partition.partition);
+            match partition.first_unread {
+                FirstUnread::Nothing => Ok(up_to),
+                FirstUnread::Since(ms) => is_past(&what, now_ms, ms).map(|()| up_to.min(ms)),
+                FirstUnread::Unknown => Err(format!("{what} could not be read in time")),
+            }
         })
+    }
+
+    /// Is it a moment that the source's clock has reached?
+    ///
+    /// # Errors
+    /// It is not; what that means.
+    pub fn is_past(&self, now_ms: i64) -> Result<(), String> {
+        match self {
+            Captured::UpTo(ms) => is_past("the newest heartbeat", now_ms, *ms),
+            Captured::NotSince(_) | Captured::Unknown(_) => Ok(()),
+        }
     }
 
     /// In words, at a moment of the source's clock.
     pub fn text(&self, now_ms: i64) -> String {
         match self {
-            Captured::UpTo(ms) => format!("{} s behind", seconds(now_ms, *ms)),
+            Captured::UpTo(ms) => {
+                self.is_past(now_ms).map_or_else(|why| why, |()| format!("{} s behind", seconds(now_ms, *ms)))
+            }
             Captured::NotSince(ms) => format!(
                 "at least {} s behind (Kafka keeps heartbeats for so long, and has none; is it written, and does its table have its row?)",
                 seconds(now_ms, *ms)
@@ -129,16 +150,34 @@ impl Captured {
 /// Says of each topic how long its oldest unread records wait, and how late its table is.
 pub fn judge(lags: &mut [Lag], captured: Option<&Captured>, now_ms: i64) {
     for topic in lags.iter_mut().filter_map(|lag| lag.found.as_mut().ok()) {
-        let up_to = captured.and_then(|captured| captured.complete_up_to(topic));
-        topic.late_seconds = up_to.map(|up_to| seconds(now_ms, up_to));
+        let up_to = captured.map(|captured| captured.complete_up_to(topic, now_ms));
+        topic.late_seconds = up_to.as_ref().and_then(|up_to| up_to.as_ref().ok()).map(|up_to| seconds(now_ms, *up_to));
+        topic.late_unknown = up_to.and_then(Result::err);
         for partition in &mut topic.partitions {
             partition.lag_seconds = match partition.first_unread {
                 FirstUnread::Nothing => Some(0),
-                FirstUnread::Since(ms) => Some(seconds(now_ms, ms)),
-                FirstUnread::Unknown => None,
+                FirstUnread::Since(ms) if !is_ahead(now_ms, ms) => Some(seconds(now_ms, ms)),
+                FirstUnread::Since(_) | FirstUnread::Unknown => None,
             };
         }
     }
+}
+
+/// Has the source's clock not reached this moment of it? What was read before the clock is past, unless that was set back since, or the
+/// moment is another server's.
+fn is_ahead(now_ms: i64, then_ms: i64) -> bool {
+    then_ms - now_ms > TOLERATED_MS
+}
+
+fn is_past(what: &str, now_ms: i64, then_ms: i64) -> Result<(), String> {
+    if !is_ahead(now_ms, then_ms) {
+        return Ok(());
+    }
+    Err(format!(
+        "{what} is {} s ahead of PostgreSQL's clock, which was set back (or another server has written it): what is late cannot be told by it \
+         until that moment has come, or something newer; synchronise the servers' clocks (chrony)",
+        (then_ms - now_ms) / 1000
+    ))
 }
 
 /// Whole seconds from a moment to a later one.

@@ -9,6 +9,7 @@ mod doctor;
 mod finding;
 mod gaps;
 mod ingest;
+mod job_run;
 mod lag;
 mod landing;
 mod lateness;

@@ -1,7 +1,7 @@
 //! `observe`: one look at everything, written down in `northwind_ops`. Meant to be run every minute.
 //!
-//! connector and tasks → slot → which runs are alive → lag of every topic → the quarantine → write it down → start again what has
-//! failed, if asked → what is news → the look's own row in `northwind_ops.runs`.
+//! connector and tasks → slot → which runs are alive → lag of every topic → the quarantine → who follows the ledger → write it down →
+//! start again what has failed, if asked → what is news → the look's own row in `northwind_ops.runs`.
 //!
 //! A server that cannot be asked does not hide the others: it is a problem among the problems, and the look ends with 75. What needs a
 //! person is an alarm, and 78, for as long as it is there; `checks.toml` says what it is worth. Whatever mends itself is a problem,
@@ -10,6 +10,7 @@
 mod alarm;
 mod args;
 mod connector;
+mod consumers;
 mod gaps;
 mod lags;
 mod news;
@@ -91,6 +92,7 @@ fn run(job: &str, args: ObserveArgs, stop: &Stop) -> Result<Report> {
     gaps::look(&mut look, &lags.lags);
     rows::look(&mut look, &tables);
     let quarantine = quarantine::look(&mut look);
+    consumers::look(&mut look);
     let seen = Seen { connector, slot, runs, lags, quarantine };
     if stop.asked() {
         return Ok(Report { exit: Exit::Stopped, ..look.report(&seen, 0) });

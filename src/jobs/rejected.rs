@@ -1,5 +1,6 @@
 //! `rejected`: what lies in quarantine, one record in full, and what may be thrown away. Only closed records ever are.
 
+mod pruning;
 mod show;
 mod table;
 
@@ -14,8 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::{ClickHouseArgs, Exit, OutputArgs, PostgresArgs, Report, Stop, parse_duration, usage};
 use crate::for_each_table;
-use crate::jobs::{Job, JobArgs, Kind, books};
-use crate::source;
+use crate::jobs::{Job, JobArgs, Kind};
 use crate::stream::parse_time;
 use crate::tables::Table;
 use crate::warehouse::{Selection, Warehouse};
@@ -141,18 +141,12 @@ pub fn job() -> Job {
 
 fn run(job: &str, args: RejectedArgs, _: &Stop) -> Result<Report> {
     let warehouse = Warehouse::new(&args.clickhouse)?;
-    if args.prune.or(args.prune_ledger).is_none() {
-        warehouse.fits()?;
-        let fields = args.show.map_or_else(|| list(&args, &warehouse), |at| show(&args, &warehouse, at))?;
-        return Ok(Report { exit: Exit::Done, fields });
-    }
-    // Only pruning changes the books: one run at a time.
-    let mut session = source::connect(&args.postgres, job)?;
-    books::enter(&warehouse, &mut session)?;
-    source::lock_job(&mut session, job, &warehouse.ops)?;
-    let pruned = prune(&args, &warehouse);
-    source::unlock(&mut session);
-    Ok(Report { exit: Exit::Done, fields: pruned? })
+    let fields = match args.show {
+        _ if args.prune.or(args.prune_ledger).is_some() => return pruning::run(job, &args, &warehouse),
+        Some(at) => warehouse.fits().and_then(|_| show(&args, &warehouse, at))?,
+        None => warehouse.fits().and_then(|_| list(&args, &warehouse))?,
+    };
+    Ok(Report { exit: Exit::Done, fields })
 }
 
 impl RejectedArgs {
@@ -208,38 +202,4 @@ fn show(args: &RejectedArgs, warehouse: &Warehouse, at: At) -> Result<Map<String
         println!("{}", show::whole(kept));
     }
     Ok(Map::from_iter([("records".to_owned(), json!(found.len()))]))
-}
-
-fn prune(args: &RejectedArgs, warehouse: &Warehouse) -> Result<Map<String, Value>> {
-    let mut fields = Map::new();
-    if let Some(age) = args.prune {
-        fields.insert("pruned".to_owned(), json!(prune_rejected(args, warehouse, age)?));
-    }
-    if let Some(age) = args.prune_ledger {
-        fields.insert("pruned_windows".to_owned(), json!(prune_ledger(warehouse, age)?));
-    }
-    Ok(fields)
-}
-
-fn prune_rejected(args: &RejectedArgs, warehouse: &Warehouse, age: Duration) -> Result<u64> {
-    let statuses = match args.status.unwrap_or(Status::All) {
-        Status::Open => return Err(usage("--prune removes closed records only: open ones wait for a replay")),
-        Status::All => vec!["resolved", "superseded"],
-        status => status.names(),
-    };
-    let until = Utc::now() - chrono::Duration::from_std(age)?;
-    let closed = Selection { until: Some(until), ..args.selection(statuses) };
-    let pruned = warehouse.prune_rejected(&closed, &uuid::Uuid::now_v7().to_string())?;
-    tracing::info!("{pruned} closed records removed that were closed before {}", until.format("%Y-%m-%d %H:%M:%S UTC"));
-    Ok(pruned)
-}
-
-fn prune_ledger(warehouse: &Warehouse, age: Duration) -> Result<u64> {
-    let before = Utc::now() - chrono::Duration::from_std(age)?;
-    let pruned = warehouse.prune_windows(before, &uuid::Uuid::now_v7().to_string())?;
-    tracing::info!(
-        "{pruned} rows of the ledger removed that were closed before {}",
-        before.format("%Y-%m-%d %H:%M:%S UTC")
-    );
-    Ok(pruned)
 }

@@ -13,7 +13,8 @@ use serde_json::{Map, Value, json};
 
 use self::compare::{Plan, Sides, compare};
 use crate::cli::{ClickHouseArgs, Exit, OutputArgs, PostgresArgs, Report, Stop};
-use crate::jobs::{Job, JobArgs, Kind, books};
+use crate::jobs::job_run::JobRun;
+use crate::jobs::{Job, JobArgs, Kind};
 use crate::source;
 use crate::tables::{self, TableFacts};
 use crate::warehouse::{Warehouse, has, view_of};
@@ -48,25 +49,17 @@ pub fn job() -> Job {
     super::job("sync-schema", about, examples, Kind::Tool, run)
 }
 
-fn run(_: &str, args: SyncSchemaArgs, stop: &Stop) -> Result<Report> {
+fn run(job: &str, args: SyncSchemaArgs, stop: &Stop) -> Result<Report> {
     let tables = tables::chosen(&args.table)?;
-    let mut sync = Sync {
-        source: source::connect(&args.postgres, "northwind sync-schema")?,
-        warehouse: Warehouse::new(&args.clickhouse)?,
-        check: args.check,
-    };
-    match sync.check {
-        true => _ = sync.warehouse.fits()?,
-        false => books::enter(&sync.warehouse, &mut sync.source)?,
-    }
-    let mut found = Vec::new();
-    for table in &tables {
-        if stop.asked() {
-            return Ok(Report { exit: Exit::Stopped, ..report(args.check, &found) });
+    let run = JobRun::begin(job, job.to_owned(), &args.clickhouse)?;
+    let mut run = if args.check { run.only_asking() } else { run };
+    match Sync::open(&mut run, &args) {
+        Ok(mut sync) => {
+            let synced = sync.tables(&tables, stop);
+            Ok(run.close(synced))
         }
-        found.push(sync.table(table)?);
+        Err(error) => Ok(run.close(Err(error))),
     }
-    Ok(report(args.check, &found))
 }
 
 /// What was found, and done, about a table.
@@ -90,6 +83,27 @@ struct Count {
 }
 
 impl Sync {
+    fn open(run: &mut JobRun, args: &SyncSchemaArgs) -> Result<Sync> {
+        let mut source = source::connect(&args.postgres, &run.session_name())?;
+        let warehouse = Warehouse::new(&args.clickhouse)?;
+        match args.check {
+            true => _ = warehouse.fits()?,
+            false => run.open(&mut source)?,
+        }
+        Ok(Sync { source, warehouse, check: args.check })
+    }
+
+    fn tables(&mut self, tables: &[TableFacts], stop: &Stop) -> Result<Report> {
+        let mut found = Vec::new();
+        for table in tables {
+            if stop.asked() {
+                return Ok(Report { exit: Exit::Stopped, ..report(self.check, &found) });
+            }
+            found.push(self.table(table)?);
+        }
+        Ok(report(self.check, &found))
+    }
+
     fn table(&mut self, table: &TableFacts) -> Result<Found> {
         let target = format!("{}.{}", self.warehouse.db, table.target);
         let mut found = Found { table: table.source, ..Found::default() };

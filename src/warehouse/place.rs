@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::warehouse::quote;
 
 /// A stream of the ledger: in a query the tuple of its four columns ([`PLACE`]).
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(from = "(String, String, String, i32)")]
 #[allow(missing_docs)]
 pub struct Place {

@@ -1,14 +1,13 @@
 //! Removing old rows of the ledger that every consumer has taken up. How far is noted down *before* they go, as a position of nobody: a
 //! consumer that begins later knows that the numbers below are missing on purpose.
 
-use std::collections::HashSet;
-
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use clickhouse::Row;
 use serde::Deserialize;
 
 use crate::warehouse::Warehouse;
+use crate::warehouse::followers::{HeldBack, Holding, Positions};
 use crate::warehouse::news::{PRUNED, STREAMS};
 use crate::warehouse::place::{PLACE, Place};
 use crate::warehouse::take_up::PositionRow;
@@ -24,28 +23,29 @@ struct Aged {
 }
 
 #[derive(Row, Deserialize)]
-struct Position {
-    consumer: String,
-    place: Place,
-    seq: u64,
-}
-
-#[derive(Row, Deserialize)]
 struct Count {
     rows: u64,
 }
 
 impl Aged {
-    /// As far as every consumer of the source table has come; one that was never in this stream has not begun it. What nobody follows is
-    /// kept.
-    fn removable(&self, positions: &[Position]) -> u64 {
-        let of_source = || positions.iter().filter(|position| position.place.source == self.place.source);
-        let consumers: HashSet<&str> = of_source().map(|position| position.consumer.as_str()).collect();
-        let taken = |consumer: &&str| {
-            let here = |position: &&Position| position.consumer == *consumer && position.place == self.place;
-            of_source().find(here).map_or(0, |position| position.seq)
-        };
-        consumers.iter().map(taken).min().unwrap_or(0).min(self.old_up_to)
+    /// As far as every consumer of the source table has come. What nobody follows is kept. Who holds back old rows is added up.
+    fn removable<'p>(&self, positions: &'p Positions, holding: &mut Holding<'p>) -> u64 {
+        let consumers = positions.in_stream(&self.place);
+        for (consumer, taken) in &consumers {
+            let held = self.old_from(*taken);
+            if held > 0 {
+                holding.add(consumer, &self.place.source, held);
+            }
+        }
+        if consumers.is_empty() && self.old_from(0) > 0 {
+            holding.add("", &self.place.source, self.old_from(0));
+        }
+        consumers.into_values().min().unwrap_or(0).min(self.old_up_to)
+    }
+
+    /// Old rows that are there above a number.
+    fn old_from(&self, taken: u64) -> u64 {
+        (self.old_up_to + 1).saturating_sub(self.first.max(taken + 1))
     }
 
     fn below(&self, up_to: u64) -> String {
@@ -53,18 +53,28 @@ impl Aged {
     }
 }
 
+/// What was pruned, and what was not.
+#[derive(Debug)]
+pub struct PrunedLedger {
+    /// Rows that were removed.
+    pub rows: u64,
+    /// Consumers that have not taken up rows which are old enough, by name.
+    pub held_back_by: Vec<HeldBack>,
+}
+
 impl Warehouse {
     /// Removes rows of the ledger that were closed before a moment, lie below the position of every consumer, and are not the last of
-    /// their stream; but for windows that a consumer has left open. Returns how many. Killed anywhere, it is done again.
+    /// their stream; but for windows that a consumer has left open. Killed anywhere, it is done again.
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn prune_windows(&self, closed_before: DateTime<Utc>, run_id: &str) -> Result<u64> {
+    pub fn prune_windows(&self, closed_before: DateTime<Utc>, run_id: &str) -> Result<PrunedLedger> {
         let positions = self.all_positions()?;
         let aged = self.aged(closed_before)?;
+        let mut holding = Holding::default();
         let removable: Vec<(&Aged, u64)> = aged
             .iter()
-            .map(|stream| (stream, stream.removable(&positions)))
+            .map(|stream| (stream, stream.removable(&positions, &mut holding)))
             .filter(|(stream, up_to)| stream.first <= *up_to)
             .collect();
         let mut removed = 0;
@@ -75,7 +85,7 @@ impl Warehouse {
             let below: Vec<String> = chunk.iter().map(|(stream, up_to)| stream.below(*up_to)).collect();
             removed += self.remove(&below.join(" OR "))?;
         }
-        Ok(removed)
+        Ok(PrunedLedger { rows: removed, held_back_by: holding.by_consumer() })
     }
 
     fn remove(&self, below: &str) -> Result<u64> {
@@ -100,16 +110,5 @@ impl Warehouse {
             self.ops
         );
         self.rows("looking for old rows of the ledger", &sql)
-    }
-
-    fn all_positions(&self) -> Result<Vec<Position>> {
-        let sql = format!(
-            "SELECT consumer, ({PLACE}) AS place, max(positions.seq) AS seq
-             FROM {}.positions
-             WHERE consumer != '{PRUNED}'
-             GROUP BY consumer, {PLACE}",
-            self.ops
-        );
-        self.rows("asking how far the ledger was taken up", &sql)
     }
 }

@@ -30,6 +30,8 @@ pub struct RecentRun {
     pub rejected: u64,
     /// Why it did not end well; empty if it did.
     pub error: String,
+    /// Airflow's schedule has started it.
+    pub by_schedule: bool,
 }
 
 #[derive(Row, Deserialize)]
@@ -95,7 +97,7 @@ impl Warehouse {
             format!(
                 "SELECT * FROM
                  (
-                     SELECT job, run_id, status, started_at, updated_at, written, rejected, error
+                     SELECT job, run_id, status, started_at, updated_at, written, rejected, error, dag_run_id
                      FROM {}.runs WHERE job = {} ORDER BY started_at DESC LIMIT {rows}
                  )",
                 self.ops,
@@ -106,7 +108,8 @@ impl Warehouse {
             return Ok(Vec::new());
         }
         let sql = format!(
-            "SELECT job, run_id, status, toUnixTimestamp64Milli(started_at) AS started_ms, written, rejected, error
+            "SELECT job, run_id, status, toUnixTimestamp64Milli(started_at) AS started_ms, written, rejected, error,
+                    startsWith(dag_run_id, 'scheduled__') AS by_schedule
              FROM
              (
                  SELECT * FROM ({}) ORDER BY job, started_at DESC, run_id, updated_at DESC LIMIT 1 BY job, run_id

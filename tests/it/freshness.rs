@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use crate::support::checks::Checked;
 use crate::support::event::customer;
-use crate::support::{Message, Outcome, World, wait_for};
+use crate::support::observe::{observe, observe_with, says, settings};
+use crate::support::{Message, Outcome, World, producer, wait_for};
+use rdkafka::producer::{BaseRecord, Producer};
 use serde_json::json;
 
 const FIVE_SECONDS: &str = "[freshness]\nwarn_after = \"5s\"\nfail_after = \"1h\"\n";
@@ -236,4 +238,55 @@ fn clocks_that_differ_are_told() {
     assert!(detail.contains("the clocks differ: against this machine PostgreSQL +3600"), "{detail}");
     let lag = shop.0.world.run("lag", &["--topic", &shop.0.world.topic, "--group", &shop.0.world.group]);
     assert_eq!((lag.count("lag_seconds") / 60, lag.count("late_seconds") / 60), (1, 1), "{lag:#?}");
+}
+
+/// A moment that the source's clock has not reached says nothing of how late it is: the clock was set back, and who knows what came since.
+#[test]
+fn a_source_whose_clock_was_set_back_is_not_fresh() {
+    let shop = Handmade::new("fresh_set_back");
+    shop.beat("u", -5);
+    let outcome = check(&shop.0, MINUTES).expect_exit(75);
+    assert!(outcome.error().contains("the newest heartbeat is 29"), "{outcome:#?}");
+    assert!(outcome.error().contains("was set back"), "{outcome:#?}");
+    let seen = observe(&shop.0.world, &[]).expect_exit(75);
+    says(&seen, &["how far the connector is", "ahead of PostgreSQL's clock"]);
+    assert!(seen.summary["late_seconds"].is_null(), "{seen:#?}");
+    // The next heartbeat is by the clock as it is now; the change before it is not.
+    shop.beat("u", 0);
+    assert_eq!(shop.late(), 0);
+    shop.change(0, -5);
+    let outcome = check(&shop.0, MINUTES).expect_exit(75);
+    assert!(outcome.error().contains("the oldest unread record of partition 0 is 29"), "{outcome:#?}");
+    let lag = shop.0.world.run("lag", &["--topic", &shop.0.world.topic, "--group", &shop.0.world.group]);
+    assert!(lag.summary["late_seconds"].is_null() && lag.summary["lag_seconds"].is_null(), "{lag:#?}");
+    shop.0.world.ingest(&[]).expect_exit(0);
+    assert_eq!(shop.late(), 0);
+}
+
+/// Not to know how late a table is, is not to know that it is not late.
+#[test]
+fn an_oldest_record_that_cannot_be_read_is_told() {
+    let shop = Handmade::new("fresh_unreadable");
+    shop.beat("u", 0);
+    shop.change(1, 20);
+    // The answer is larger than the reader takes.
+    let options = [("KAFKA_OPTIONS", "message.max.bytes=1000 fetch.max.bytes=1000 receive.message.max.bytes=1512")];
+    let large = Message { value: Some(vec![b'x'; 5_000]), ..Message::new(0, "{}", "") };
+    shop.0.world.produce(&[large]);
+    let seen = observe_with(&shop.0.world, &options, &[]).expect_exit(75);
+    says(&seen, &[&shop.0.world.topic, "cannot be said", "the oldest unread record of partition 0 could not be read"]);
+    assert!(seen.summary["lag_seconds"].is_null(), "{seen:#?}");
+    let off = settings(&shop.0.world, "[observe.severity]\nlate = \"off\"\n");
+    observe_with(&shop.0.world, &options, &["--config", &off]).expect_exit(0);
+    // Behind a tombstone it is no older than that.
+    shop.0.world.ingest(&[]).expect_exit(0);
+    let key = r#"{"customer_id":"ALFKI"}"#;
+    let tombstone: BaseRecord<'_, str, str> =
+        BaseRecord::to(&shop.0.world.topic).partition(0).key(key).timestamp(shop.minutes_ago(125));
+    let producer = producer(&[]);
+    producer.send(tombstone).map_err(|(error, _)| error).unwrap();
+    producer.flush(Duration::from_secs(30)).unwrap();
+    shop.0.world.produce(&[Message { value: Some(vec![b'x'; 5_000]), ..Message::new(0, "{}", "") }]);
+    let seen = observe_with(&shop.0.world, &options, &[]).expect_exit(78);
+    says(&seen, &[&shop.0.world.topic, "dim_customers is 2 h late"]);
 }

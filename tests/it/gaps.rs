@@ -84,6 +84,10 @@ fn markers_and_aborted_records_at_the_end_of_the_log_are_gaps() {
     for part in [&*world.topic, "6 offsets", "(0:0..3, 0:5..8)", "exactly.once.source.support", "check-reconcile"] {
         assert!(observed.contains(part), "{part}: {observed}");
     }
+    assert!(
+        observed.contains("goes on for as long as Connect writes") && observed.contains("gaps = \"off\""),
+        "{observed}"
+    );
     world.ingest(&["--skip-empty"]).expect_exit(99);
 }
 

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::support::checks::Checked;
 use crate::support::event::customer;
+use crate::support::observe::{alarms, observe, says, settings};
 use crate::support::shop::{Shop, built, counts};
 use crate::support::{Message, World, outcome, signal, wait_until_frozen};
 
@@ -223,4 +224,46 @@ fn a_window_that_is_left_open_is_not_lost_when_the_consumer_is_killed() {
     runs_are("done");
     assert_eq!((check(), noted()), (0, "4 []".to_owned()), "it is new, and was left open");
     assert_eq!((check(), noted()), (1, "4 []".to_owned()));
+}
+
+/// A check that was switched off stands where it stood, and the ledger grows for it.
+#[test]
+fn who_holds_back_pruning_is_said() {
+    let shop = Checked { world: World::new("ledger_held"), connector: String::new() };
+    let world = &shop.world;
+    let close = |from: u64, number: u64, days: u64| {
+        world.clickhouse(&format!(
+            "INSERT INTO northwind_ops.windows (source, topic, stream, seq, mode, start_offset, end_offset, closed_at)
+             SELECT 'customers', 'a.public.customers', 0, {from} + number, 'plan', number, number + 1, now() - INTERVAL {days} DAY
+             FROM numbers({number})"
+        ));
+    };
+    let prune = || world.run("rejected", &["--prune-ledger", "400d"]).expect_exit(0);
+    let check = |job: &str| shop.run(job, &["--table", "customers", "--scope", "new"]).expect_exit(0);
+    let look = |text: &str| {
+        let config = settings(world, &format!("[observe.severity]\nlate = \"off\"\n[observe]\n{text}\n"));
+        observe(world, &["--config", &config]).expect_exit(0)
+    };
+    close(1, 5, 500);
+    let kept = prune();
+    assert_eq!(kept.summary["held_back_by"], json!([{"consumer": "", "rows": 4, "tables": ["customers"]}]), "nobody");
+    assert!(kept.log.contains("no check and no build follows"), "{}", kept.log);
+    check("check-volume");
+    check("check-integrity");
+    close(6, 4, 450);
+    check("check-integrity");
+    let kept = prune();
+    assert_eq!(kept.count("pruned_windows"), 5);
+    assert_eq!(kept.summary["held_back_by"], json!([{"consumer": "check-volume", "rows": 3, "tables": ["customers"]}]));
+    assert!(kept.log.contains("check-volume has not taken up 3 of them (customers)"), "{}", kept.log);
+    let seen = look("");
+    assert_eq!(alarms(&seen), Vec::<&str>::new(), "a warning");
+    says(&seen, &["check-volume has not taken up 4 rows of the ledger", "(customers)", "450 d", "positions DELETE"]);
+    assert_eq!(look("consumer_behind_after = \"460d\"").summary["healthy"], true);
+    world.clickhouse(
+        "ALTER TABLE northwind_ops.positions DELETE WHERE consumer = 'check-volume' SETTINGS mutations_sync = 1",
+    );
+    assert_eq!(look("").summary["healthy"], true);
+    let free = prune();
+    assert_eq!((free.count("pruned_windows"), &free.summary["held_back_by"]), (3, &json!([])));
 }

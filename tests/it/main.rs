@@ -22,6 +22,7 @@ mod generation_books;
 mod generation_grown;
 mod generation_races;
 mod history;
+mod job_runs;
 mod lag;
 mod ledger;
 mod ledger_migration;

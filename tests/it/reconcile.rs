@@ -157,7 +157,7 @@ pub fn waiting_for_ingest(shop: &Checked) -> std::process::Child {
     let args = ["--prefix", &shop.world.name, "--slot", &shop.connector, "--table", "customers", "--wait", "10m"];
     let waiting = shop.world.command("check-reconcile", &args).spawn().unwrap();
     let asked_slot = format!(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND application_name = 'check-reconcile'
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND application_name LIKE 'check-reconcile run %'
          AND query LIKE '%replication_slots%' AND state = 'idle' AND now() - state_change > interval '500 ms'",
         shop.world.pg_db
     );

@@ -152,7 +152,7 @@ fn longest_transaction(shop: &Checked, rows: &str) -> (i64, Outcome) {
     let mut client = shop.world.postgres();
     let sql = format!(
         "SELECT coalesce(max(extract(epoch FROM clock_timestamp() - xact_start) * 1000), 0)::int8 FROM pg_stat_activity
-         WHERE datname = '{}' AND application_name = 'check-reconcile' AND state <> 'idle'",
+         WHERE datname = '{}' AND application_name LIKE 'check-reconcile run %' AND state <> 'idle'",
         shop.world.pg_db
     );
     let mut longest = 0;

@@ -9,6 +9,7 @@ use crate::cli::{Exit, Report, Stop, fault, needs_person};
 use crate::jobs::books;
 use crate::jobs::checks::args::CheckArgs;
 use crate::jobs::checks::settings::Settings;
+use crate::jobs::job_run::JobRun;
 use crate::source;
 use crate::warehouse::Warehouse;
 
@@ -32,6 +33,8 @@ pub struct Checker<'s> {
     pub stop: &'s Stop,
     /// How long a table may wait for the connector, and for its ingest job. What was waited for in vain is not waited for again.
     pub patience: Patience,
+    /// By its name `observe` sees that the run is alive.
+    session: String,
     client: Client,
 }
 
@@ -45,18 +48,20 @@ pub struct Patience {
 }
 
 impl<'s> Checker<'s> {
-    /// Reads the settings and connects.
+    /// Reads the settings, connects, and writes the run's first row into the books.
     ///
     /// # Errors
-    /// The settings are wrong (78); PostgreSQL is not there, or refuses, or is a standby (78).
-    pub fn open(job: &str, args: CheckArgs, stop: &'s Stop) -> Result<Checker<'s>> {
+    /// The settings are wrong (78); PostgreSQL is not there, or refuses, or is a standby (78); the books do not fit.
+    pub fn open(job: &str, run: &mut JobRun, args: CheckArgs, stop: &'s Stop) -> Result<Checker<'s>> {
         // For the case that a server keeps the job from returning in time.
         stop.remember(Report::of_error(&fault(Exit::Stopped, STOPPED)).line(job));
         let settings = Settings::read(args.config.as_deref())?;
         let warehouse = Warehouse::new(&args.clickhouse)?;
-        let client = connect(&args, job, &warehouse)?;
+        let session = run.session_name();
+        let mut client = connect(&args, &session)?;
+        run.open(&mut client)?;
         let patience = Patience { capture: args.wait.max(GRACE), ingest: args.wait };
-        Ok(Checker { job: job.to_owned(), args, settings, warehouse, stop, patience, client })
+        Ok(Checker { job: job.to_owned(), args, settings, warehouse, stop, patience, session, client })
     }
 
     /// PostgreSQL; connected again if the session was lost meanwhile.
@@ -65,7 +70,8 @@ impl<'s> Checker<'s> {
     /// The server is not there, or refuses; it is a standby (78).
     pub fn source(&mut self) -> Result<&mut Client> {
         if self.client.is_closed() {
-            self.client = connect(&self.args, &self.job, &self.warehouse)?;
+            self.client = connect(&self.args, &self.session)?;
+            books::enter(&self.warehouse, &mut self.client)?;
         }
         Ok(&mut self.client)
     }
@@ -87,14 +93,13 @@ impl<'s> Checker<'s> {
 }
 
 /// A standby's snapshots leave out running transactions, and it does not know where the primary's log ends.
-fn connect(args: &CheckArgs, job: &str, warehouse: &Warehouse) -> Result<Client> {
-    let mut client = source::connect(&args.postgres, job)?;
+fn connect(args: &CheckArgs, session: &str) -> Result<Client> {
+    let mut client = source::connect(&args.postgres, session)?;
     let row = client.query_one("SELECT pg_is_in_recovery()", &[]).context("asking whether PostgreSQL is a standby")?;
     if row.get(0) {
         return Err(needs_person(
             "this PostgreSQL is a standby, whose snapshots leave out running transactions: point POSTGRES_HOST at the primary",
         ));
     }
-    books::enter(warehouse, &mut client)?;
     Ok(client)
 }

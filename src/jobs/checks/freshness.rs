@@ -48,8 +48,7 @@ pub fn check(checker: &mut Checker<'_>, table: &TableFacts) -> Result<Vec<Findin
     let warehouse = Clock::of_warehouse(&checker.warehouse)?;
     lateness::judge(&mut lags, Some(&captured), source.now_ms);
     let topic = lags.remove(0).found?;
-    let up_to = captured.complete_up_to(&topic);
-    let up_to = up_to.ok_or_else(|| try_again("the oldest unread record could not be read in time"))?;
+    let up_to = captured.complete_up_to(&topic, source.now_ms).map_err(try_again)?;
     let seconds = lateness::seconds(source.now_ms, up_to);
     let offsets: u64 = topic.partitions.iter().map(|partition| partition.lag).sum();
     let in_kafka = topic.partitions.iter().filter_map(|partition| partition.lag_seconds).max().unwrap_or(0);

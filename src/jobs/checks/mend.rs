@@ -14,6 +14,7 @@ use crate::jobs::checks::args::ReconcileArgs;
 use crate::jobs::checks::checker::Checker;
 use crate::jobs::checks::difference::Difference;
 use crate::jobs::checks::rounds::Compared;
+use crate::jobs::job_run::JobRun;
 use crate::tables::{self, TableFacts};
 
 /// Characters of a row that are printed.
@@ -47,14 +48,24 @@ struct Totals {
 /// A server is gone or refuses.
 pub fn run(job: &str, args: ReconcileArgs, stop: &Stop) -> Result<Report> {
     let tables = tables::chosen(&args.check.table)?;
-    let mut checker = Checker::open(job, args.check.clone(), stop)?;
-    let run_id = uuid::Uuid::now_v7().to_string();
-    let mut totals = Totals::default();
-    for table in &tables {
-        if stop.asked() {
-            return Ok(Report { exit: Exit::Stopped, fields: totals.fields(&run_id) });
+    let run = JobRun::begin(job, format!("{job} --repair"), &args.check.clickhouse)?;
+    let mut run = if args.yes { run } else { run.only_asking() };
+    match Checker::open(job, &mut run, args.check.clone(), stop) {
+        Ok(mut checker) => {
+            let mended = all(&mut checker, &args, &tables, &run.id);
+            Ok(run.close(mended))
         }
-        let slice = checker.slice(job, table)?;
+        Err(error) => Ok(run.close(Err(error))),
+    }
+}
+
+fn all(checker: &mut Checker<'_>, args: &ReconcileArgs, tables: &[TableFacts], run_id: &str) -> Result<Report> {
+    let mut totals = Totals::default();
+    for table in tables {
+        if checker.stop.asked() {
+            return Ok(Report { exit: Exit::Stopped, fields: totals.fields(run_id) });
+        }
+        let slice = checker.slice(&checker.job, table)?;
         let Compared { tally, behind, not_compared, .. } = checker.compare(table, slice.keys.as_deref())?;
         totals.different += tally.different;
         totals.undecided += tally.open();
@@ -73,19 +84,19 @@ pub fn run(job: &str, args: ReconcileArgs, stop: &Stop) -> Result<Report> {
             );
         }
         let layout = checker.layout(table)?;
-        let (in_log, others) = log::sort_out(&checker, &layout, tally.differing)?;
+        let (in_log, others) = log::sort_out(checker, &layout, tally.differing)?;
         totals.in_log += in_log.len() as u64;
         let (refused, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|other| other.refused().is_some());
         totals.to_repair += others.len() as u64;
         totals.not_repaired += refused.len() as u64;
         print_plan(table, &in_log);
         print_refused(table, &refused);
-        print_others(table, &others, &args);
+        print_others(table, &others, args);
         if args.yes {
-            totals.repaired += repair::write(&checker, &layout, &run_id, &others)?;
+            totals.repaired += repair::write(checker, &layout, run_id, &others)?;
         }
     }
-    Ok(totals.report(&run_id, args.yes))
+    Ok(totals.report(run_id, args.yes))
 }
 
 impl Totals {
@@ -95,7 +106,8 @@ impl Totals {
             Totals { not_repaired: rows @ 1.., .. } if was_to_write => (
                 Exit::NeedsPerson,
                 format!(
-                    "{rows} keys were not repaired, because the warehouse cannot hold the source's row (each is named above, with the column):                      correct the row in PostgreSQL, or widen the column"
+                    "{rows} keys were not repaired, because the warehouse cannot hold the source's row (each is named above, with the column): \
+                     correct the row in PostgreSQL, or widen the column"
                 ),
             ),
             Totals { is_open: true, undecided, behind, .. } => {

@@ -10,6 +10,7 @@ use crate::cli::{Exit, Report};
 use crate::jobs::books;
 use crate::jobs::checks::settings::Severity;
 use crate::jobs::clock::Clock;
+use crate::jobs::job_run::JobRun;
 use crate::warehouse::Warehouse;
 
 /// Failures that are kept of one result; the rest is counted.
@@ -162,10 +163,10 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Of a job that looks at a scope.
-    pub fn new(job: &str, scope: &'static str) -> Findings {
-        let run_id = uuid::Uuid::now_v7().to_string();
-        Findings { job: job.to_owned(), run_id, scope, started: Clock::start(), findings: Vec::new(), nothing_new: 0 }
+    /// Of a job's run that looks at a scope.
+    pub fn new(job: &str, scope: &'static str, run: &JobRun) -> Findings {
+        let (run_id, started) = (run.id.clone(), run.started);
+        Findings { job: job.to_owned(), run_id, scope, started, findings: Vec::new(), nothing_new: 0 }
     }
 
     /// Stores a finding and shows it.

@@ -143,7 +143,7 @@ impl Settings {
                 .map_err(|_| format!("line {}: there is no table {:?}", line(name), name.as_ref()))?;
         }
         if let Some(name) = settings.observe.unknown_job() {
-            let known = "ingest, ingest-<table>, build-order-wide, replay-rejected";
+            let known = "ingest, ingest-<table>, build-order-wide, replay-rejected, check, check-<name> (or \"check-<name> --scope new\"), sync-schema, rejected";
             return Err(format!(
                 "line {}: {:?} is none of the jobs that are listened for: {known}",
                 line(name),

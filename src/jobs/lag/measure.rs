@@ -1,22 +1,15 @@
 //! What the brokers, the group and the ledger say of a topic.
 
-use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result};
-use rdkafka::consumer::Consumer as _;
-use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Message};
-use rdkafka::{Offset, TopicPartitionList};
+use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::cdc::RawEnvelope;
 use crate::cli::KafkaArgs;
+use crate::jobs::lag::first_unread::{FirstUnread, first_unread};
 use crate::stream::{self, Committed, Consumer, PartitionState, Span, Start, TopicInfo, decide};
 use crate::warehouse::{LedgerRow, Warehouse};
 
-/// How long to look for the oldest unread records of a topic.
-const LOOK: Duration = Duration::from_secs(3);
 /// Books that disagree are looked at so often again ...
 const LOOKS_AT_A_DISAGREEMENT: usize = 2;
 /// ... with such pauses.
@@ -53,17 +46,8 @@ pub struct TopicLag {
     pub ledger_error: Option<String>,
     /// How late the table is, by the source's clock; nothing if that is not known. See `lateness`.
     pub late_seconds: Option<u64>,
-}
-
-/// The oldest record that has not come to the warehouse.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FirstUnread {
-    /// There is none that anybody waits for.
-    Nothing,
-    /// It was committed then, in Unix milliseconds of the source's clock; of a record that does not say, when it came to Kafka.
-    Since(i64),
-    /// It could not be read in time.
-    Unknown,
+    /// Why not, if the topic is the reason.
+    pub late_unknown: Option<String>,
 }
 
 /// What was found of a partition.
@@ -116,7 +100,7 @@ fn one(kafka: &KafkaArgs, warehouse: &Warehouse, target: &Target) -> Result<Topi
 
 fn measure(consumer: &Consumer, warehouse: &Warehouse, target: &Target) -> Result<TopicLag> {
     let Some(info) = stream::describe(consumer, &target.topic)? else {
-        return Ok(TopicLag { exists: false, partitions: Vec::new(), ledger_error: None, late_seconds: None });
+        return Ok(TopicLag::of(false, Vec::new(), None));
     };
     let mut found = look(consumer, warehouse, target, &info)?;
     // A job that is at work moves one thing between two looks at others. What is wrong stays as it is.
@@ -156,7 +140,7 @@ fn look(consumer: &Consumer, warehouse: &Warehouse, target: &Target, info: &Topi
         let books = ledger.as_deref().map(|ledger| Books::of(ledger, &info.id, *partition, info.partitions.len()));
         partitions.push(partition_lag(*partition, committed, log, books));
     }
-    Ok(TopicLag { exists: true, partitions, ledger_error, late_seconds: None })
+    Ok(TopicLag::of(true, partitions, ledger_error))
 }
 
 /// What the ledger says of a partition.
@@ -224,6 +208,17 @@ impl PartitionLag {
 }
 
 impl TopicLag {
+    /// How late the table is, is judged later.
+    fn of(exists: bool, partitions: Vec<PartitionLag>, ledger_error: Option<String>) -> TopicLag {
+        TopicLag { exists, partitions, ledger_error, late_seconds: None, late_unknown: None }
+    }
+
+    /// How long its oldest unread record has been waiting; nothing if that is not known of a partition.
+    pub fn lag_seconds(&self) -> Option<u64> {
+        let ages: Option<Vec<u64>> = self.partitions.iter().map(|partition| partition.lag_seconds).collect();
+        ages.map(|ages| ages.into_iter().max().unwrap_or(0))
+    }
+
     /// Runs until nothing is unread, if each takes `max_records` and nothing new comes. An open plan is finished first, in
     /// one run, however long it is.
     pub fn runs(&self, max_records: u64) -> u64 {
@@ -232,42 +227,6 @@ impl TopicLag {
         let all: u64 = self.partitions.iter().map(|p| p.lag).sum();
         u64::from(planned > 0) + (all - planned).div_ceil(max_records.max(1))
     }
-}
-
-/// The first record at or after each of these offsets that is a change. A partition that did not answer in time is not in the map.
-fn first_unread(consumer: &Consumer, topic: &str, unread: &[(i32, i64)]) -> Result<HashMap<i32, FirstUnread>> {
-    let mut found = HashMap::new();
-    let mut list = TopicPartitionList::new();
-    for (partition, offset) in unread {
-        list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
-    }
-    let reading = || format!("reading the oldest unread records of {topic}");
-    consumer.assign(&list).with_context(reading)?;
-    let deadline = Instant::now() + LOOK;
-    while found.len() < unread.len() && Instant::now() < deadline {
-        let (partition, first) = match consumer.poll(Duration::from_millis(50)) {
-            // A tombstone follows its delete, and carries nothing that anybody waits for.
-            Some(Ok(message)) if message.payload().is_none() => continue,
-            Some(Ok(message)) => (message.partition(), committed_at(&message)),
-            // Only tombstones and control records are left.
-            Some(Err(KafkaError::PartitionEOF(partition))) => (partition, FirstUnread::Nothing),
-            // Retention may have taken the offset meanwhile, a broker may be gone: the age is then unknown.
-            Some(Err(_)) | None => continue,
-        };
-        if found.insert(partition, first).is_none() {
-            let mut read = TopicPartitionList::new();
-            read.add_partition(topic, partition);
-            consumer.pause(&read).with_context(reading)?;
-        }
-    }
-    consumer.assign(&TopicPartitionList::new()).with_context(reading)?;
-    Ok(found)
-}
-
-fn committed_at(message: &BorrowedMessage<'_>) -> FirstUnread {
-    let source = message.payload().and_then(|value| RawEnvelope::parse(value).ok()?.source?.ts_ms);
-    let ms = source.filter(|ms| *ms > 0).or_else(|| message.timestamp().to_millis());
-    ms.map_or(FirstUnread::Unknown, FirstUnread::Since)
 }
 
 #[cfg(test)]
@@ -304,8 +263,7 @@ mod tests {
 
     #[test]
     fn an_open_plan_takes_one_run() {
-        let topic =
-            |partition| TopicLag { exists: true, partitions: vec![partition], ledger_error: None, late_seconds: None };
+        let topic = |partition| TopicLag::of(true, vec![partition], None);
         assert_eq!(topic(lag(Some((40, Some(80))), &[row(40)])).runs(10), 3, "40..80, then 20 by tens");
         assert_eq!(topic(lag(Some((40, None)), &[row(40)])).runs(25), 3);
         assert_eq!(topic(lag(Some((100, None)), &[row(100)])).runs(25), 0);

@@ -49,6 +49,9 @@ fn topic(table: &mut String, name: &str, width: usize, found: &TopicLag, max_rec
     if let Some(error) = &found.ledger_error {
         note(table, &format!("the ledger could not be read: {error}"));
     }
+    if let Some(why) = &found.late_unknown {
+        note(table, &format!("how late the table is cannot be said: {why}"));
+    }
     if let Some(n) = max_records {
         let _ = writeln!(table, "     runs to drain with --max-records {n}: {}", found.runs(n));
     }

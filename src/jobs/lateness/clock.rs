@@ -10,7 +10,7 @@ use crate::jobs::finding::{Finding, warn};
 use crate::warehouse::Warehouse;
 
 /// What the servers' clocks may differ by.
-const TOLERATED_MS: i64 = 1_000;
+pub const TOLERATED_MS: i64 = 1_000;
 /// Of so many readings the one with the shortest way there and back counts.
 const READINGS: usize = 3;
 

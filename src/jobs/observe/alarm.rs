@@ -30,6 +30,8 @@ pub enum Alarm {
     Late,
     /// Offsets without a record, in a topic from which nothing takes records away.
     Gaps,
+    /// A check or a build has not taken up the ledger for long, and keeps its old rows.
+    ConsumerBehind,
     /// The servers' clocks differ.
     ClockSkew,
     /// Too many open records.
@@ -47,7 +49,7 @@ pub enum Alarm {
 impl Alarm {
     /// Each of them.
     #[cfg(test)]
-    pub const ALL: [Alarm; 17] = [
+    pub const ALL: [Alarm; 18] = [
         Alarm::Connector,
         Alarm::Slot,
         Alarm::SlotKeepsWal,
@@ -59,6 +61,7 @@ impl Alarm {
         Alarm::RowsMissing,
         Alarm::Late,
         Alarm::Gaps,
+        Alarm::ConsumerBehind,
         Alarm::ClockSkew,
         Alarm::QuarantineSize,
         Alarm::QuarantineAge,
@@ -81,6 +84,7 @@ impl Alarm {
             Alarm::RowsMissing => "rows-missing",
             Alarm::Late => "late",
             Alarm::Gaps => "gaps",
+            Alarm::ConsumerBehind => "consumer-behind",
             Alarm::ClockSkew => "clock-skew",
             Alarm::QuarantineSize => "quarantine-size",
             Alarm::QuarantineAge => "quarantine-age",
@@ -93,8 +97,8 @@ impl Alarm {
     /// What it is worth unless `checks.toml` says otherwise.
     pub fn severity(self) -> Severity {
         match self {
-            // The next run goes on by itself; WAL and clocks are for when there is time.
-            Alarm::RunLost | Alarm::SlotKeepsWal | Alarm::ClockSkew => Severity::Warn,
+            // The next run goes on by itself; WAL, clocks and old rows of the ledger are for when there is time.
+            Alarm::RunLost | Alarm::SlotKeepsWal | Alarm::ConsumerBehind | Alarm::ClockSkew => Severity::Warn,
             _ => Severity::Fail,
         }
     }

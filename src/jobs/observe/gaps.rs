@@ -37,5 +37,9 @@ fn sentence(of_topic: &[RecentGaps], offsets: u64, policy: Option<&str>) -> Stri
         gaps.spans.iter().for_each(|(start, end)| spans.add(gaps.partition, Span { start: *start, end: *end }));
     }
     let topic = &of_topic[0].topic;
-    format!("{topic}: {offsets} offsets read in the last 24 hours hold no record ({spans}): {}", meaning(policy))
+    format!(
+        "{topic}: {offsets} offsets read in the last 24 hours hold no record ({spans}): {}. With transactions this goes on for as long as Connect writes \
+         in them, and says nothing of the data: then set gaps = \"off\" in [observe.severity] of checks.toml",
+        meaning(policy)
+    )
 }

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::Look;
 use super::alarm::Alarm;
 use crate::cli::Exit;
-use crate::jobs::finding::broken;
+use crate::jobs::checks::settings::Severity;
+use crate::jobs::finding::{broken, unreachable};
 use crate::jobs::lag::{self, Lag, Target, TopicLag, age};
 use crate::jobs::lateness::clock::{self, Clock};
 use crate::jobs::lateness::{self, Captured};
@@ -41,6 +42,7 @@ pub fn look(look: &mut Look, tables: &[TableFacts], slot: &str) -> SeenLags {
     let captured = captured(look, slot);
     let mut lags = lag::measure(&look.args.kafka, &look.warehouse, &targets);
     let now_ms = clocks(look).now_ms;
+    let captured = captured.filter(|captured| tell_ahead(look, captured, now_ms));
     lateness::judge(&mut lags, captured.as_ref(), now_ms);
     tell_errors(look, &lags);
     for (target, found) in measured(&lags) {
@@ -53,6 +55,7 @@ pub fn look(look: &mut Look, tables: &[TableFacts], slot: &str) -> SeenLags {
     for (lag, table) in lags.iter().zip(tables) {
         tell_late(look, lag, table);
     }
+    tell_unknown(look, &lags);
     SeenLags { lags, captured, now_ms }
 }
 
@@ -83,6 +86,28 @@ fn clocks(look: &mut Look) -> Clock {
         look.notes.seen(Alarm::ClockSkew, "clocks", 0, skew.sentence());
     }
     source.unwrap_or_else(Clock::of_this_machine)
+}
+
+/// A heartbeat that is ahead of the source's clock says nothing.
+fn tell_ahead(look: &mut Look, captured: &Captured, now_ms: i64) -> bool {
+    let is_past = captured.is_past(now_ms);
+    if let Err(why) = &is_past {
+        look.notes.unseen("how far the connector is", &unreachable(why, "look again when the next heartbeat has come"));
+    }
+    is_past.is_ok()
+}
+
+/// Not to know how late a table is, is not to know that it is not late.
+fn tell_unknown(look: &mut Look, lags: &[Lag]) {
+    let unknown = |(target, found): (&Target, &TopicLag)| {
+        found.late_unknown.as_ref().map(|why| format!("{} ({why})", target.topic))
+    };
+    let unknown: Vec<String> = measured(lags).filter_map(unknown).collect();
+    if !unknown.is_empty() && look.settings.observe.severity(Alarm::Late) != Severity::Off {
+        let text = format!("cannot be said of {}", unknown.join(", "));
+        let fix = "look again; does Kafka answer slowly? The ingest job reads the same record, or says why not";
+        look.notes.unseen("how late tables are", &unreachable(text, fix));
+    }
 }
 
 fn tell_late(look: &mut Look, lag: &Lag, table: &TableFacts) {
@@ -118,16 +143,6 @@ fn offsets(found: &TopicLag) -> u64 {
     found.partitions.iter().map(|partition| partition.lag).sum()
 }
 
-/// Nothing if the age of a partition's oldest record is not known.
-fn seconds(found: &TopicLag) -> Option<u64> {
-    found
-        .partitions
-        .iter()
-        .map(|partition| partition.lag_seconds)
-        .collect::<Option<Vec<u64>>>()
-        .map(|ages| ages.into_iter().max().unwrap_or(0))
-}
-
 fn measured(lags: &[Lag]) -> impl Iterator<Item = (&Target, &TopicLag)> {
     lags.iter().filter_map(|lag| match &lag.found {
         Ok(found) if found.exists => Some((&lag.target, found)),
@@ -144,22 +159,23 @@ pub fn rows(look: &Look, lags: &[Lag]) -> Vec<LagRow> {
         topic: target.topic.clone(),
         group_id: target.group.clone(),
         lag: offsets(found),
-        lag_seconds: seconds(found),
+        lag_seconds: found.lag_seconds(),
         late_seconds: found.late_seconds,
         disagreements: disagreements(found).into_iter().collect::<Vec<_>>().join("; "),
     };
     measured(lags).map(row).collect()
 }
 
-/// For the summary: the sum of the offsets, and the oldest record; nothing if no topic could be asked.
+/// For the summary: the sum of the offsets, and the oldest record; nothing if no topic could be asked, or the oldest record of one could not be read.
 pub fn describe(seen: &SeenLags, put: &mut impl FnMut(&str, Value) -> Option<Value>) {
     let lags = &seen.lags;
     let known = lags.iter().any(|lag| lag.found.is_ok());
     let all: u64 = measured(lags).map(|(_, found)| offsets(found)).sum();
-    let oldest = measured(lags).filter_map(|(_, found)| seconds(found)).max().unwrap_or(0);
+    let waits: Option<Vec<u64>> = measured(lags).map(|(_, found)| found.lag_seconds()).collect();
+    let oldest = waits.map(|waits| waits.into_iter().max().unwrap_or(0));
     put("topics", json!(measured(lags).count()));
     put("lag", json!(known.then_some(all)));
-    put("lag_seconds", json!(known.then_some(oldest)));
+    put("lag_seconds", json!(oldest.filter(|_| known)));
     let late = lags.iter().filter_map(|lag| lag.found.as_ref().ok()?.late_seconds).max();
     put("late_seconds", json!(late));
 }
@@ -167,7 +183,7 @@ pub fn describe(seen: &SeenLags, put: &mut impl FnMut(&str, Value) -> Option<Val
 /// For people.
 pub fn lines(seen: &SeenLags) -> Vec<String> {
     let line = |(target, found): (&Target, &TopicLag)| {
-        let unread = match (offsets(found), seconds(found)) {
+        let unread = match (offsets(found), found.lag_seconds()) {
             (0, _) => "all read".to_owned(),
             (offsets, seconds) => {
                 format!("{offsets} unread, the oldest {} old", seconds.map_or("?".to_owned(), age))

@@ -11,6 +11,7 @@
 use serde_json::{Value, json};
 
 use super::alarm::Alarm;
+use super::settings::command_of;
 use super::{CLICKHOUSE, Look};
 use crate::jobs::finding::broken;
 use crate::jobs::lag::age;
@@ -69,7 +70,9 @@ fn ask(look: &Look, sessions: Option<&Sessions>) -> anyhow::Result<SeenRuns> {
 
 /// Of a job that has no such session it cannot be said whether its run is alive.
 fn has_session(job: &str) -> bool {
-    job.starts_with("ingest-") || job == "replay-rejected" || job == "build-order-wide"
+    let command = command_of(job);
+    let is_of_a_kind = command.starts_with("ingest-") || command.starts_with("check-");
+    is_of_a_kind || ["replay-rejected", "build-order-wide", "sync-schema", "rejected"].contains(&command)
 }
 
 fn lost(run: &OpenRun) -> String {
@@ -125,7 +128,7 @@ const HANGS_AFTER: u32 = 12;
 /// A run that ends before its first row, or is never started, leaves nothing behind but the age of the one before it. One that hangs has a session,
 /// and is not lost.
 fn silent(look: &mut Look, newest: &RecentRun) {
-    let Some(limit) = look.settings.observe.silent_after(&newest.job) else { return };
+    let Some(limit) = look.settings.observe.silent_after(&newest.job, newest.by_schedule) else { return };
     let is_running = newest.status == "running";
     let limit = if is_running { limit.saturating_mul(HANGS_AFTER) } else { limit };
     let seconds = u64::try_from((look.at_ms() - newest.started_ms) / 1000).unwrap_or(0);

@@ -161,7 +161,7 @@ impl Warehouse {
             let behind = found.entry(consumer).or_insert_with(none);
             behind.rows += rows;
             behind.since_ms = behind.since_ms.min(since_ms);
-            if !behind.tables.iter().any(|table| *table == stream.source) {
+            if !behind.tables.contains(&stream.source) {
                 behind.tables.push(stream.source.clone());
             }
         }

@@ -15,6 +15,7 @@ mod ledger;
 mod lots;
 mod migrations;
 mod newest;
+mod numbers;
 mod observations;
 mod prune;
 mod quarantine;
@@ -51,6 +52,7 @@ pub use ledger::{LedgerRow, Mode, RunRow, Settled, WindowRow};
 pub use lots::Lot;
 pub use migrations::{SCHEMA_VERSION, Versions};
 pub use newest::{key_between, key_in, key_order, key_text, newest_columns, newest_versions};
+pub use numbers::{Numbers, ReadTo};
 pub use observations::{
     AlarmRow, ConnectorRow, LagRow, LastSaid, OpenRecords, QuarantineRow, RestartRow, SlotRow, Trend,
 };

@@ -36,7 +36,7 @@ impl Numbers {
     /// The number of an offset.
     pub fn at(&self, partition: i32, offset: i64) -> Generation {
         let known = self.0.iter().find(|lineage| lineage.start_of(partition) <= offset);
-        // Books from before number 15 of the design records may not know the first lineage: it is below those that they know.
+        // Older books may not know the topic's first lineage: it is below those that they know.
         let lowest = || self.0.last().map_or(1, |lineage| lineage.generation.saturating_sub(1).max(1));
         known.map_or_else(lowest, |lineage| lineage.generation)
     }

@@ -181,7 +181,7 @@ CREATE TABLE IF NOT EXISTS northwind_ops.generations
     topic      String,
     topic_id   String,
     partitions UInt32,
-    starts     Array(Tuple(Int32, Int64)) COMMENT 'by partition: below, the topic was read when it had fewer partitions',
+    starts     Array(Tuple(Int32, Int64)) COMMENT 'by partition: offsets below have the number that the topic had with fewer partitions',
     run_id     String COMMENT 'the run that took the number',
     taken_at   DateTime64(3, 'UTC'),
     former     Bool DEFAULT false COMMENT 'rows of the topic stand under this number from the time when numbers belonged to groups; it is not the topic''s number'

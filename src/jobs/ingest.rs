@@ -10,6 +10,7 @@ mod begin;
 mod counts;
 mod gaps;
 mod group_plan;
+mod grown;
 mod judge;
 mod late;
 mod lineage;
@@ -103,7 +104,10 @@ fn drain<T: Table>(run: &mut Run, plan: &Plan, stop: &Stop) -> Result<Rest> {
         while !rest.span.is_empty() {
             let reading = match out_of_time(begun) {
                 true => Reading::OutOfTime,
-                false => reader.window(rest.partition, rest.span, deadline.filter(|_| begun), stop)?,
+                false => {
+                    let piece = plan.numbers.piece(rest.partition, rest.span);
+                    reader.window(rest.partition, piece, deadline.filter(|_| begun), stop)?
+                }
             };
             let window = match reading {
                 Reading::Window(window) => window,
@@ -126,7 +130,7 @@ fn drain<T: Table>(run: &mut Run, plan: &Plan, stop: &Stop) -> Result<Rest> {
             stop.remember(run.last_words());
             let arena = Arena::new();
             let records = window.records();
-            let decoder = Decoder::<T>::new(plan.generation, books::now_seconds(), &arena);
+            let decoder = Decoder::<T>::new(plan.number_of(&window), books::now_seconds(), &arena);
             let mut events = records.iter().map(|record| decoder.decode(record)).collect::<Result<Vec<_>>>()?;
             run.totals.look_for_resent(&records, &events);
             let mut carried = Completion::default();

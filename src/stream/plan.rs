@@ -58,7 +58,7 @@ pub fn decide(state: &PartitionState<'_>) -> Start {
         }
         (_, Some(ledger)) if ledger.partitions != state.partitions => {
             return Start::Stop(format!(
-                "the topic has {} partitions and had {}: keys have moved between partitions, so the order of their changes is not known",
+                "the topic has {} partitions and had {}: keys have moved between partitions",
                 state.partitions, ledger.partitions
             ));
         }

@@ -27,12 +27,19 @@ pub struct Lineage {
     pub topic_id: String,
     /// How many partitions it has.
     pub partitions: u32,
-    /// By partition: below, it was read when it had fewer of them, and offsets of two partitions do not say which change came first.
+    /// By partition: offsets below have the number that the topic had with fewer of them.
     pub starts: Vec<(i32, i64)>,
     /// Who took the number.
     pub run_id: String,
     /// When, in milliseconds since the epoch.
     pub taken_at: i64,
+}
+
+impl Lineage {
+    /// Where the offsets of a partition begin that have this number.
+    pub fn start_of(&self, partition: i32) -> i64 {
+        self.starts.iter().filter(|(p, _)| *p == partition).map(|(_, start)| *start).max().unwrap_or(0)
+    }
 }
 
 /// Every lineage of one warehouse table, the oldest first.
@@ -51,13 +58,6 @@ impl Lineages {
         self.taken.iter().filter(same).map(|lineage| lineage.generation).max()
     }
 
-    /// Where the part of a partition begins that was not read under fewer partitions; 0 if there was none.
-    pub fn start_of(&self, generation: Generation, partition: i32) -> i64 {
-        let starts =
-            self.taken.iter().filter(|lineage| lineage.generation == generation).flat_map(|lineage| &lineage.starts);
-        starts.filter(|(p, _)| *p == partition).map(|(_, start)| *start).max().unwrap_or(0)
-    }
-
     /// The last number of a topic, by its id or its name.
     pub fn last_of(&self, topic_id: &str, topic: &str) -> Option<Generation> {
         let same = |lineage: &&Lineage| lineage.topic_id == topic_id || lineage.topic == topic;
@@ -69,21 +69,15 @@ impl Lineages {
         self.taken.iter().map(|lineage| lineage.generation).max()
     }
 
-    /// Has the topic of this name been read before, as another one or with other partitions?
-    pub fn know_name(&self, topic: &str) -> bool {
-        self.taken.iter().any(|lineage| lineage.topic == topic)
+    /// Was there another topic of this name before?
+    pub fn know_another(&self, topic: &str, topic_id: &str) -> bool {
+        self.taken.iter().any(|lineage| lineage.topic == topic && lineage.topic_id != topic_id)
     }
 
     /// Those that came after a number.
     pub fn after(&self, generation: Generation) -> impl Iterator<Item = &Lineage> {
         self.taken.iter().filter(move |lineage| lineage.generation > generation)
     }
-}
-
-#[derive(Row, Deserialize)]
-struct End {
-    partition: i32,
-    end: i64,
 }
 
 #[derive(Row, Deserialize)]
@@ -131,29 +125,6 @@ impl Warehouse {
             }
         }
         Err(try_again(format!("number {generation} of {target} was taken and deleted {MOST_ROUNDS} times; run again")))
-    }
-
-    /// How far a topic was read when it had other partitions than it has now, by whichever group: an offset per partition.
-    ///
-    /// # Errors
-    /// The server is gone or refuses.
-    pub fn read_before_growing(&self, source: &str, topic_id: &str, partitions: u32) -> Result<Vec<(i32, i64)>> {
-        let sql = format!(
-            "SELECT stream AS partition, max(last_end) AS end
-             FROM
-             (
-                 SELECT stream, argMax(end_offset, seq) AS last_end
-                 FROM {}.windows
-                 WHERE source = {} AND topic_id = {} AND stream >= 0 AND partitions != {partitions}
-                 GROUP BY source, group_id, topic, stream, topic_id
-             )
-             GROUP BY stream ORDER BY stream",
-            self.ops,
-            quote(source),
-            quote(topic_id)
-        );
-        let ends: Vec<End> = self.rows("asking how far the topic was read", &sql)?;
-        Ok(ends.into_iter().map(|row| (row.partition, row.end)).collect())
     }
 
     /// The highest generation among a table's rows. No metadata knows it: this reads the whole column, so it is asked for new
@@ -321,7 +292,9 @@ mod tests {
             (known.of("x", 1), known.of("x", 3), known.of("x", 4), known.of("z", 1)),
             (Some(1), Some(2), None, None)
         );
-        assert_eq!((known.newest(), known.know_name("b"), known.know_name("c")), (Some(3), true, false));
+        let another = |topic, id| known.know_another(topic, id);
+        assert_eq!((another("b", "x"), another("a", "x"), another("c", "x")), (true, false, false));
+        assert_eq!(known.newest(), Some(3));
         assert_eq!(known.after(1).map(|lineage| lineage.generation).collect::<Vec<_>>(), [2, 3]);
     }
 

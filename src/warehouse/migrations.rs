@@ -36,7 +36,8 @@ const MIGRATIONS: &[Migration] = &[
     sql!(3, "generation", "0003_generation.sql"),
     sql!(4, "health", "0004_health.sql"),
     sql!(5, "belonging", "0005_belonging.sql"),
-    sql!(6, "replaced_topics", "0006_replaced_topics.sql"),
+    sql!(6, "starts", "0006_starts.sql"),
+    sql!(7, "replaced_topics", "0007_replaced_topics.sql"),
 ];
 
 /// Recorded when a fresh installation begins: tables without a version are then no older books.

@@ -30,6 +30,7 @@ mod runs;
 mod schema;
 mod selection;
 mod seq;
+mod seq_set;
 mod shown;
 mod source_ids;
 mod spans;
@@ -58,6 +59,7 @@ pub use lots::Lot;
 pub use migrations::{SCHEMA_VERSION, Versions};
 pub use newest::{key_between, key_in, key_order, key_text, newest_columns, newest_versions};
 pub use news::{News, OpenWindow};
+pub use numbers::{Numbers, ReadTo};
 pub use observations::{
     AlarmRow, ConnectorRow, LagRow, LastSaid, OpenRecords, QuarantineRow, RestartRow, SlotRow, Trend,
 };

@@ -10,8 +10,8 @@ use clickhouse::Row;
 use serde::Deserialize;
 
 use crate::cli::needs_person;
-use crate::warehouse::numbers::Numbers;
 use crate::warehouse::place::{PLACE, Place};
+use crate::warehouse::seq_set::SeqSet;
 use crate::warehouse::spans::{OffsetSpan, Spans};
 use crate::warehouse::unread::Stream;
 use crate::warehouse::{Warehouse, quote};
@@ -62,7 +62,7 @@ pub struct News {
     /// The streams that had something.
     pub(super) taken: Vec<Taken>,
     /// Windows that the consumer has left open before.
-    pub(super) postponed: Numbers,
+    pub(super) postponed: SeqSet,
     /// What is wrong with the ledger, and what to do about it.
     faults: Vec<String>,
 }

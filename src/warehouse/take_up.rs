@@ -7,8 +7,8 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::warehouse::Warehouse;
 use crate::warehouse::news::{News, OpenWindow, STREAMS};
-use crate::warehouse::numbers::Numbers;
 use crate::warehouse::place::Place;
+use crate::warehouse::seq_set::SeqSet;
 
 /// Rows of `postponed` that are in memory at a time.
 const BATCH: usize = 10_000;
@@ -72,7 +72,7 @@ impl Warehouse {
         stays_open: Option<StaysOpen<'_>>,
     ) -> Result<()> {
         let (opened, done) = match stays_open {
-            None => (Numbers::default(), news.postponed.clone()),
+            None => (SeqSet::default(), news.postponed.clone()),
             Some(stays_open) => self.opened_and_done(consumer.name, sources, news, stays_open)?,
         };
         self.write_postponed(consumer, &opened, false)?;
@@ -94,8 +94,8 @@ impl Warehouse {
         sources: &[&str],
         news: &News,
         stays_open: StaysOpen<'_>,
-    ) -> Result<(Numbers, Numbers)> {
-        let (mut opened, mut done) = (Numbers::default(), Numbers::default());
+    ) -> Result<(SeqSet, SeqSet)> {
+        let (mut opened, mut done) = (SeqSet::default(), SeqSet::default());
         let mut note =
             |window: &OpenWindow| match (stays_open(window), news.postponed.contains(&window.place, window.seq)) {
                 (true, false) => opened.add(&window.place, window.seq),
@@ -122,7 +122,7 @@ impl Warehouse {
         Ok((opened, done))
     }
 
-    fn write_postponed(&self, consumer: Consumer<'_>, windows: &Numbers, is_done: bool) -> Result<()> {
+    fn write_postponed(&self, consumer: Consumer<'_>, windows: &SeqSet, is_done: bool) -> Result<()> {
         let Consumer { name, run_id, .. } = consumer;
         let mut windows = windows.iter().map(|(Place { source, group_id, topic, stream }, seq)| PostponedRow {
             consumer: name,

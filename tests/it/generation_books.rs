@@ -1,6 +1,6 @@
 //! The books of generations: older than the table, used up, filled from the ledger of before.
 
-use crate::generation::other;
+use crate::generation::{other, shown, updates};
 use crate::support::event::customer;
 use crate::support::{World, root};
 
@@ -150,17 +150,70 @@ fn migration_3_fills_the_books_from_the_ledger() {
     window("other", "a", "id-2", 3, 1, "plan", 5);
     window("new", "b", "id-3", 1, 1, "plan", 6);
     window("", "a", "id-2", 0, 3, "replay", 7);
-    let file = std::fs::read_to_string(root().join("clickhouse/migrations/0003_generation.sql")).unwrap();
     let books = || {
         world.clickhouse(
             "SELECT target, generation, topic, topic_id, partitions FROM northwind_ops.generations ORDER BY generation, topic_id",
         )
     };
     for _ in 0..2 {
-        for statement in file.split(";\n").filter(|text| !text.trim().is_empty()) {
-            world.clickhouse(statement);
-        }
+        migration(&world, "0003_generation");
         let expected = "dim_customers\t1\ta\tid-1\t1\ndim_customers\t2\ta\tid-1\t3\ndim_customers\t3\ta\tid-2\t3\n";
         assert_eq!(books(), expected);
     }
+}
+
+fn migration(world: &World, name: &str) {
+    let file = std::fs::read_to_string(root().join(format!("clickhouse/migrations/{name}.sql"))).unwrap();
+    file.split(";\n").filter(|text| !text.trim().is_empty()).for_each(|statement| _ = world.clickhouse(statement));
+}
+
+/// The ledger knows how far a topic was read before it grew: migrations take that into the books, wherever the books were filled without it.
+#[test]
+fn older_books_learn_where_a_grown_topic_began_anew() {
+    let world = World::with_topic("books_grown", 1);
+    world.produce(&updates("old", 6));
+    world.ingest(&[]).expect_exit(0);
+    world.add_partitions(3);
+    world.produce(&[customer("u", "ALFKI", "newer", 90_000).at(1).message()]);
+    world.ingest(&["--resume-from", "ledger"]).expect_exit(0);
+    world.clickhouse("TRUNCATE TABLE northwind_ops.generations");
+    migration(&world, "0003_generation");
+    let starts = "SELECT generation, starts FROM northwind_ops.generations ORDER BY generation";
+    for _ in 0..2 {
+        migration(&world, "0006_starts");
+        assert_eq!(world.clickhouse(starts), "1\t[]\n2\t[(0,6)]\n");
+    }
+    world.ingest(&["--offsets", "0:0..6"]).expect_exit(0);
+    world.ingest_from(&world.topic, "another", &[]).expect_exit(0);
+    assert_eq!(shown(&world, "ALFKI"), "newer\n");
+}
+
+/// Two topics of older books had one number, and migration 3 left the later one out. It did not grow: read once from the
+/// beginning, it wins, as ADR 15 says.
+#[test]
+fn a_topic_that_did_not_grow_is_read_from_its_beginning() {
+    let world = World::with_topic("books_tie", 1);
+    world.produce(&updates("a", 10));
+    world.ingest(&[]).expect_exit(0);
+    let b = other(&world, "b", 1);
+    world.produce_to(&b.table, &[customer("u", "ALFKI", "of b", 90_000).message()]);
+    b.ingest(&world, &[]).expect_exit(0);
+    // As the older engine wrote it: b's row has number 1, and loses.
+    let of_b = "_version >= bitShiftLeft(2::UInt64, 52)";
+    world.clickhouse(&format!(
+        "INSERT INTO northwind_dw.dim_customers SELECT * REPLACE (_version - bitShiftLeft(1::UInt64, 52) AS _version)
+         FROM northwind_dw.dim_customers WHERE {of_b}"
+    ));
+    for change in [
+        format!("northwind_dw.dim_customers DELETE WHERE {of_b}"),
+        "northwind_ops.windows UPDATE generation = 1 WHERE 1".to_owned(),
+        "northwind_ops.generations DELETE WHERE 1".to_owned(),
+    ] {
+        world.clickhouse(&format!("ALTER TABLE {change} SETTINGS mutations_sync = 1"));
+    }
+    migration(&world, "0003_generation");
+    migration(&world, "0006_starts");
+    assert_eq!(shown(&world, "ALFKI"), "a 5\n");
+    let done = b.ingest(&world, &["--from-beginning"]).expect_exit(0);
+    assert_eq!((done.count("written"), shown(&world, "ALFKI")), (1, "of b\n".to_owned()));
 }

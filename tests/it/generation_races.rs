@@ -2,7 +2,7 @@
 
 use std::process::Child;
 
-use crate::generation::{KNOWN, generation, other, taken, update, updates};
+use crate::generation::{KNOWN, generation, other, shown, taken, update, updates};
 use crate::support::event::customer;
 use crate::support::{Outcome, World, outcome, wait_for, wait_until_frozen};
 
@@ -76,4 +76,24 @@ fn a_number_is_not_taken_while_somebody_writes() {
     crate::support::signal(&writer, "CONT");
     outcome(writer).expect_exit(0);
     assert_eq!(generation(&b.ingest(&world, &[]).expect_exit(0)), 2);
+}
+
+/// Both wait for a number, and the one that replaces the other gets it first.
+#[test]
+fn a_topic_that_grew_gets_no_number_above_the_one_that_replaced_it_meanwhile() {
+    let world = World::with_topic("generation_replaced", 1);
+    let b = other(&world, "b", 1);
+    world.produce(&updates("a", 5));
+    world.ingest(&[]).expect_exit(0);
+    world.add_partitions(3);
+    world.produce(&[customer("u", "ALFKI", "late of a", 90_000).at(1).message()]);
+    let mut grown = world.start_ingest(&["--resume-from", "ledger", "--stop-at", "number-wanted"]);
+    wait_until_frozen(&mut grown, "number-wanted");
+    world.produce_to(&b.table, &[update("ALFKI", "b, which replaced a")]);
+    b.ingest(&world, &[]).expect_exit(0);
+    crate::support::signal(&grown, "CONT");
+    let refused = outcome(grown).expect_exit(78);
+    assert!(refused.error().contains("has since been read from"), "{refused:?}");
+    assert_eq!(shown(&world, "ALFKI"), "b, which replaced a\n");
+    assert_eq!(world.number("SELECT count() FROM northwind_ops.generations"), 2);
 }

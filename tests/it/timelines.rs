@@ -108,15 +108,15 @@ fn a_repair_of_an_old_offset_survives_the_truncates_window() {
     }
 }
 
-/// Between the truncate's production and its reading partitions were added, so it is read under a higher generation than rows
-/// of the same topic that stand behind it.
+/// Between the truncate's production and its reading partitions were added, so rows of the same topic that it removes have a higher
+/// generation than it.
 #[test]
 fn a_truncate_that_is_read_after_partitions_were_added_removes_nothing_behind_it() {
     let world = World::with_topic("timeline_added", 2);
     world.produce(&[at("ALFKI", 10, 0, 0), at("ANATR", 30, 0, 1)]);
     world.ingest(&[]).expect_exit(0);
     world.produce(&[truncate_at(0, 20, 0)]);
-    world.add_partitions(3);
+    world.add_partitions(4);
     world.produce(&[at("ANTON", 40, 0, 2), at("AROUT", 15, 0, 2)]);
     let outcome = world.ingest(&["--resume-from", "ledger"]).expect_exit(0);
     assert_eq!((outcome.count("truncates"), outcome.count("truncated_rows")), (1, 2), "ALFKI and AROUT: {outcome:?}");

@@ -9,8 +9,8 @@ use crate::jobs::ingest::lineage::{self, Taken};
 use crate::jobs::ingest::run::Run;
 use crate::jobs::ingest::source_alarm;
 use crate::source;
-use crate::stream::{self, Committed, LedgerEnd, PlanMark, Span, TopicInfo};
-use crate::warehouse::{LedgerRow, Lineages, Mode, WindowRow};
+use crate::stream::{self, Committed, LedgerEnd, PlanMark, Span, TopicInfo, Window};
+use crate::warehouse::{LedgerRow, Lineages, Mode, Numbers, WindowRow};
 
 /// What this run is going to do.
 #[derive(Debug, Clone)]
@@ -21,8 +21,10 @@ pub struct Plan {
     pub topic_id: String,
     /// Number of partitions of the topic.
     pub partitions: u32,
-    /// Generation of the topic.
+    /// The topic's number.
     pub generation: Generation,
+    /// And that of each of its offsets: it may have had fewer partitions.
+    pub numbers: Numbers,
     /// Why it is a new one; empty if it is not.
     pub rose: String,
     /// Partition by partition, the longest first, so that no partition waits for ever behind `--max-duration`.
@@ -32,6 +34,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The number that a window is written under: all of its offsets have it.
+    pub fn number_of(&self, window: &Window<'_>) -> Generation {
+        self.numbers.at(window.partition, window.span.start)
+    }
+
     /// What is left when these spans are: a new plan finds the rest of a plan by itself, an explicit range keeps its own.
     pub fn left(&self, mut left: Vec<(i32, Span)>) -> Vec<(i32, Span)> {
         for (partition, cut) in &self.cut {
@@ -151,11 +158,11 @@ impl Books {
         self.ledger.iter().map(|row| &row.end).filter(is_current)
     }
 
-    /// Has somebody read a topic of this name that is not the one of now, or had other partitions?
+    /// Has somebody read another topic of this name, or this group this one with other partitions?
     pub fn is_another(&self, name: &str) -> bool {
         let is_known = self.lineages.of(&self.topic.id, self.partition_count()).is_some();
         let knows_another = !self.ledger.is_empty() && self.current().next().is_none();
-        knows_another || (!is_known && self.lineages.know_name(name))
+        knows_another || (!is_known && self.lineages.know_another(name, &self.topic.id))
     }
 
     pub fn ledger_of(&self, partition: i32) -> Option<&LedgerEnd> {
@@ -178,6 +185,7 @@ impl Books {
             topic_id: self.topic.id.clone(),
             partitions: self.partition_count(),
             generation,
+            numbers: self.lineages.numbers(&self.topic.id, self.partition_count()).unwrap_or_default(),
             rose,
             spans,
             cut: Vec::new(),
@@ -216,9 +224,4 @@ impl Books {
             ..WindowRow::default()
         }
     }
-}
-
-/// Which offsets these are.
-pub fn places(planned: &[Planned]) -> impl Iterator<Item = (i32, Span)> {
-    planned.iter().map(|planned| (planned.partition, planned.span))
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::jobs::ingest::begin::{Books, Plan, Planned, places};
+use crate::jobs::ingest::begin::{Books, Plan, Planned};
 use crate::jobs::ingest::lineage;
 use crate::jobs::ingest::run::Run;
 use crate::stream::{self, Committed, PartitionState, PlanMark, Span, Start, decide, share};
@@ -11,16 +11,15 @@ use crate::warehouse::{Mode, WindowRow};
 impl Books {
     /// "What is new": continue the open plan, or write a new one.
     pub fn group_plan(&mut self, run: &mut Run) -> Result<Plan> {
+        // Every stop comes first: nobody takes a number for a run that does not go on.
+        lineage::refuse_number(run, &self.topic, &self.lineages)?;
         let mut starts: Vec<Start> = (0..self.partitions.len()).map(|i| self.decide(i)).collect();
-        // A stop first: nobody takes a number for a run that does not go on.
         let answers = self.answers(run, &starts)?;
         let number = lineage::generation(run, &self.topic, &mut self.lineages, true)?;
         let generation = number.generation;
         if answers.iter().any(|(i, at)| *at < self.log[*i].end) {
             lineage::refuse_older(run, &self.lineages, generation)?;
         }
-        let from = answers.iter().map(|(i, at)| (self.partitions[*i], Span { start: *at, end: self.log[*i].end }));
-        lineage::refuse_moved(run, &self.lineages, generation, from)?;
         let reset = self.reset(run, &mut starts, &answers, generation)?;
         let late = |i: usize| self.committed[i].as_ref().and_then(|c| c.plan.as_ref()).is_some_and(|plan| plan.late);
         let open = starts.iter().enumerate().any(|(i, start)| matches!(start, Start::Continue(..)) && !late(i));
@@ -58,7 +57,6 @@ impl Books {
         }
         if !spans.is_empty() {
             lineage::refuse_older(run, &self.lineages, generation)?;
-            lineage::refuse_moved(run, &self.lineages, generation, places(&spans))?;
         }
         if !run.args.dry_run {
             self.write_ahead(run, &origins, &commits)?;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use typed_arena::Arena;
 
-use crate::cdc::{self, Completion, Decoder, Event, Missing, Record, Truncates, Version, Violation};
+use crate::cdc::{self, Completion, Decoder, Event, Missing, Record, Truncates, Violation};
 
 use crate::cli::{Exit, fault};
 use crate::jobs::ingest::begin::Plan;
@@ -39,10 +39,10 @@ impl Run {
         decoder: &Decoder<'m, T>,
         arena: &'m Arena<String>,
     ) -> Result<Completion<'m>> {
-        let below = Version::of(plan.generation, window.span.start)?.get();
+        let below = plan.numbers.version(window.partition, window.span.start)?.get();
         let missing = Missing::of(events, |_| below);
         let carried = carried_rows::<T>(&self.warehouse, &self.topic, &plan.topic_id, &missing)?;
-        let completion = cdc::resolve(events, records, decoder, plan.generation, carried, arena)?;
+        let completion = cdc::resolve(events, records, decoder, plan.number_of(window), carried, arena)?;
         Ok(Completion { missing, ..completion })
     }
 

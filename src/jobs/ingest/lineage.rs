@@ -6,14 +6,15 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 
 use crate::cdc::{Generation, MAX_GENERATION, Version};
 use crate::cli::{Declared, needs_person};
+use crate::jobs::ingest::grown::Grown;
 use crate::jobs::ingest::run::Run;
 use crate::source::TargetLock;
-use crate::stream::{Span, TopicInfo};
+use crate::stream::TopicInfo;
 use crate::warehouse::{Kin, Lineage, Lineages};
 
 /// For others who take a number, which takes them a moment; not for those who write.
@@ -59,19 +60,14 @@ pub fn enter(run: &mut Run, topic: &TopicInfo) -> Result<Lineages> {
 /// Exit 75: others write to the table, and a number needs it alone. 78: there are no numbers left.
 pub fn generation(run: &mut Run, topic: &TopicInfo, lineages: &mut Lineages, takes: bool) -> Result<Taken> {
     let known = of(lineages, topic);
-    // A topic that grew, or was made anew, does not pass by the one that came after it.
-    if let Some(last) = lineages.last_of(&topic.id, &run.topic).filter(|_| known.is_none() && takes) {
-        refuse_older(run, lineages, last)?;
-    }
     let taken = match known {
         Some(generation) => Taken { generation, rose: String::new() },
         None if takes && !run.args.dry_run => take_alone(run, topic, lineages)?,
         None => {
-            let (lineage, rose) = next(run, topic, lineages)?;
-            let generation = lineage.generation;
             // As if it had been taken: the plan is checked against it.
-            lineages.taken.push(lineage);
-            Taken { generation, rose }
+            let (next, rose) = next(run, topic, lineages)?;
+            lineages.taken.extend(next);
+            Taken { generation: lineages.newest().unwrap_or(1), rose }
         }
     };
     if !taken.rose.is_empty() {
@@ -104,31 +100,19 @@ pub fn refuse_older(run: &Run, lineages: &Lineages, generation: Generation) -> R
     )))
 }
 
-/// After partitions were added, keys stand in other partitions than before, and offsets of two partitions do not say which change came
-/// first: what was read before keeps its lower number, and is not read again under the higher one.
+/// May a topic that is not known take a number? One that grew, or was made anew, does not pass by the one that came after it; and the
+/// order of its changes has to be known.
 ///
 /// # Errors
 /// Exit 78, with what to do.
-pub fn refuse_moved(
-    run: &Run,
-    lineages: &Lineages,
-    generation: Generation,
-    spans: impl Iterator<Item = (i32, Span)>,
-) -> Result<()> {
-    for (partition, span) in spans {
-        let start = lineages.start_of(generation, partition);
-        if span.start < start {
-            return Err(needs_person(format!(
-                "{topic}, partition {partition}: offsets below {start} were read when the topic had fewer partitions. Keys have moved since, so \
-                 older changes could win against newer ones if {span} were read again. Nothing was read. Read from {start} on \
-                 (--resume-from ledger, --offsets {partition}:{start}..{end}); for older rows: SELECT northwind_cdc.send_again('{table}') in the source",
-                topic = run.topic,
-                end = span.end.max(start),
-                table = run.table,
-            )));
-        }
+pub fn refuse_number(run: &Run, topic: &TopicInfo, lineages: &Lineages) -> Result<()> {
+    if of(lineages, topic).is_some() {
+        return Ok(());
     }
-    Ok(())
+    if let Some(last) = lineages.last_of(&topic.id, &run.topic) {
+        refuse_older(run, lineages, last)?;
+    }
+    Grown::look(run, topic)?.map_or(Ok(()), |grown| grown.refuse_unordered(run))
 }
 
 /// Those of the run's topic, for its truncates.
@@ -147,8 +131,9 @@ fn lock_of(run: &Run) -> TargetLock {
 /// Alone with the table. Runs that start at once wait for each other here: one of them takes the number, the others find it.
 fn take_alone(run: &mut Run, topic: &TopicInfo, lineages: &mut Lineages) -> Result<Taken> {
     let lock = lock_of(run);
-    let deadline = Instant::now() + PATIENCE;
     lock.unshare(&mut run.source)?;
+    run.passes("number-wanted");
+    let deadline = Instant::now() + PATIENCE;
     loop {
         if lock.own(&mut run.source)? {
             let taken = take(run, topic, lineages);
@@ -180,62 +165,93 @@ fn take(run: &mut Run, topic: &TopicInfo, lineages: &mut Lineages) -> Result<Tak
     if let Some(generation) = of(lineages, topic) {
         return Ok(Taken { generation, rose: String::new() });
     }
-    let (first, rose) = next(run, topic, lineages)?;
-    // A number that is not ours is somebody else's: the next one.
-    for generation in first.generation..=MAX_GENERATION {
-        if run.warehouse.take_generation(&Lineage { generation, ..first.clone() })? {
+    // Asked anew: whoever had the lock before may have read the topic that replaced this one.
+    refuse_number(run, topic, lineages)?;
+    let (next, rose) = next(run, topic, lineages)?;
+    for lineage in next {
+        take_one(run, lineage, lineages)?;
+    }
+    let generation = of(lineages, topic).context("the number that was taken is not in northwind_ops.generations")?;
+    Ok(Taken { generation, rose })
+}
+
+/// A number that is not ours is somebody else's: the next one.
+fn take_one(run: &Run, wanted: Lineage, lineages: &mut Lineages) -> Result<()> {
+    let above = lineages.newest().map_or(wanted.generation, |newest| wanted.generation.max(newest + 1));
+    for generation in above..=MAX_GENERATION {
+        if run.warehouse.take_generation(&Lineage { generation, ..wanted.clone() })? {
             run.passes("generation-taken");
             *lineages = run.warehouse.lineages(run.target)?;
-            return Ok(Taken { generation, rose });
+            return Ok(());
         }
     }
     Err(used_up(run.target, ""))
 }
 
-/// What the topic would take: the number above the books and the table, 1 if both are empty; and why.
-fn next(run: &Run, topic: &TopicInfo, lineages: &Lineages) -> Result<(Lineage, String)> {
-    let lineage = Lineage {
+/// What the topic would take: the number above the books and the table, 1 if both are empty; and why. If it grew, and the books do not know
+/// the number that it had before, then that one first.
+fn next(run: &Run, topic: &TopicInfo, lineages: &Lineages) -> Result<(Vec<Lineage>, String)> {
+    let now = topic.partitions.len() as u32;
+    let grown = Grown::look(run, topic)?;
+    let mut counts = grown.as_ref().map(Grown::before).unwrap_or_default();
+    counts.retain(|count| lineages.of(&topic.id, *count).is_none());
+    counts.push(now);
+    let in_books = lineages.newest();
+    let in_table = run.warehouse.generation_in_table(run.target)?;
+    let highest = in_books.max(in_table);
+    let rose = highest.map(|highest| why(run, topic, lineages, in_table, highest + counts.len() as Generation));
+    if usize::from(highest.unwrap_or(0)) + counts.len() > usize::from(MAX_GENERATION) {
+        let known = known(run, lineages, in_table);
+        return Err(used_up(run.target, &format!(": {known}")));
+    }
+    let lineage = |(generation, partitions): (Generation, u32)| Lineage {
         target: run.target.to_owned(),
-        generation: 1,
+        generation,
         topic: run.topic.clone(),
         topic_id: topic.id.clone(),
-        partitions: topic.partitions.len() as u32,
-        starts: run.warehouse.read_before_growing(run.table, &topic.id, topic.partitions.len() as u32)?,
+        partitions,
+        starts: grown.as_ref().map(|grown| grown.starts(partitions)).unwrap_or_default(),
         run_id: run.id.clone(),
         taken_at: Utc::now().timestamp_millis(),
     };
-    let in_books = lineages.newest();
-    let in_table = run.warehouse.generation_in_table(run.target)?;
-    let Some(highest) = in_books.max(in_table) else { return Ok((lineage, String::new())) };
-    let newest = lineages.taken.last().map(describe);
-    let known = match (newest, in_table) {
-        (Some(newest), Some(rows)) if in_table > in_books => {
+    let next = (highest.unwrap_or(0) + 1..).zip(counts).map(lineage).collect();
+    Ok((next, rose.unwrap_or_default()))
+}
+
+fn known(run: &Run, lineages: &Lineages, in_table: Option<Generation>) -> String {
+    match (lineages.taken.last().map(describe), in_table) {
+        (Some(newest), Some(rows)) if in_table > lineages.newest() => {
             format!("the books end with {newest}, but {} has rows of generation {rows}", run.target)
         }
         (Some(newest), _) => format!("it was read from {newest} before"),
         (None, rows) => {
             format!("the books know no topic of it, but the table has rows of generation {}", rows.unwrap_or(0))
         }
-    };
-    if highest >= MAX_GENERATION {
-        return Err(used_up(run.target, &format!(": {known}")));
     }
-    let generation = highest + 1;
-    let lost = match in_table > in_books {
+}
+
+fn why(
+    run: &Run,
+    topic: &TopicInfo,
+    lineages: &Lineages,
+    in_table: Option<Generation>,
+    generation: Generation,
+) -> String {
+    let known = known(run, lineages, in_table);
+    let lost = match in_table > lineages.newest() {
         true => {
             ": the books were lost, or somebody wrote rows by hand; this topic's rows win over all that are there, so older values may \
-                 show until it is read to its end"
+             show until it is read to its end"
         }
         false => ": its rows win over all that are there",
     };
-    let rose = format!(
+    format!(
         "{}: {} (id {}, {} partition(s)) is new to it and gets generation {generation}; {known}{lost}",
         run.target,
         run.topic,
         topic.id,
         topic.partitions.len()
-    );
-    Ok((Lineage { generation, ..lineage }, rose))
+    )
 }
 
 fn used_up(target: &str, known: &str) -> anyhow::Error {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::cli::needs_person;
-use crate::jobs::ingest::begin::{Books, Plan, Planned, places};
+use crate::jobs::ingest::begin::{Books, Plan, Planned};
 use crate::jobs::ingest::lineage;
 use crate::jobs::ingest::run::Run;
 use crate::stream::{Span, share};
@@ -31,10 +31,12 @@ impl Books {
         }
         taken.retain(|planned| !planned.span.is_empty());
         cut.retain(|(_, span)| !span.is_empty());
+        if !taken.is_empty() {
+            lineage::refuse_number(run, &self.topic, &self.lineages)?;
+        }
         let number = lineage::generation(run, &self.topic, &mut self.lineages, !taken.is_empty())?;
         if !taken.is_empty() {
             lineage::refuse_older(run, &self.lineages, number.generation)?;
-            lineage::refuse_moved(run, &self.lineages, number.generation, places(&taken))?;
         }
         Ok(Plan { cut, ..self.plan(Mode::Range, number, taken) })
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use anyhow::Result;
 use chrono::Utc;
 
-use crate::cdc::{Event, Version};
+use crate::cdc::Event;
 use crate::jobs::ingest::begin::{Plan, Planned};
 use crate::jobs::ingest::counts::Counts;
 use crate::jobs::ingest::run::Run;
@@ -46,7 +46,7 @@ impl Run {
                 payload: Bytes(record.value.unwrap_or_default()),
                 headers: window.headers(i),
                 record_ts: record.timestamp_ms.unwrap_or_default(),
-                version: Version::of(plan.generation, record.offset)?.get(),
+                version: plan.numbers.version(record.partition, record.offset)?.get(),
                 lsn: crate::cdc::lsn_of(record),
                 rule: violation.rule,
                 detail: violation.detail.clone(),
@@ -76,7 +76,7 @@ impl Run {
             seq: planned.seq,
             topic_id: plan.topic_id.clone(),
             partition: window.partition,
-            generation: plan.generation,
+            generation: plan.number_of(window),
             mode: plan.mode.name().to_owned(),
             start_offset: window.span.start,
             end_offset: window.span.end,

@@ -65,7 +65,8 @@ impl Books {
         let added = was_added.then_some(log.start);
         let at = match resume_from {
             ResumeFrom::LogStart => Some(log.start),
-            ResumeFrom::LogEnd => Some(log.end),
+            // Nothing in an added partition is older than what stands in the others.
+            ResumeFrom::LogEnd => added.or(Some(log.end)),
             ResumeFrom::Ledger => self.ledger_of(partition).map(|end| end.end).or(added),
             ResumeFrom::Committed => self.committed[i].as_ref().map(|committed| committed.offset).or(added),
         };

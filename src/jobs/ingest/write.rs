@@ -53,7 +53,7 @@ impl Run {
         let place = Place {
             topic: &self.topic,
             topic_id: &plan.topic_id,
-            generation: plan.generation,
+            generation: plan.number_of(window),
             kin: &self.kin,
             partition: window.partition,
             start: window.span.start,
@@ -88,7 +88,7 @@ impl Run {
             records,
             events,
             carried: &judged.carried,
-            generation: plan.generation,
+            generation: plan.number_of(window),
             passes: &passes,
             sent: &sent,
         };
@@ -100,7 +100,7 @@ impl Run {
         Ok(Some(Pending {
             partition: window.partition,
             span: window.span,
-            generation: plan.generation,
+            generation: plan.number_of(window),
             topic_id: plan.topic_id.clone(),
             in_flight,
             truncates: place.truncate_rows::<T>(records, events),
@@ -130,7 +130,7 @@ impl Run {
         // The run that made the plan, however often the plan is continued: a repetition is recognized. But a range that is
         // read again, explicitly or after a reset, repairs: it must write though the same rows were written, and deleted, before.
         let planned_by = planned.mark.as_ref().map_or(&self.id, |mark| &mark.run);
-        let place = format!("{}/{}/{}/{}", plan.topic_id, plan.generation, window.partition, window.span);
+        let place = format!("{}/{}/{}/{}", plan.topic_id, plan.number_of(window), window.partition, window.span);
         let hash = landing::fingerprint(judged.records, judged.events, judged.carried.hash);
         format!("{}/{place}/{hash:032x}/{planned_by}", self.job)
     }

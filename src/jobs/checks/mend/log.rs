@@ -27,6 +27,8 @@ pub struct InLog {
 struct LastEvent {
     partition: i32,
     offset: i64,
+    /// What it has in the warehouse, whoever reads it.
+    version: Version,
     /// The row, in canonical form; `None` if it was deleted.
     row: Option<String>,
 }
@@ -47,7 +49,10 @@ pub fn sort_out(
     let (topic, group) = (table.topic(&checker.args.prefix), table.group(&checker.args.prefix));
     let consumer = stream::connect(&checker.args.kafka, &group)?;
     let Some(info) = stream::describe(&consumer, &topic)? else { return Ok((Vec::new(), differing)) };
-    let generation = checker.warehouse.lineages(table.target)?.of(&info.id, info.partitions.len() as u32);
+    let lineages = checker.warehouse.lineages(table.target)?;
+    let Some(numbers) = lineages.numbers(&info.id, info.partitions.len() as u32) else {
+        return Ok((Vec::new(), differing));
+    };
     let mut last: HashMap<String, Option<LastEvent>> = differing.iter().map(|d| (d.key.clone(), None)).collect();
     let spans = stream::log_spans(&consumer, &topic, &info.partitions)?;
     let mut reader = Reader::new(&consumer, &topic, PIECE, None)?;
@@ -59,7 +64,9 @@ pub fn sort_out(
                 Reading::OutOfTime => break,
                 Reading::Late(why) => return Err(try_again(why)),
             };
-            window.records().iter().for_each(|record| note(layout, record, &mut last));
+            for record in &window.records() {
+                note(layout, record, numbers.version(record.partition, record.offset)?, &mut last);
+            }
             start = window.span.end;
         }
     }
@@ -67,7 +74,7 @@ pub fn sort_out(
     let mut others = Vec::new();
     for difference in differing {
         let event = last.remove(&difference.key).flatten();
-        match event.filter(|event| generation.is_some_and(|generation| mends(event, generation, &difference))) {
+        match event.filter(|event| mends(event, &difference)) {
             Some(LastEvent { partition, offset, .. }) => in_log.push(InLog { partition, offset }),
             None => others.push(difference),
         }
@@ -75,10 +82,14 @@ pub fn sort_out(
     Ok((in_log, others))
 }
 
-fn note(layout: &Layout<'_>, record: &Record<'_>, last: &mut HashMap<String, Option<LastEvent>>) {
+/// Partitions are read one after the other, and a key may have moved to a lower one: its last event is the one that wins in the warehouse.
+fn note(layout: &Layout<'_>, record: &Record<'_>, version: Version, last: &mut HashMap<String, Option<LastEvent>>) {
     let Some(key) = record.key.and_then(key_object) else { return };
     let Ok(key) = layout.table.codec.key(key) else { return };
     let Some(slot) = last.get_mut(&key.text) else { return };
+    if slot.as_ref().is_some_and(|noted| noted.version > version) {
+        return;
+    }
     let Some(Ok(envelope)) = record.value.map(RawEnvelope::parse) else { return };
     let row = match envelope.op.as_deref().and_then(Op::parse) {
         Some(Op::Delete) => None,
@@ -89,12 +100,12 @@ fn note(layout: &Layout<'_>, record: &Record<'_>, last: &mut HashMap<String, Opt
         }
         Some(Op::Truncate) | None => return,
     };
-    *slot = Some(LastEvent { partition: record.partition, offset: record.offset, row });
+    *slot = Some(LastEvent { partition: record.partition, offset: record.offset, version, row });
 }
 
 /// It says what the source says, and it wins against what the warehouse has.
-fn mends(event: &LastEvent, generation: u16, difference: &Difference) -> bool {
+fn mends(event: &LastEvent, difference: &Difference) -> bool {
     let says_the_same = event.row.as_deref() == difference.source.as_ref().map(|row| row.columns.as_str());
     let held = difference.event().map_or(0, |held| held.version);
-    says_the_same && Version::of(generation, event.offset).is_ok_and(|version| version.get() >= held)
+    says_the_same && event.version.get() >= held
 }

@@ -56,6 +56,8 @@ mod replay_windows;
 mod replicas;
 mod resume;
 mod rules;
+mod rules_northwind;
+mod rules_parity;
 mod schema_drift;
 mod schema_person;
 mod sent_again;

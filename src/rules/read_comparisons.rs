@@ -94,7 +94,7 @@ impl Reader<'_> {
         }
         results.push(otherwise.map_or(Ok(Operand::Null), |expr| self.operand(expr))?);
         let (mut results, kind) = self.same(results)?;
-        let otherwise = results.pop().map_or_else(|| Expr::null(kind.clone()), |expr| expr);
+        let otherwise = results.pop().unwrap_or_else(|| Expr::null(kind.clone()));
         let branches = conditions.into_iter().zip(results).collect();
         Ok(Expr::new(Node::Case(branches, Box::new(otherwise)), kind))
     }

@@ -112,7 +112,8 @@ impl Reader<'_> {
             _ => None,
         };
         if let (Some(x), Some(y)) = (is_whole(&operands[0]), is_whole(&operands[1]))
-            && x && !y
+            && x
+            && !y
         {
             return Err(
                 self.refusal("NULLIF of an integer and a decimal: say NULLIF(i, 0), or NULLIF(i::numeric, 0.5)")

@@ -62,6 +62,8 @@ mod replicas;
 mod resume;
 mod rows_missing;
 mod rules;
+mod rules_northwind;
+mod rules_parity;
 mod schema_drift;
 mod schema_person;
 mod sent_again;

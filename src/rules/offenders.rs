@@ -1,0 +1,65 @@
+//! The rows that break a rule, as a statement for either server: joins are made from the references that the rule uses.
+//!
+//! A row whose key points at a row that is not there is *undecided*, not an offender: the parent may only be late.
+
+use crate::rules::{ROW, Reference, Rule, Server, clickhouse, postgres};
+
+/// Where the rows are: SQL that stands behind FROM or JOIN, a table's quoted name or a sub-select in parentheses.
+#[derive(Clone, Copy)]
+pub struct Relations<'a> {
+    /// The table's own rows.
+    pub rows: &'a str,
+    /// The rows of the other table, by the reference's name.
+    pub parents: &'a dyn Fn(&Reference) -> String,
+}
+
+impl std::fmt::Debug for Relations<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Relations").field("rows", &self.rows).finish_non_exhaustive()
+    }
+}
+
+impl Rule {
+    /// `SELECT shown columns … WHERE (rule) IS FALSE`: one row for each offender.
+    pub fn offenders(&self, server: Server, relations: &Relations<'_>, shown: &[&str]) -> String {
+        let name = quote(server);
+        let shown: Vec<String> =
+            shown.iter().map(|column| format!("{}.{} AS {}", name(ROW), name(column), name(column))).collect();
+        let joins: String = self.references.iter().map(|reference| self.join(server, relations, reference)).collect();
+        let decided: String = self.references.iter().map(|reference| decided(server, reference)).collect();
+        format!(
+            "SELECT {}\nFROM {} AS {}{joins}\nWHERE ({} IS FALSE){decided}",
+            shown.join(", "),
+            relations.rows,
+            name(ROW),
+            self.text(server),
+        )
+    }
+
+    fn join(&self, server: Server, relations: &Relations<'_>, reference: &Reference) -> String {
+        let name = quote(server);
+        let alias = name(&reference.name);
+        let on: Vec<String> = reference
+            .key
+            .iter()
+            .map(|(own, parent)| format!("({alias}.{} = {}.{})", name(parent), name(ROW), name(own)))
+            .collect();
+        format!("\nLEFT JOIN {} AS {alias} ON {}", (relations.parents)(reference), on.join(" AND "))
+    }
+}
+
+/// A part of the key is NULL, or the parent is there.
+fn decided(server: Server, reference: &Reference) -> String {
+    let name = quote(server);
+    let no_key: Vec<String> =
+        reference.key.iter().map(|(own, _)| format!("({}.{} IS NULL)", name(ROW), name(own))).collect();
+    let Some((_, parent)) = reference.key.first() else { return String::new() };
+    format!("\n  AND ({} OR ({}.{} IS NOT NULL))", no_key.join(" OR "), name(&reference.name), name(parent))
+}
+
+fn quote(server: Server) -> fn(&str) -> String {
+    match server {
+        Server::Postgres => postgres::name,
+        Server::ClickHouse => clickhouse::name,
+    }
+}

@@ -20,9 +20,11 @@
 pub mod cdc;
 pub mod cli;
 pub mod jobs;
+pub mod rows;
 pub mod source;
 pub mod stream;
 pub mod tables;
+pub mod types;
 pub mod validate;
 pub mod warehouse;
 

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use crate::cdc::{DECODE, Fields, NOT_FINITE, Violation};
-use crate::types::decimal;
+use crate::types::digits;
 
 /// A record that cannot be decoded.
 pub fn bad(detail: impl Into<String>) -> Violation {
@@ -22,7 +22,7 @@ pub fn explain(json: &str, error: &serde_json::Error) -> Violation {
     match fields.0.iter().find(|(_, value)| is_there(value)) {
         Some((column, value)) => {
             let text = value.get().trim_matches('"');
-            let is_number = !decimal::NOT_FINITE.iter().any(|(sent, _)| *sent == text);
+            let is_number = !digits::NOT_FINITE.iter().any(|(sent, _)| *sent == text);
             let rule = if is_number { DECODE } else { NOT_FINITE };
             Violation::new(rule, format!("after: {column}: {error}"))
         }

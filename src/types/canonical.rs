@@ -48,6 +48,10 @@ impl Kind {
                 texts.push("null".to_owned());
                 continue;
             };
+            // Only a pair of length and hash is an array itself.
+            if element.starts_with('[') && !matches!(self, Kind::Digest(_)) {
+                return Err(Misfit::Because("an array of more than one dimension".to_owned()));
+            }
             let text = serde_json::from_str::<String>(element).unwrap_or_else(|_| element.to_owned());
             texts.push(self.as_json(&self.canonical(&text)?));
         }

@@ -2,7 +2,7 @@
 
 use crate::types::ColumnType;
 use crate::types::clickhouse::{Value, int};
-use crate::types::decimal;
+use crate::types::digits;
 use crate::types::kind::Kind;
 
 impl ColumnType {
@@ -40,7 +40,7 @@ impl ColumnType {
                 out.extend_from_slice(&int(low).to_be_bytes());
             }
             (Value::Decimal(bytes), Kind::Decimal { kept, .. }) => kept.sort_key(bytes, out),
-            (Value::Text(text), Kind::Numeric(_)) => decimal::text_sort_key(text, out),
+            (Value::Text(text), Kind::Numeric(_)) => digits::text_sort_key(text, out),
             (Value::Text(text), _) => {
                 out.extend_from_slice(text.as_bytes());
                 out.push(0); // no text of PostgreSQL has it, so a prefix sorts first

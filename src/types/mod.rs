@@ -17,6 +17,9 @@ mod cell;
 mod clickhouse;
 pub mod connector;
 pub mod decimal;
+pub mod digits;
+#[cfg(test)]
+mod forms;
 mod key;
 pub mod kind;
 pub mod noise;

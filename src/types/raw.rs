@@ -12,7 +12,7 @@ use crate::cdc::is_placeholder;
 use crate::types::CellSeed;
 use crate::types::kind::{Kind, Number};
 use crate::types::write::{Misfit, write_text};
-use crate::types::{decimal, time};
+use crate::types::{digits, time};
 
 /// What Java makes of an array within an array.
 const NESTED: &str = "[Ljava.lang.";
@@ -142,7 +142,7 @@ fn unscaled(sent: Number, json: &str) -> Result<String, Misfit> {
     let bytes = STANDARD.decode(value).map_err(|_| {
         Misfit::Because("no base64: is the connector's decimal.handling.mode what the pipeline file says?".to_owned())
     })?;
-    Ok(decimal::of_bytes(&bytes, scale))
+    Ok(digits::of_bytes(&bytes, scale))
 }
 
 /// An hstore's pairs as canonical JSON.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::types::connector::BinaryMode;
 use crate::types::decimal::{Decimal, Unscaled};
 use crate::types::kind::Kind;
-use crate::types::{decimal, time};
+use crate::types::{digits, time};
 
 /// The largest whole number up to which a double knows every one.
 const LARGEST: f64 = (1_u64 << 53) as f64;
@@ -70,7 +70,7 @@ impl Kind {
             Kind::Decimal { .. } | Kind::Numeric(_) => {
                 let text = number.to_string();
                 // Only a number of up to fifteen digits is surely the one that the source has.
-                if decimal::digits(&text) > f64::DIGITS as usize {
+                if digits::digits(&text) > f64::DIGITS as usize {
                     let why = "has more digits than a double keeps: set decimal.handling.mode=string";
                     return Some(Err(Misfit::Because(format!("{text} {why}"))));
                 }
@@ -128,7 +128,7 @@ impl Kind {
     pub(super) fn write_decimal(&self, text: &str, out: &mut Vec<u8>) -> Written {
         match self {
             Kind::Decimal { kept, .. } => write_units(*kept, kept.parse(text).ok(), out),
-            _ => write_fitting(decimal::canonical(text).ok().as_deref(), out),
+            _ => write_fitting(digits::canonical(text).ok().as_deref(), out),
         }
     }
 

@@ -47,6 +47,7 @@ fn create(world: &World) {
         .batch_execute(&format!(
             "CREATE TABLE everything (id integer PRIMARY KEY, {});
              ALTER TABLE everything REPLICA IDENTITY FULL;
+             GRANT SELECT ON everything TO debezium;
              ALTER PUBLICATION northwind_publication ADD TABLE everything",
             columns.join(", ")
         ))

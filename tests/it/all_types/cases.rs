@@ -198,6 +198,7 @@ pub const CASES: &[Case] = &[
 /// What the connector loses, and no event shows: with this setting (or any), of this type, this value.
 pub const LOST: &[(&str, &str, &str)] = &[
     ("precise", "numeric(10,2)", "NaN"),
+    ("precise", "numeric(76,30)", "NaN"),
     ("precise", "numeric(80,1)", "NaN"),
     ("precise", "numeric", "NaN"),
     ("precise", "numeric", "Infinity"),

@@ -1,9 +1,6 @@
 //! A schema at run time decodes as the row types do: the same bytes for ClickHouse, or the same refusal, over every recorded message of the real
 //! Debezium and over messages that were damaged.
 
-#[path = "../corpus/format.rs"]
-#[allow(dead_code)] // It writes the corpus, too.
-mod format;
 #[path = "decoding/northwind.rs"]
 mod northwind_tables;
 #[path = "decoding/row_binary.rs"]
@@ -11,13 +8,14 @@ mod row_binary;
 
 use std::path::{Path, PathBuf};
 
-use format::Message;
 use northwind::cdc::{self, Record};
 use northwind::rows::{Decoder, Event, Rows};
 use northwind::tables::{SourceRow, Table};
 use northwind_tables::{TABLES, schema};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+
+use crate::corpus::format::{self, Message};
 
 const NOW: u32 = 1_767_225_600;
 

@@ -14,7 +14,7 @@ ARG CARGO_BUILD_JOBS
 # The dependencies are a layer of their own: they change with Cargo.lock only, and take most of the time.
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir -p src benches tests/corpus tests/fixtures \
-    && touch src/lib.rs benches/ingest.rs benches/aging.rs tests/corpus/record.rs tests/fixtures/make_books.rs \
+    && touch src/lib.rs benches/ingest.rs benches/aging.rs benches/decode.rs tests/corpus/record.rs tests/fixtures/make_books.rs \
     && echo 'fn main() {}' > src/main.rs \
     && cargo build --release --locked ${CARGO_FLAGS} \
     && rm -rf src benches tests target/release/northwind target/release/deps/*northwind* target/release/.fingerprint/northwind*

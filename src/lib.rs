@@ -20,10 +20,12 @@
 pub mod cdc;
 pub mod cli;
 pub mod jobs;
+pub mod rows;
 pub mod rules;
 pub mod source;
 pub mod stream;
 pub mod tables;
+pub mod types;
 pub mod validate;
 pub mod warehouse;
 

@@ -12,11 +12,11 @@ mod toast;
 mod truncate;
 mod version;
 
-pub use after::{DECODE, refusal};
+pub use after::{DECODE, NOT_FINITE, refusal};
 pub use decode::{Change, Decoder, Event, Partial};
-pub use envelope::{Fields, Head, Op, RawEnvelope, Sequence, key_object};
+pub use envelope::{Fields, Head, Op, RawEnvelope, Sequence, Source, is_about, key_object};
 pub use long::{LONG, LongRow, Unloaded, identity_of};
-pub use placeholder::{UNAVAILABLE, forms, is_placeholder};
+pub use placeholder::{UNAVAILABLE, UNAVAILABLE_BASE64, forms, is_placeholder};
 pub use resent::Resent;
 pub use toast::{Carried, Completion, Missing, resolve};
 pub use truncate::{CLOCK_SLACK_MS, Truncate, Truncates};

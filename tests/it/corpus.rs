@@ -5,7 +5,7 @@
 //! what other settings, other tables and other topics send.
 
 #[path = "../corpus/format.rs"]
-mod format;
+pub mod format;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -3,6 +3,7 @@
 
 mod alarms;
 mod all_tables;
+mod all_types;
 mod amounts;
 mod check_jobs;
 mod checks;
@@ -12,6 +13,7 @@ mod command_line;
 mod corpus;
 mod crash;
 mod debezium;
+mod decoding;
 mod doctor;
 mod events;
 mod faults;

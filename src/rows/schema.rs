@@ -1,0 +1,115 @@
+//! A table's columns and key, as the decoder needs them.
+
+use crate::tables::{KEY_SEPARATOR, SYSTEM_COLUMNS};
+use crate::types::ColumnType;
+
+/// A column.
+#[derive(Debug, Clone)]
+pub struct Column {
+    /// Its name, in the source and in the warehouse.
+    pub name: String,
+    /// A name that older events have.
+    pub was: Option<String>,
+    /// Its type.
+    pub column_type: ColumnType,
+}
+
+/// What the events of a table are decoded by.
+#[derive(Debug, Clone)]
+pub struct Schema {
+    table: String,
+    columns: Vec<Column>,
+    key: Vec<usize>,
+    excluded: Vec<String>,
+}
+
+/// What a field of an event is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// The column at this place.
+    Column(usize),
+    /// Excluded, or a system column's name: never read.
+    Ignored,
+    /// The schema does not know it.
+    Unknown,
+}
+
+impl Schema {
+    /// Of a source table (without its schema), its columns in the order in which they are written, the names of the key's, and the names of
+    /// those that are never read.
+    ///
+    /// # Errors
+    /// A key column is not there, or cannot be one; a name is there twice.
+    pub fn new(table: &str, columns: Vec<Column>, key: &[&str], excluded: Vec<String>) -> Result<Schema, String> {
+        let place = |name: &&str| {
+            let place = columns.iter().position(|column| column.name == **name);
+            place.ok_or_else(|| format!("the key's column {name} is not among the columns of {table}"))
+        };
+        let key = key.iter().map(place).collect::<Result<Vec<usize>, String>>()?;
+        for place in &key {
+            columns[*place].column_type.key_type().map_err(|why| format!("{table}.{}: {why}", columns[*place].name))?;
+        }
+        for (n, column) in columns.iter().enumerate() {
+            let name = &column.name;
+            if SYSTEM_COLUMNS.contains(&name.as_str()) {
+                return Err(format!("{table}.{name} has the name of a system column"));
+            }
+            if columns[..n].iter().any(|other| other.name == *name) {
+                return Err(format!("{table}.{name} is there twice"));
+            }
+        }
+        Ok(Schema { table: table.to_owned(), columns, key, excluded })
+    }
+
+    /// The source table.
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// Its columns, in the order in which they are written.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// The places of the key's columns.
+    pub fn key(&self) -> &[usize] {
+        &self.key
+    }
+
+    /// The names of the key's columns.
+    pub fn key_names(&self) -> impl Iterator<Item = &str> {
+        self.key.iter().map(|place| self.columns[*place].name.as_str())
+    }
+
+    /// The columns of an insert: those of the source, then the system columns.
+    pub fn written(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|column| column.name.as_str()).chain(SYSTEM_COLUMNS)
+    }
+
+    /// The canonical text of a key whose cells `cell` has.
+    pub fn key_text<'c>(&self, cell: impl Fn(usize) -> &'c [u8]) -> String {
+        let mut text = String::new();
+        for (n, place) in self.key.iter().enumerate() {
+            if n > 0 {
+                text.push(KEY_SEPARATOR);
+            }
+            text.push_str(&self.columns[*place].column_type.text(cell(*place)).unwrap_or_default());
+        }
+        text
+    }
+
+    /// What the field `name` is; most often the column at `expected`.
+    pub(super) fn field(&self, name: &str, expected: usize) -> Field {
+        if self.columns.get(expected).is_some_and(|column| column.name == name) {
+            return Field::Column(expected);
+        }
+        let named = |column: &Column| column.name == name;
+        let was = |column: &Column| column.was.as_deref() == Some(name);
+        match self.columns.iter().position(named).or_else(|| self.columns.iter().position(was)) {
+            Some(place) => Field::Column(place),
+            None if self.excluded.iter().any(|excluded| excluded == name) => Field::Ignored,
+            None if SYSTEM_COLUMNS.contains(&name) => Field::Ignored,
+            None => Field::Unknown,
+        }
+    }
+}

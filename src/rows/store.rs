@@ -1,0 +1,177 @@
+//! The rows of a window, one behind the other as they are sent, and where each column of each row begins.
+
+use crate::cdc::{Head, Op};
+use crate::tables::Standing;
+use crate::types::write_text;
+
+/// The place of a row among those of its window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RowId(usize);
+
+/// Rows as RowBinary.
+#[derive(Debug, Default)]
+pub struct Rows {
+    /// Columns of the source.
+    width: usize,
+    pub(super) bytes: Vec<u8>,
+    /// Where each cell ends, counted from its row's first byte.
+    pub(super) ends: Vec<u32>,
+    /// Where each row begins.
+    starts: Vec<usize>,
+}
+
+/// A row: its columns, then its system columns.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'r> {
+    bytes: &'r [u8],
+    ends: &'r [u32],
+}
+
+/// The system columns of a row (design: `docs/DESIGN.md`, "Columns that every row has").
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stamp<'s> {
+    pub head: &'s Head,
+    pub version: u64,
+    /// Seconds since the epoch.
+    pub updated_at: u32,
+    /// When the source committed it, seconds and milliseconds since the epoch.
+    pub src_ts: u32,
+    pub source_ts_ms: i64,
+    pub partition: i32,
+    pub offset: i64,
+    /// JSON of columns that the schema does not know, or empty.
+    pub extra: &'s str,
+}
+
+/// A place to go back to when a row cannot be finished.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    pub bytes: usize,
+    pub ends: usize,
+}
+
+impl Rows {
+    /// Of tables with this many columns.
+    pub fn new(width: usize) -> Rows {
+        Rows { width, ..Rows::default() }
+    }
+
+    /// A row of it.
+    pub fn row(&self, id: RowId) -> Row<'_> {
+        let end = self.starts.get(id.0 + 1).copied().unwrap_or(self.bytes.len());
+        Row { bytes: &self.bytes[self.starts[id.0]..end], ends: &self.ends[id.0 * self.width..(id.0 + 1) * self.width] }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Are there none?
+    pub fn is_empty(&self) -> bool {
+        self.starts.is_empty()
+    }
+
+    /// Bytes of all rows.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Forgets the rows and keeps the room that they had.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+        self.starts.clear();
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        Mark { bytes: self.bytes.len(), ends: self.ends.len() }
+    }
+
+    pub(super) fn back_to(&mut self, mark: Mark) {
+        self.bytes.truncate(mark.bytes);
+        self.ends.truncate(mark.ends);
+    }
+
+    /// A cell of the row that begins at `mark` and is not finished.
+    pub(super) fn cell(&self, mark: Mark, place: usize) -> &[u8] {
+        let ends = &self.ends[mark.ends..];
+        let start = if place == 0 { 0 } else { ends[place - 1] as usize };
+        &self.bytes[mark.bytes + start..mark.bytes + ends[place] as usize]
+    }
+
+    /// Ends the cell that was written last.
+    pub(super) fn end_cell(&mut self, mark: Mark) {
+        self.ends.push((self.bytes.len() - mark.bytes) as u32);
+    }
+
+    /// Writes the system columns behind the cells: the row is complete.
+    pub(super) fn finish(&mut self, mark: Mark, stamp: &Stamp<'_>) -> RowId {
+        let out = &mut self.bytes;
+        write_text(stamp.head.op.letter(), out);
+        out.extend_from_slice(&stamp.src_ts.to_le_bytes());
+        out.extend_from_slice(&stamp.version.to_le_bytes());
+        out.push(u8::from(stamp.head.op == Op::Delete));
+        out.extend_from_slice(&stamp.updated_at.to_le_bytes());
+        out.extend_from_slice(&stamp.source_ts_ms.to_le_bytes());
+        for number in [stamp.head.source.lsn(), stamp.head.source.tx_id] {
+            match number {
+                Some(number) => {
+                    out.push(0);
+                    out.extend_from_slice(&number.to_le_bytes());
+                }
+                None => out.push(1),
+            }
+        }
+        out.extend_from_slice(&stamp.partition.to_le_bytes());
+        out.extend_from_slice(&stamp.offset.to_le_bytes());
+        write_text(stamp.extra, out);
+        self.starts.push(mark.bytes);
+        RowId(self.starts.len() - 1)
+    }
+}
+
+impl<'r> Row<'r> {
+    /// The row as it is sent.
+    pub fn bytes(self) -> &'r [u8] {
+        self.bytes
+    }
+
+    /// The bytes of the column at a place.
+    pub fn cell(self, place: usize) -> &'r [u8] {
+        let start = if place == 0 { 0 } else { self.ends[place - 1] as usize };
+        &self.bytes[start..self.ends[place] as usize]
+    }
+
+    /// Where it stands.
+    pub fn standing(self) -> Standing {
+        let mut system = System(&self.bytes[self.ends.last().map_or(0, |end| *end as usize)..]);
+        let [_, _] = system.take(); // op
+        let _src_ts: [u8; 4] = system.take();
+        let version = u64::from_le_bytes(system.take());
+        let [deleted] = system.take();
+        let _updated_at: [u8; 4] = system.take();
+        let ts_ms = i64::from_le_bytes(system.take());
+        let lsn = system.optional();
+        let _tx_id = system.optional();
+        let partition = i32::from_le_bytes(system.take());
+        let offset = i64::from_le_bytes(system.take());
+        Standing { version, partition, offset, lsn, ts_ms, deleted: deleted != 0 }
+    }
+}
+
+/// What is left of the system columns' bytes.
+struct System<'r>(&'r [u8]);
+
+impl System<'_> {
+    fn take<const N: usize>(&mut self) -> [u8; N] {
+        let (taken, rest) = self.0.split_first_chunk::<N>().map_or(([0; N], &[][..]), |(taken, rest)| (*taken, rest));
+        self.0 = rest;
+        taken
+    }
+
+    fn optional(&mut self) -> Option<u64> {
+        let [is_null] = self.take();
+        (is_null == 0).then(|| u64::from_le_bytes(self.take()))
+    }
+}

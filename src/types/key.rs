@@ -1,0 +1,133 @@
+//! Keys: what may be one, and how its values compare.
+
+use crate::types::ColumnType;
+use crate::types::clickhouse::{Value, int};
+use crate::types::digits;
+use crate::types::kind::Kind;
+
+impl ColumnType {
+    /// The type that a look-up casts keys to, so that the comparison and its index are the source's own.
+    ///
+    /// # Errors
+    /// Two values that PostgreSQL takes for equal may be two texts here, or the other way round: why.
+    pub fn key_type(&self) -> Result<&'static str, String> {
+        let no = |why: &str| Err(format!("{} cannot be part of a key: {why}", self.source.text));
+        Ok(match (&self.kind, self.source.base.as_str()) {
+            (Kind::Int { .. }, _) => "int8",
+            (Kind::Text, "text" | "character varying") => "text",
+            (Kind::Bpchar, _) => "bpchar",
+            (Kind::Uuid, _) => "uuid",
+            (Kind::Date, _) => "date",
+            (Kind::Timestamp(_), _) => "timestamp",
+            (Kind::TimestampTz, _) => "timestamptz",
+            (Kind::Decimal { .. } | Kind::Numeric(_), "numeric") => "numeric",
+            (Kind::Bool, "boolean") => "bool",
+            (Kind::Float { .. } | Kind::Amount(_), _) => return no("a binary number is not exact"),
+            (Kind::Text, "citext") => return no("two of its values that PostgreSQL takes for equal are two rows here"),
+            _ => return no("keys are whole numbers, text, character, uuid, date, timestamp, numeric or boolean"),
+        })
+    }
+
+    /// Appends bytes that compare as the column does in `ORDER BY`: numbers by value, texts byte by byte (`COLLATE "C"`).
+    pub fn sort_key(&self, cell: &[u8], out: &mut Vec<u8>) {
+        match (self.value(cell), &self.kind) {
+            (Value::Int(number) | Value::Timestamp(number), _) => ordered(number, out),
+            (Value::Date(days), _) => ordered(i64::from(days), out),
+            (Value::Bool(value), _) => out.push(u8::from(value)),
+            (Value::Uuid(bytes), _) => {
+                let (high, low) = bytes.split_at(8.min(bytes.len()));
+                out.extend_from_slice(&int(high).to_be_bytes());
+                out.extend_from_slice(&int(low).to_be_bytes());
+            }
+            (Value::Decimal(bytes), Kind::Decimal { kept, .. }) => kept.sort_key(bytes, out),
+            (Value::Text(text), Kind::Numeric(_)) => digits::text_sort_key(text, out),
+            (Value::Text(text), _) => {
+                out.extend_from_slice(text.as_bytes());
+                out.push(0); // no text of PostgreSQL has it, so a prefix sorts first
+            }
+            _ => {}
+        }
+    }
+}
+
+fn ordered(number: i64, out: &mut Vec<u8>) {
+    out.extend_from_slice(&(number ^ i64::MIN).to_be_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{CellSeed, Connector};
+    use serde::de::DeserializeSeed;
+
+    fn column(declared: &str) -> ColumnType {
+        ColumnType::parse(declared, None, &Connector::default()).unwrap()
+    }
+
+    fn sort_key(column: &ColumnType, json: &str) -> Vec<u8> {
+        let (mut cell, mut key) = (Vec::new(), Vec::new());
+        let seed = CellSeed { kind: column.kind(), nullable: false, placeholders: false, out: &mut cell };
+        seed.deserialize(&mut serde_json::Deserializer::from_str(json)).unwrap();
+        column.sort_key(&cell, &mut key);
+        key
+    }
+
+    #[test]
+    fn keys_sort_as_postgresql_sorts_them() {
+        for (declared, sorted) in [
+            ("bigint not null", vec!["-9223372036854775808", "-1", "0", "9", "10"]),
+            ("text not null", vec![r#""""#, r#""A""#, r#""AB""#, r#""a""#]),
+            ("date not null", vec!["-7694", "0", "9681"]),
+            ("boolean not null", vec!["false", "true"]),
+            ("numeric(10,2) not null", vec![r#""-10""#, r#""-9.5""#, r#""0""#, r#""9""#, r#""10.01""#]),
+            (
+                "numeric not null",
+                vec![
+                    r#""NEGATIVE_INFINITY""#,
+                    r#""-1e30""#,
+                    r#""-10""#,
+                    r#""-9.55""#,
+                    r#""-9.5""#,
+                    r#""-0.01""#,
+                    r#""0""#,
+                    r#""0.001""#,
+                    r#""0.01""#,
+                    r#""9.5""#,
+                    r#""9.55""#,
+                    r#""10""#,
+                    r#""1e30""#,
+                    r#""POSITIVE_INFINITY""#,
+                    r#""NAN""#,
+                ],
+            ),
+            (
+                "uuid not null",
+                vec![
+                    r#""00000000-0000-0000-ffff-000000000001""#,
+                    r#""7b2d9f8e-0000-4000-8000-000000000001""#,
+                    r#""fb2d9f8e-0000-4000-8000-000000000001""#,
+                ],
+            ),
+        ] {
+            let column = column(declared);
+            let keys: Vec<Vec<u8>> = sorted.iter().map(|json| sort_key(&column, json)).collect();
+            assert!(keys.is_sorted_by(|a, b| a < b), "{declared}");
+        }
+    }
+
+    #[test]
+    fn what_is_equal_in_another_way_is_no_key() {
+        assert_eq!(column("smallint not null").key_type(), Ok("int8"));
+        assert_eq!(column("character(5) not null").key_type(), Ok("bpchar"));
+        for declared in [
+            "citext not null",
+            "real not null",
+            "json not null",
+            "bytea not null",
+            "integer[] not null",
+            "shop.mood not null",
+        ] {
+            assert!(column(declared).key_type().unwrap_err().contains("cannot be part of a key"), "{declared}");
+        }
+    }
+}

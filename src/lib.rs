@@ -20,6 +20,7 @@
 pub mod cdc;
 pub mod cli;
 pub mod jobs;
+pub mod pipeline;
 pub mod source;
 pub mod stream;
 pub mod tables;

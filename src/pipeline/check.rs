@@ -132,11 +132,16 @@ fn resolve(
             return None;
         }
         if to.len() == spec.columns.len() {
-            let of = |column: &String| {
-                let place = to.iter().position(|name| name.value == *column)?;
+            let column_for = |part: &String| {
+                let place = to.iter().position(|name| name.value == *part)?;
                 spec.columns.get(place).cloned()
             };
-            spec.columns = key.iter().filter_map(of).collect();
+            spec.columns = key.iter().filter_map(column_for).collect();
+        } else {
+            let what =
+                format!("the reference {} has {} column(s), and {} in to", spec.name, spec.columns.len(), to.len());
+            report.say(&spec.name.at, what, format!("name one of these for each column: {key_text}"));
+            return None;
         }
     }
     if spec.columns.len() != key.len() {

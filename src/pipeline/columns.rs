@@ -59,7 +59,7 @@ impl Columns {
                 }
                 let column_type =
                     section.required_prose("type", "text null").and_then(|text| with_nullability(text, report));
-                let warehouse_type = section.text("as");
+                let warehouse_type = section.prose("as", "Decimal(18, 4)");
                 let was = section.text("was").and_then(|text| ColumnName::read(text, report));
                 section.finish();
                 column_type.map(|(source_type, nullable)| (source_type, nullable, warehouse_type, was))

@@ -59,8 +59,9 @@ pub fn connector_file(file: &str, pipeline: &Pipeline) -> Result<String> {
 
 /// Columns that are never read; Debezium leaves them out of its messages.
 fn excluded_columns(pipeline: &Pipeline) -> Option<String> {
-    let column =
-        |table: &SourceTable, column: &str| format!("{}\\.{}", pattern(table).replace('.', "\\."), escaped(column));
+    let column = |table: &SourceTable, column: &str| {
+        [table.schema.as_str(), table.table.as_str(), column].map(escaped).join("\\.")
+    };
     let excluded: Vec<String> = pipeline
         .tables
         .iter()

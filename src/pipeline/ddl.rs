@@ -1,6 +1,7 @@
 //! The warehouse's tables: a table of the pipeline, the system columns, and how ClickHouse keeps them.
 
 use super::name::DatabaseName;
+use super::source_sql::is_reserved;
 use super::spec::{Pipeline, TableSpec};
 
 /// A column that every table of the warehouse has.
@@ -50,8 +51,7 @@ pub fn create_table(
     columns: &[WarehouseColumn],
 ) -> String {
     let key = list(table.key.iter().map(|column| column.as_str()));
-    let topic =
-        format!("{}.{}.{}", pipeline.topic_prefix, table.source.schema, table.source.table).replace(['\n', '\r'], " ");
+    let topic = table.topic(&pipeline.topic_prefix);
     let own =
         table.columns.iter().zip(columns).map(|(column, kept)| {
             (identifier(column.name.as_str()), kept.column_type.as_str(), kept.comment.as_deref())
@@ -98,14 +98,17 @@ fn list<'n>(columns: impl Iterator<Item = &'n str>) -> String {
 
 /// A name as ClickHouse reads it: in backticks, unless it is a plain word.
 fn identifier(name: &str) -> String {
+    let word = name.to_ascii_lowercase();
     let plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        && !KEYWORDS.contains(&name.to_ascii_lowercase().as_str());
+        && !KEYWORDS.contains(&word.as_str())
+        && !is_reserved(&word);
     if plain { name.to_owned() } else { format!("`{}`", name.replace('\\', "\\\\").replace('`', "\\`")) }
 }
 
-/// Words with which something else than a column may begin in a list of columns.
-const KEYWORDS: [&str; 6] = ["index", "constraint", "projection", "primary", "unique", "statistics"];
+/// Words that mean something else in a list of columns or in an expression, besides those that are reserved in PostgreSQL too.
+const KEYWORDS: [&str; 10] =
+    ["exists", "extract", "index", "inf", "infinity", "interval", "nan", "projection", "statistics", "substring"];
 
 /// A text as a literal.
 pub(super) fn quoted(text: &str) -> String {

@@ -59,14 +59,14 @@ fn topic(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')
 }
 
-/// A name of PostgreSQL may be anything, if it is quoted.
+/// A name of PostgreSQL may be nearly anything, if it is quoted. With control characters it would break the lines of SQL files.
 fn anything(c: char) -> bool {
-    c != '\0'
+    !c.is_control()
 }
 
 const SNAKE: &str = "lower-case letters, digits and _, beginning with a letter";
 const WORD: &str = "letters, digits and _, beginning with a letter or _";
-const ANYTHING: &str = "the name as PostgreSQL's catalogue has it, without quotes";
+const ANYTHING: &str = "the name as PostgreSQL's catalogue has it, without quotes or control characters";
 
 macro_rules! names {
     ($($(#[$doc:meta])* $Name:ident: $what:literal, $made_of:expr, $first:ident, $others:ident, $longest:literal;)*) => {$(
@@ -158,7 +158,7 @@ mod tests {
             assert_eq!(TableName::new(bad), None, "{bad}");
         }
         assert!(ColumnName::new("Größe (m²)").is_some());
-        assert_eq!(ColumnName::new("a\0"), None);
+        assert_eq!(ColumnName::new("a\n"), None);
         assert!(RuleName::new("open-line-inventory").is_some());
         assert_eq!(RuleName::new("open_line"), None);
     }

@@ -86,18 +86,21 @@ impl<'t> Section<'t> {
         self.text(key)
     }
 
-    /// A text in which something is said: not empty, not blank.
-    pub fn required_prose(&mut self, key: &'static str, example: &str) -> Option<Located<String>> {
-        let text = self.required_text(key, example)?;
+    /// A text that is not blank.
+    pub fn prose(&mut self, key: &'static str, example: &str) -> Option<Located<String>> {
+        let text = self.text(key)?;
         if text.trim().is_empty() {
-            self.report.say(
-                &text.at,
-                format!("{key} of {} is empty", self.name),
-                format!("write {key} = \"{example}\""),
-            );
+            let what = format!("{key} of {} is empty", self.called());
+            self.report.say(&text.at, what, format!("write {key} = \"{example}\""));
             return None;
         }
         Some(text)
+    }
+
+    /// A text that has to be there and is not blank.
+    pub fn required_prose(&mut self, key: &'static str, example: &str) -> Option<Located<String>> {
+        self.demand(key, &format!("\"{example}\""));
+        self.prose(key, example)
     }
 
     /// A list of texts.

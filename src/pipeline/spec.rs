@@ -278,7 +278,9 @@ impl TableSpec {
     pub fn topic(&self, prefix: &TopicPrefix) -> String {
         let name = format!("{prefix}.{}.{}", self.source.schema, self.source.table);
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-        name.chars().map(|c| if allowed(c) { c } else { '_' }).collect()
+        // Java counts a letter outside the first 65,536 as two.
+        let kept = |c: char| if allowed(c) { c.to_string() } else { "_".repeat(c.len_utf16()) };
+        name.chars().map(kept).collect()
     }
 
     /// The warehouse's view of its live rows.

@@ -141,7 +141,7 @@ fn settings(mut section: Section<'_>) -> Vec<(String, String)> {
             DeValue::Integer(number) if number.radix() == 10 => number.as_str().to_owned(),
             DeValue::Float(number) => number.as_str().to_owned(),
             DeValue::Boolean(value) => u8::from(*value).to_string(),
-            DeValue::String(text) => super::ddl::quoted(text),
+            DeValue::String(text) if !text.chars().any(char::is_control) => super::ddl::quoted(text),
             other => {
                 report.say(&entry.at, format!("the setting {name} is {}", kind(other)), "write a number or a text");
                 continue;

@@ -135,6 +135,15 @@ fn excluded_columns_are_not_sent_at_all() {
 }
 
 #[test]
+fn dots_of_names_are_told_from_those_between_them() {
+    let shop = changed("table = \"lines\" }\ntarget", "table = \"Li.nes\" }\ntarget").unwrap();
+    let settings = super::connector_settings(&shop);
+    let value = |name: &str| settings.iter().find(|(key, _)| *key == name).unwrap().1.clone().unwrap();
+    assert_eq!(value("table.include.list"), r"public\.Li\.nes,public.baskets,shop_cdc.heartbeat");
+    assert_eq!(value("column.exclude.list"), r"public\.Li\.nes\.secret");
+}
+
+#[test]
 fn the_embedded_pipeline_is_found_last() {
     let folder = tempfile::tempdir().unwrap();
     let found = |flag: Option<&str>, variable: Option<&str>| {

@@ -93,7 +93,7 @@ fn names() {
     assert_problem(
         "table = \"lines\" }",
         "table = \"\" }",
-        "‹\"\" }› \"\" is no name for anything of PostgreSQL; write the name as PostgreSQL's catalogue has it, without quotes, at most 63 bytes",
+        "‹\"\" }› \"\" is no name for anything of PostgreSQL; write the name as PostgreSQL's catalogue has it, without quotes or control characters, at most 63 bytes",
     );
 }
 
@@ -191,6 +191,11 @@ fn references() {
         "columns = [\"basket\"],",
         "columns = [\"basket\"], to = [\"name\"],",
         "‹\"name\"], tab› the reference basket_row leads to name of baskets, which is not in its key; name the key: id; other columns are not looked up",
+    );
+    assert_problem(
+        "columns = [\"basket\"],",
+        "columns = [\"basket\"], to = [\"id\", \"id\"],",
+        "‹basket_row =› the reference basket_row has 1 column(s), and 2 in to; name one of these for each column: id",
     );
     assert_problem(
         "columns = [\"basket\"]",

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use super::name::TopicPrefix;
 use super::order::order;
 use super::problem::{Report, nearest};
-use super::spec::{Connector, ReferenceSpec, TableSpec};
+use super::spec::{Connector, ReferenceSpec, SourceTable, TableSpec};
 use super::table::{ReadReference, ReadTable};
-use super::text::{At, Located};
+use super::text::Located;
 
 /// Checks the tables and puts each behind those that it references. `declared` are the names of all tables, of those with
 /// problems too.
@@ -36,43 +36,25 @@ fn in_order(tables: Vec<TableSpec>) -> Vec<TableSpec> {
     order.into_iter().filter_map(|i| tables[i].take()).collect()
 }
 
-/// Remembers who has a name, and reports the second one.
-struct Taken<'t> {
-    by: HashMap<String, &'t str>,
-    report: &'t Report<'t>,
-}
-
-impl<'t> Taken<'t> {
-    fn take(&mut self, name: String, by: &'t str, at: &At, what: impl FnOnce(&str) -> String, instead: &str) {
-        if let Some(other) = self.by.insert(name, by) {
-            self.report.say(at, what(other), instead);
+fn same_source_or_target(tables: &[ReadTable], report: &Report<'_>) {
+    let mut sources: HashMap<&SourceTable, &TableSpec> = HashMap::new();
+    let mut targets: HashMap<&str, &TableSpec> = HashMap::new();
+    for ReadTable { spec, .. } in tables {
+        let (name, target) = (&spec.name, spec.target.as_str());
+        if let Some(other) = sources.insert(&spec.source, spec) {
+            let what = format!("{name} and {} read the same table of the source", other.name);
+            report.say(&spec.source.at, what, "name another source, or leave one of them out");
+        }
+        if let Some(other) = targets.insert(target, spec) {
+            let what = format!("{name} and {} write to the same table, {target}", other.name);
+            report.say(&spec.target.at, what, "name another target");
         }
     }
-}
-
-fn same_source_or_target(tables: &[ReadTable], report: &Report<'_>) {
-    let mut sources = Taken { by: HashMap::new(), report };
-    let mut targets = Taken { by: HashMap::new(), report };
     for ReadTable { spec, .. } in tables {
-        let name = spec.name.as_str();
-        let source = format!("{:?}.{:?}", spec.source.schema.as_str(), spec.source.table.as_str());
-        let what = |other: &str| format!("{name} and {other} read the same table of the source");
-        sources.take(source, name, &spec.source.at, what, "name another source, or leave one of them out");
-    }
-    for ReadTable { spec, .. } in tables {
-        let (name, target) = (spec.name.as_str(), spec.target.as_str());
-        let what = |other: &str| format!("{name} and {other} write to the same table, {target}");
-        targets.take(target.to_owned(), name, &spec.target.at, what, "name another target");
-    }
-    for ReadTable { spec, .. } in tables {
-        let (name, view) = (spec.name.as_str(), spec.view());
-        if let Some(other) = targets.by.get(&view) {
-            let what = format!("the table {view} of {other} has the name of the view of {name}");
-            let at = tables
-                .iter()
-                .find(|table| table.spec.target.as_str() == view)
-                .map_or(&spec.target.at, |it| &it.spec.target.at);
-            report.say(at, what, "name another target");
+        let view = spec.view();
+        if let Some(other) = targets.get(view.as_str()) {
+            let what = format!("the table {view} of {} has the name of the view of {}", other.name, spec.name);
+            report.say(&other.target.at, what, "name another target");
         }
     }
 }

@@ -58,7 +58,6 @@ pub use spec::{
 pub use table::ENGINE_RULES;
 pub use text::{At, Located, TextFile, Texts};
 
-use name::TableName as Name;
 use problem::Report;
 use section::Section;
 use table::ReadTable;
@@ -169,7 +168,7 @@ impl Sections {
                 report.say(&key.at, format!("another file has a table {key} too"), "give it another name");
             }
             self.declared.push(key.clone());
-            let name = Name::read(key, report);
+            let name = TableName::read(key, report);
             let section = entry.section(tables.member(entry.key.value), report);
             self.tables.extend(section.and_then(|section| table::table(name, section)));
         }

@@ -50,13 +50,8 @@ fn lines(tables: &[&SourceTable]) -> String {
 fn quoted(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-        && !is_reserved(name);
+        && RESERVED.binary_search(&name).is_err();
     if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
-}
-
-/// Is this word no name without quotes?
-pub(super) fn is_reserved(word: &str) -> bool {
-    RESERVED.binary_search(&word).is_ok()
 }
 
 /// PostgreSQL's words that are no names without quotes (`pg_get_keywords()`, catcode R and T), sorted.

@@ -60,6 +60,11 @@ impl<T: fmt::Display> fmt::Display for Located<T> {
 pub struct Texts(pub(super) Vec<TextFile>);
 
 impl Texts {
+    /// The files.
+    pub fn files(&self) -> &[TextFile] {
+        &self.0
+    }
+
     /// File name, line and column of a place; both count from 1, the column in characters.
     pub fn place(&self, at: &At) -> (&str, usize, usize) {
         let Some(file) = self.0.get(at.file) else { return ("", 1, 1) };

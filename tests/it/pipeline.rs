@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use northwind::cdc::DECODE;
 use northwind::pipeline::{
-    ENGINE_RULES, Origin, Pipeline, SYSTEM_COLUMNS, SourceName, SourceTable, TableSpec, name_in_sql,
+    DatabaseName, ENGINE_RULES, Origin, Pipeline, SYSTEM_COLUMNS, SourceName, SourceTable, TableSpec, WarehouseColumn,
+    create_table, name_in_sql,
 };
 use northwind::tables::{self, TableFacts};
 use northwind::validate::{NOT_IN_POSTGRES, all_rules};
 
-use crate::support::World;
+use crate::support::{World, clickhouse};
 
 fn northwind() -> Pipeline {
     Pipeline::read(&Origin::Embedded).unwrap()
@@ -170,6 +171,49 @@ fn its_references_are_the_foreign_keys_of_the_catalogue() {
         }
     }
     assert_eq!(of_file, of_catalogue);
+}
+
+#[test]
+fn a_table_with_odd_names_can_be_made() {
+    let names = [
+        "constraint",
+        "false",
+        "inf",
+        "nan",
+        "not",
+        "null",
+        "projection",
+        "true",
+        "index",
+        "order",
+        "from",
+        "User",
+        "Größe (m²)",
+        "a`b\\",
+        "it's",
+        "a\"b",
+    ];
+    let quoted = names.map(|name| format!("{name:?}"));
+    let mut text = Pipeline::read(&Origin::Embedded).unwrap().texts.files()[0].text.clone();
+    text += "[tables.odd]\nsource = { schema = \"S\", table = \"order\" }\ntarget = \"odd\"\n";
+    text += &format!("key = [{}]\n", quoted.join(", "));
+    text += &quoted.map(|name| format!("columns.{name} = \"text not null\"\n")).concat();
+    let file = std::env::temp_dir().join(format!("odd_{}.toml", std::process::id()));
+    std::fs::write(&file, text).unwrap();
+    let pipeline = Pipeline::read(&Origin::Flag(file.clone()));
+    std::fs::remove_file(file).unwrap();
+    let pipeline = pipeline.unwrap();
+    let odd = pipeline.table("odd").unwrap();
+    let columns = names.map(|_| WarehouseColumn { column_type: "String".to_owned(), comment: Some("it's".to_owned()) });
+    let world = World::new("pipeline_odd");
+    let database = DatabaseName::new(&world.dw).unwrap();
+    clickhouse(create_table(&pipeline, &database, odd, &columns).trim_end().trim_end_matches(';'));
+    let made = world.clickhouse(
+        "SELECT toJSONString(groupArray(name)) FROM
+            (SELECT name FROM system.columns WHERE database = 'northwind_dw' AND table = 'odd' AND is_in_sorting_key ORDER BY position)
+         FORMAT TSVRaw",
+    );
+    assert_eq!(serde_json::from_str::<Vec<String>>(&made).unwrap(), names);
 }
 
 /// A schema or table may be named `order` or `User`.

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use super::problem::Problem;
 use super::text::{At, TextFile, Texts};
 
-/// The pipeline that is compiled in.
-const EMBEDDED: &str = include_str!("../../pipelines/northwind.toml");
+/// The pipeline that is compiled in: its name in messages, and its text.
+const EMBEDDED: (&str, &str) = ("pipelines/northwind.toml", include_str!("../../pipelines/northwind.toml"));
 
 /// The file that is looked for in the working folder.
 const IN_FOLDER: &str = "lockstep.toml";
@@ -76,7 +76,8 @@ pub fn flag(arguments: &[OsString]) -> Option<PathBuf> {
 pub(super) fn read(origin: &Origin) -> (Texts, Vec<Problem>) {
     let file = match origin {
         Origin::Embedded => {
-            let embedded = TextFile { name: "pipelines/northwind.toml".to_owned(), text: EMBEDDED.to_owned() };
+            let (name, text) = EMBEDDED;
+            let embedded = TextFile { name: name.to_owned(), text: text.to_owned() };
             return (Texts(vec![embedded]), Vec::new());
         }
         Origin::Flag(file) | Origin::Variable(file) | Origin::Folder(file) => file,

@@ -51,8 +51,8 @@ mod tests {
 
     #[test]
     fn what_a_value_contains_is_not_filled_again() {
-        let values = [("db", "x_northwind_ops"), ("ops", "{db}")];
-        assert_eq!(fill("{db} {ops} northwind_ops", &values).unwrap(), "x_northwind_ops {db} northwind_ops");
+        let values = [("db", "x_shop_ops"), ("ops", "{db}")];
+        assert_eq!(fill("{db} {ops} shop_ops", &values).unwrap(), "x_shop_ops {db} shop_ops");
     }
 
     #[test]

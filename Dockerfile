@@ -27,6 +27,7 @@ COPY tests/fixtures/make_books.rs tests/fixtures/make_books.rs
 COPY clickhouse clickhouse
 COPY postgres postgres
 COPY connectors connectors
+COPY pipelines pipelines
 ARG REVISION=unknown
 RUN NORTHWIND_COMMIT=${REVISION} cargo build --release --locked ${CARGO_FLAGS}
 

@@ -15,11 +15,13 @@
 //! northwind_dw.dim_customers
 //! ```
 //!
-//! [`tables`] says what is particular to a table, [`jobs`] what is run, [`cli`] what all jobs share.
+//! [`tables`] says what is particular to a table, [`jobs`] what is run, [`cli`] what all jobs share. [`pipeline`] reads the file
+//! that says the same of the tables as [`tables`] does; a test keeps the two equal.
 
 pub mod cdc;
 pub mod cli;
 pub mod jobs;
+pub mod pipeline;
 pub mod rows;
 pub mod rules;
 pub mod source;

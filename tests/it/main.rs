@@ -40,6 +40,7 @@ mod order_wide;
 mod order_wide_builds;
 mod order_wide_crash;
 mod parity;
+mod pipeline;
 mod poison;
 mod prototype;
 mod quarantine;

@@ -1,0 +1,159 @@
+//! What the source has to have: the captured tables, published and readable by the connector's role.
+
+use super::spec::{Pipeline, SourceTable};
+
+/// Longest line of a list of tables.
+const WIDTH: usize = 110;
+
+/// `GRANT SELECT` on the captured tables, to the connector's role.
+pub fn grants(pipeline: &Pipeline) -> String {
+    let role = quoted(pipeline.connector.role.as_str());
+    format!("GRANT SELECT ON\n{}\nTO {role};\n", lines(&by_name(pipeline)))
+}
+
+/// The tables of the publication: the captured ones, those of heartbeat and signals.
+pub fn publication(pipeline: &Pipeline) -> String {
+    let connector = &pipeline.connector;
+    let name = quoted(connector.publication.as_str());
+    let captured = lines(&by_name(pipeline));
+    let own = lines(&[&connector.heartbeat, &connector.signal]);
+    format!("ALTER PUBLICATION {name} SET TABLE\n{captured},\n{own};\n")
+}
+
+/// The captured tables, by name: a list that a person can read, whatever the order of the file.
+pub(super) fn by_name(pipeline: &Pipeline) -> Vec<&SourceTable> {
+    let mut tables: Vec<&SourceTable> = pipeline.tables.iter().map(|table| &table.source.value).collect();
+    tables.sort();
+    tables
+}
+
+/// A table's name in a statement.
+pub fn name_in_sql(table: &SourceTable) -> String {
+    format!("{}.{}", quoted(table.schema.as_str()), quoted(table.table.as_str()))
+}
+
+fn lines(tables: &[&SourceTable]) -> String {
+    let mut lines = vec![String::new()];
+    for (i, table) in tables.iter().enumerate() {
+        let comma = if i + 1 < tables.len() { "," } else { "" };
+        let name = format!("{}{comma}", name_in_sql(table));
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => *line = format!("    {name}"),
+            Some(line) if line.len() + 1 + name.len() <= WIDTH => *line = format!("{line} {name}"),
+            _ => lines.push(format!("    {name}")),
+        }
+    }
+    lines.join("\n")
+}
+
+/// A name in quotes, unless it is a plain word that means nothing else.
+fn quoted(name: &str) -> String {
+    let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        && RESERVED.binary_search(&name).is_err();
+    if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+}
+
+/// PostgreSQL's words that are no names without quotes (`pg_get_keywords()`, catcode R and T), sorted.
+const RESERVED: [&str; 100] = [
+    "all",
+    "analyse",
+    "analyze",
+    "and",
+    "any",
+    "array",
+    "as",
+    "asc",
+    "asymmetric",
+    "authorization",
+    "binary",
+    "both",
+    "case",
+    "cast",
+    "check",
+    "collate",
+    "collation",
+    "column",
+    "concurrently",
+    "constraint",
+    "create",
+    "cross",
+    "current_catalog",
+    "current_date",
+    "current_role",
+    "current_schema",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "default",
+    "deferrable",
+    "desc",
+    "distinct",
+    "do",
+    "else",
+    "end",
+    "except",
+    "false",
+    "fetch",
+    "for",
+    "foreign",
+    "freeze",
+    "from",
+    "full",
+    "grant",
+    "group",
+    "having",
+    "ilike",
+    "in",
+    "initially",
+    "inner",
+    "intersect",
+    "into",
+    "is",
+    "isnull",
+    "join",
+    "lateral",
+    "leading",
+    "left",
+    "like",
+    "limit",
+    "localtime",
+    "localtimestamp",
+    "natural",
+    "not",
+    "notnull",
+    "null",
+    "offset",
+    "on",
+    "only",
+    "or",
+    "order",
+    "outer",
+    "overlaps",
+    "placing",
+    "primary",
+    "references",
+    "returning",
+    "right",
+    "select",
+    "session_user",
+    "similar",
+    "some",
+    "symmetric",
+    "table",
+    "tablesample",
+    "then",
+    "to",
+    "trailing",
+    "true",
+    "union",
+    "unique",
+    "user",
+    "using",
+    "variadic",
+    "verbose",
+    "when",
+    "where",
+    "window",
+    "with",
+];

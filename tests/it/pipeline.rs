@@ -1,0 +1,242 @@
+//! The pipeline's file says of Northwind's tables what their Rust files say, and what PostgreSQL's catalogue says.
+
+use std::collections::BTreeSet;
+
+use northwind::cdc::DECODE;
+use northwind::pipeline::{
+    DatabaseName, ENGINE_RULES, Origin, Pipeline, SYSTEM_COLUMNS, SourceName, SourceTable, TableSpec, WarehouseColumn,
+    create_table, name_in_sql,
+};
+use northwind::tables::{self, TableFacts};
+use northwind::validate::{ListedRule, NOT_IN_POSTGRES, rules_of};
+
+use crate::support::{World, clickhouse};
+
+macro_rules! rules {
+    ($($Table:ident,)*) => {
+        fn rules_of_the_registry() -> Vec<ListedRule> {
+            [$(rules_of::<northwind::tables::$Table>()),*].concat()
+        }
+    };
+}
+northwind::for_each_table!(rules);
+
+fn northwind() -> Pipeline {
+    Pipeline::read(&Origin::Embedded).unwrap()
+}
+
+/// The tables of the file beside those of the registry.
+fn beside_the_registry(pipeline: &Pipeline) -> Vec<(&TableSpec, TableFacts)> {
+    let facts = tables::all();
+    let names = |list: Vec<&str>| list.join(", ");
+    assert_eq!(
+        names(pipeline.tables.iter().map(|table| table.name.as_str()).collect()),
+        names(facts.iter().map(|table| table.source).collect()),
+        "the tables, each behind those that it references"
+    );
+    pipeline.tables.iter().zip(facts).collect()
+}
+
+#[test]
+fn its_tables_are_those_of_the_registry() {
+    let pipeline = northwind();
+    for (table, facts) in beside_the_registry(&pipeline) {
+        assert_eq!((table.source.schema.as_str(), table.source.table.as_str()), ("public", facts.source));
+        assert_eq!(table.target.as_str(), facts.target);
+        assert_eq!(table.ingest_job(), facts.ingest_job());
+        assert_eq!(table.topic(&pipeline.topic_prefix), facts.topic("northwind"));
+        assert_eq!(table.group(&pipeline.name), facts.group("northwind"));
+        let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+        assert_eq!(columns, facts.source_columns().collect::<Vec<_>>(), "columns of {}", facts.source);
+        let key: Vec<&str> = table.key.iter().map(|column| column.as_str()).collect();
+        assert_eq!(key, facts.key.iter().map(|column| column.name).collect::<Vec<_>>(), "the key of {}", facts.source);
+        let references: Vec<(String, &str, &str)> = table
+            .references
+            .iter()
+            .map(|reference| (reference.rule(), reference.columns[0].as_str(), reference.table.as_str()))
+            .collect();
+        let pointers = facts.pointers.iter().map(|it| (it.rule.to_owned(), it.column, it.table));
+        assert_eq!(references, pointers.collect::<Vec<_>>(), "references of {}", facts.source);
+    }
+}
+
+#[test]
+fn its_types_are_those_of_the_registry() {
+    let pipeline = northwind();
+    for (table, facts) in beside_the_registry(&pipeline) {
+        for column in &table.columns {
+            let declared = facts.declaration(column.name.as_str()).unwrap();
+            // A tuple has its NULLs inside.
+            let nullable = declared.contains("Nullable(");
+            assert_eq!(column.nullable, nullable, "{}.{}: {declared}", table.name, column.name);
+            if let Some(own) = &column.warehouse_type {
+                assert!(declared.contains(own.as_str()), "{}.{}: {declared}", table.name, column.name);
+            }
+        }
+        for key in facts.key {
+            let source_type = match table.column(key.name).unwrap().source_type.as_str() {
+                "smallint" | "integer" | "bigint" => "int8",
+                "bpchar" => "bpchar",
+                _ => "text",
+            };
+            assert_eq!(source_type, key.source_type, "{}.{}", table.name, key.name);
+        }
+    }
+}
+
+#[test]
+fn its_rules_are_those_of_the_registry() {
+    let mut of_file = Vec::new();
+    for table in &northwind().tables {
+        let row = |name: String, severity: &str, why: &str, example: String| {
+            (table.name.to_string(), name, severity.to_owned(), why.to_owned(), example)
+        };
+        for reference in &table.references {
+            of_file.push(row(reference.rule(), "reject", &reference.why, reference.example.to_json().to_string()));
+        }
+        for rule in &table.rules {
+            // The flag that moves the limit has another name.
+            let why = rule.why.replace("(--limit discount=0.3 changes it)", "(--discount-limit, 0.25)");
+            of_file.push(row(rule.name.to_string(), rule.severity.word(), &why, rule.example.to_json().to_string()));
+        }
+    }
+    let compact = |json: &str| serde_json::from_str::<serde_json::Value>(json).unwrap().to_string();
+    let of_registry: Vec<_> = rules_of_the_registry()
+        .iter()
+        .map(|rule| {
+            let (table, name, severity) =
+                (rule.table.to_owned(), rule.name.to_owned(), rule.severity.name().to_owned());
+            (table, name, severity, rule.why.to_owned(), compact(rule.example))
+        })
+        .collect();
+    assert_eq!(of_file, of_registry);
+}
+
+#[test]
+fn the_engines_own_names_are_known() {
+    assert!(ENGINE_RULES.contains(&DECODE) && ENGINE_RULES.contains(&NOT_IN_POSTGRES));
+    assert_eq!(SYSTEM_COLUMNS.map(|column| column.name), tables::SYSTEM_COLUMNS);
+}
+
+#[test]
+fn its_columns_are_those_of_the_catalogue() {
+    let world = World::new("pipeline_columns");
+    let mut source = world.postgres();
+    let columns = "SELECT a.attname::text,
+                          format_type(a.atttypid, a.atttypmod) || CASE WHEN a.attnotnull THEN ' not null' ELSE ' null' END
+                   FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+                   WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped
+                   ORDER BY a.attnum";
+    let key = "SELECT a.attname::text
+               FROM pg_index i
+               JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+               CROSS JOIN unnest(i.indkey) WITH ORDINALITY AS part (attnum, place)
+               JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = part.attnum
+               WHERE n.nspname = $1 AND c.relname = $2 AND i.indisprimary
+               ORDER BY part.place";
+    for table in &northwind().tables {
+        let name: [&(dyn postgres::types::ToSql + Sync); 2] =
+            [&table.source.schema.as_str(), &table.source.table.as_str()];
+        let of_catalogue: Vec<(String, String)> =
+            source.query(columns, &name).unwrap().iter().map(|row| (row.get(0), row.get(1))).collect();
+        let of_file: Vec<(String, String)> = table
+            .columns
+            .iter()
+            .map(|column| {
+                let null = if column.nullable { "null" } else { "not null" };
+                (column.name.to_string(), format!("{} {null}", column.source_type))
+            })
+            .collect();
+        assert_eq!(of_file, of_catalogue, "{}", table.name);
+        let of_catalogue: Vec<String> = source.query(key, &name).unwrap().iter().map(|row| row.get(0)).collect();
+        let of_file: Vec<String> = table.key.iter().map(ToString::to_string).collect();
+        assert_eq!(of_file, of_catalogue, "the key of {}", table.name);
+    }
+}
+
+#[test]
+fn its_references_are_the_foreign_keys_of_the_catalogue() {
+    let world = World::new("pipeline_references");
+    let foreign_keys = "SELECT child.relname::text, parent.relname::text,
+                               (SELECT string_agg(a.attname, ',' ORDER BY place)
+                                FROM unnest(f.conkey) WITH ORDINALITY AS part (attnum, place)
+                                JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = part.attnum)
+                        FROM pg_constraint f
+                        JOIN pg_class child ON child.oid = f.conrelid
+                        JOIN pg_class parent ON parent.oid = f.confrelid
+                        WHERE f.contype = 'f' AND f.connamespace = 'public'::regnamespace";
+    let of_catalogue: BTreeSet<(String, String, String)> = world
+        .postgres()
+        .query(foreign_keys, &[])
+        .unwrap()
+        .iter()
+        .map(|row| (row.get(0), row.get(1), row.get(2)))
+        .collect();
+    let mut of_file = BTreeSet::new();
+    for table in &northwind().tables {
+        for reference in &table.references {
+            let columns: Vec<&str> = reference.columns.iter().map(|column| column.as_str()).collect();
+            of_file.insert((table.name.to_string(), reference.table.to_string(), columns.join(",")));
+        }
+    }
+    assert_eq!(of_file, of_catalogue);
+}
+
+#[test]
+fn a_table_with_odd_names_can_be_made() {
+    let names = [
+        "constraint",
+        "false",
+        "inf",
+        "nan",
+        "not",
+        "null",
+        "projection",
+        "true",
+        "index",
+        "order",
+        "from",
+        "User",
+        "Größe (m²)",
+        "a`b\\",
+        "it's",
+        "a\"b",
+    ];
+    let quoted = names.map(|name| format!("{name:?}"));
+    let mut text = Pipeline::read(&Origin::Embedded).unwrap().texts.files()[0].text.clone();
+    text += "[tables.odd]\nsource = { schema = \"S\", table = \"order\" }\ntarget = \"odd\"\n";
+    text += &format!("key = [{}]\n", quoted.join(", "));
+    text += &quoted.map(|name| format!("columns.{name} = \"text not null\"\n")).concat();
+    let file = std::env::temp_dir().join(format!("odd_{}.toml", std::process::id()));
+    std::fs::write(&file, text).unwrap();
+    let pipeline = Pipeline::read(&Origin::Flag(file.clone()));
+    std::fs::remove_file(file).unwrap();
+    let pipeline = pipeline.unwrap();
+    let odd = pipeline.table("odd").unwrap();
+    let columns = names.map(|_| WarehouseColumn { column_type: "String".to_owned(), comment: Some("it's".to_owned()) });
+    let world = World::new("pipeline_odd");
+    let database = DatabaseName::new(&world.dw).unwrap();
+    clickhouse(create_table(&pipeline, &database, odd, &columns).trim_end().trim_end_matches(';'));
+    let made = world.clickhouse(
+        "SELECT toJSONString(groupArray(name)) FROM
+            (SELECT name FROM system.columns WHERE database = 'northwind_dw' AND table = 'odd' AND is_in_sorting_key ORDER BY position)
+         FORMAT TSVRaw",
+    );
+    assert_eq!(serde_json::from_str::<Vec<String>>(&made).unwrap(), names);
+}
+
+/// A schema or table may be named `order` or `User`.
+#[test]
+fn names_are_quoted_where_postgres_does_so() {
+    let world = World::new("pipeline_names");
+    let mut source = world.postgres();
+    let words = source.query("SELECT word FROM pg_get_keywords() WHERE catcode IN ('R', 'T')", &[]).unwrap();
+    let words: Vec<String> = words.iter().map(|row| row.get(0)).collect();
+    let odd = ["orders", "User", "größe", "a.b", "o\"x", "2nd", "_x"].map(str::to_owned);
+    for name in words.into_iter().chain(odd) {
+        let part = SourceName::new(&name).unwrap();
+        let written = name_in_sql(&SourceTable { schema: part.clone(), table: part });
+        let quoted: String = source.query_one("SELECT format('%I.%I', $1::text, $1::text)", &[&name]).unwrap().get(0);
+        assert_eq!(written, quoted);
+    }
+}

@@ -52,7 +52,7 @@ pub fn run(job: &str, args: ReconcileArgs, stop: &Stop) -> Result<Report> {
     let mut totals = Totals::default();
     for table in &tables {
         if stop.asked() {
-            return Ok(Report { exit: Exit::Stopped, fields: totals.fields(&run_id) });
+            return Ok(totals.stopped(&run_id));
         }
         let slice = checker.slice(job, table)?;
         let Compared { tally, behind, not_compared, .. } = checker.compare(table, slice.keys.as_deref())?;
@@ -73,7 +73,8 @@ pub fn run(job: &str, args: ReconcileArgs, stop: &Stop) -> Result<Report> {
             );
         }
         let layout = checker.layout(table)?;
-        let (in_log, others) = log::sort_out(&checker, &layout, tally.differing)?;
+        let sorted = log::sort_out(&checker, &layout, tally.differing)?;
+        let Some((in_log, others)) = sorted.filter(|_| !stop.asked()) else { return Ok(totals.stopped(&run_id)) };
         totals.in_log += in_log.len() as u64;
         let (refused, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|other| other.refused().is_some());
         totals.to_repair += others.len() as u64;
@@ -110,6 +111,11 @@ impl Totals {
         let mut fields = self.fields(run_id);
         fields.insert("error".to_owned(), Value::from(error));
         Report { exit, fields }
+    }
+
+    /// Ended by a signal: of the last table nothing is decided or written.
+    fn stopped(&self, run_id: &str) -> Report {
+        Report { exit: Exit::Stopped, fields: self.fields(run_id) }
     }
 
     fn fields(&self, run_id: &str) -> Map<String, Value> {

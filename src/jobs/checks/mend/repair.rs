@@ -35,9 +35,7 @@ pub fn write(checker: &Checker<'_>, layout: &Layout<'_>, run_id: &str, differing
         return Ok(0);
     }
     let repair = Repair::of(checker, layout, run_id)?;
-    if let Some(stop_at) = &checker.args.stop_at {
-        stop_at.pass("repair-compared");
-    }
+    checker.passes("repair-compared");
     let mut first = 0;
     for part in chunks::within(PART, differing, differing.len(), size) {
         repair.write(part, first)?;

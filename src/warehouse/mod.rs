@@ -33,6 +33,7 @@ mod stream;
 mod take_up;
 mod truncates;
 mod unread;
+mod untold;
 mod views;
 
 use clickhouse::error::Error;

@@ -4,7 +4,7 @@ use crate::support::checks::Checked;
 use crate::support::{outcome, signal, wait_until_frozen};
 
 /// Changes the source without the connector seeing it.
-fn unseen(shop: &Checked, table: &str, sql: &str) {
+pub fn unseen(shop: &Checked, table: &str, sql: &str) {
     let publication = format!("ALTER PUBLICATION northwind_publication DROP TABLE {table}");
     shop.world.postgres().batch_execute(&publication).unwrap();
     shop.change(sql);

@@ -5,6 +5,7 @@
 
 mod log;
 mod repair;
+mod untold;
 
 use anyhow::Result;
 use serde_json::{Map, Value, json};
@@ -15,6 +16,8 @@ use crate::jobs::checks::checker::Checker;
 use crate::jobs::checks::difference::Difference;
 use crate::jobs::checks::rounds::Compared;
 use crate::tables::{self, TableFacts};
+
+pub use untold::tell;
 
 /// Characters of a row that are printed.
 const MOST_PRINTED: usize = 2_000;
@@ -53,6 +56,9 @@ pub fn run(job: &str, args: ReconcileArgs, stop: &Stop) -> Result<Report> {
     for table in &tables {
         if stop.asked() {
             return Ok(totals.stopped(&run_id));
+        }
+        if args.yes {
+            untold::tell(&checker, table, &run_id)?;
         }
         let slice = checker.slice(job, table)?;
         let Compared { tally, behind, not_compared, .. } = checker.compare(table, slice.keys.as_deref())?;

@@ -1,8 +1,9 @@
 //! Writing what the source has.
 //!
 //! A repair takes no lock: its version is that of the row which was looked at, plus one, so whatever comes out of the log later wins
-//! against it. A repair that is cut short behind its rows is told by the next one ([`super::untold`]). A TRUNCATE that came between the look and the write is found as by any other writer: rows first, then a look at what is
-//! stored; the rows carry the position and the clock of their moment. It stands in the ledger as a window of mode `repair`, so that derived tables and checks take it up.
+//! against it. A TRUNCATE that came between the look and the write is found as by any other writer: rows first, then a look at what is
+//! stored; the rows carry the position and the clock of their moment. It stands in the ledger as a window of mode `repair`, so that derived
+//! tables and checks take it up; if it is cut short before that, the next comparison writes the window ([`super::untold`]).
 //!
 //! Rows are written part by part, each part with its own rows of the ledger: as many rows as there are, as long as they are.
 

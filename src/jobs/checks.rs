@@ -188,7 +188,12 @@ fn one(check: Check, checker: &mut Checker<'_>, table: &TableFacts, findings: &m
         // Windows without a row are taken up as well, or they would be looked at for ever.
         return checker.take_up(check.job(), &findings.run_id, table, &slice.news, &[], &[]);
     }
-    let mut found = check.look(checker, table, &slice).or_else(|error| not_made(check, table, error))?;
+    let told = match (check, checker.args.scope) {
+        (Check::Reconcile, args::Scope::Full) => mend::tell(checker, table, &findings.run_id),
+        _ => Ok(()),
+    };
+    let looked = told.and_then(|()| check.look(checker, table, &slice));
+    let mut found = looked.or_else(|error| not_made(check, table, error))?;
     if let Some(first) = found.first_mut().filter(|_| check != Check::Volume) {
         first.detail += &slice.note(table);
     }

@@ -38,6 +38,7 @@ mod stream;
 mod take_up;
 mod truncates;
 mod unread;
+mod untold;
 mod views;
 
 use clickhouse::error::Error;

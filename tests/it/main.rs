@@ -56,6 +56,7 @@ mod reconcile_transactions;
 mod recreated_topic;
 mod rejects;
 mod repair;
+mod repair_cut_short;
 mod replay;
 mod replay_faults;
 mod replay_order;

@@ -4,7 +4,7 @@ use crate::support::checks::Checked;
 use crate::support::{outcome, signal, wait_until_frozen};
 
 /// Changes the source without the connector seeing it.
-fn unseen(shop: &Checked, table: &str, sql: &str) {
+pub fn unseen(shop: &Checked, table: &str, sql: &str) {
     let publication = format!("ALTER PUBLICATION northwind_publication DROP TABLE {table}");
     shop.world.postgres().batch_execute(&publication).unwrap();
     shop.change(sql);
@@ -162,4 +162,21 @@ fn more_rows_than_a_run_repairs_wait_for_the_next_one() {
     assert_eq!(repair().expect_exit(0).count("repaired"), 1);
     assert_eq!(shop.world.number("SELECT count() FROM northwind_dw.dim_us_states FINAL WHERE state_id > 1000"), 1001);
     assert_eq!(repair().expect_exit(0).count("different"), 0);
+}
+
+/// The log's end would come too late: what it mends, too, would pass for what only the source can give.
+#[test]
+fn a_signal_while_the_log_is_read_ends_the_run_and_nothing_is_written() {
+    let shop = Checked::new("repair_signal", &["region"]);
+    shop.tamper("ALTER TABLE northwind_dw.dim_regions DELETE WHERE region_id IN (1, 2)");
+    let before = rows(&shop);
+    let mut repair = shop.start("check-reconcile", &with(&["--repair", "--yes", "--stop-at", "repair-reads-log"]));
+    wait_until_frozen(&mut repair, "repair-reads-log");
+    signal(&repair, "TERM");
+    signal(&repair, "CONT");
+    let stopped = outcome(repair).expect_exit(143);
+    assert_eq!((stopped.count("to_repair"), stopped.count("repaired")), (0, 0), "{}", stopped.stdout);
+    assert_eq!(rows(&shop), before);
+    let outcome = shop.reconcile(&with(&["--repair", "--yes"])).expect_exit(0);
+    assert_eq!((outcome.count("in_log"), outcome.count("repaired")), (2, 0));
 }

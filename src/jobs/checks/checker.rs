@@ -85,6 +85,13 @@ impl<'s> Checker<'s> {
         Ok((&mut self.client, &self.warehouse))
     }
 
+    /// A named point, at which tests freeze the run.
+    pub fn passes(&self, point: &str) {
+        if let Some(stop_at) = &self.args.stop_at {
+            stop_at.pass(point);
+        }
+    }
+
     /// Are rows that stayed undecided no pass? What was not waited for, and is not there yet, is left to the next run; what is in flight behind the
     /// fence is nobody's.
     pub fn is_inconclusive(&self, undecided: u64, behind: Option<&String>) -> bool {

@@ -5,6 +5,7 @@
 
 mod log;
 mod repair;
+mod untold;
 
 use anyhow::Result;
 use serde_json::{Map, Value, json};
@@ -16,6 +17,8 @@ use crate::jobs::checks::difference::Difference;
 use crate::jobs::checks::rounds::Compared;
 use crate::jobs::job_run::JobRun;
 use crate::tables::{self, TableFacts};
+
+pub use untold::tell;
 
 /// Characters of a row that are printed.
 const MOST_PRINTED: usize = 2_000;
@@ -63,7 +66,10 @@ fn all(checker: &mut Checker<'_>, args: &ReconcileArgs, tables: &[TableFacts], r
     let mut totals = Totals::default();
     for table in tables {
         if checker.stop.asked() {
-            return Ok(Report { exit: Exit::Stopped, fields: totals.fields(run_id) });
+            return Ok(totals.stopped(run_id));
+        }
+        if args.yes {
+            untold::tell(checker, table, run_id)?;
         }
         let slice = checker.slice(&checker.job, table)?;
         let Compared { tally, behind, not_compared, .. } = checker.compare(table, slice.keys.as_deref())?;
@@ -84,7 +90,10 @@ fn all(checker: &mut Checker<'_>, args: &ReconcileArgs, tables: &[TableFacts], r
             );
         }
         let layout = checker.layout(table)?;
-        let (in_log, others) = log::sort_out(checker, &layout, tally.differing)?;
+        let sorted = log::sort_out(checker, &layout, tally.differing)?;
+        let Some((in_log, others)) = sorted.filter(|_| !checker.stop.asked()) else {
+            return Ok(totals.stopped(run_id));
+        };
         totals.in_log += in_log.len() as u64;
         let (refused, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|other| other.refused().is_some());
         totals.to_repair += others.len() as u64;
@@ -122,6 +131,11 @@ impl Totals {
         let mut fields = self.fields(run_id);
         fields.insert("error".to_owned(), Value::from(error));
         Report { exit, fields }
+    }
+
+    /// Ended by a signal: of the last table nothing is decided or written.
+    fn stopped(&self, run_id: &str) -> Report {
+        Report { exit: Exit::Stopped, fields: self.fields(run_id) }
     }
 
     fn fields(&self, run_id: &str) -> Map<String, Value> {

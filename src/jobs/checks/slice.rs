@@ -122,11 +122,7 @@ impl Checker<'_> {
         let stays_open = |window: &OpenWindow| stands_in(window) || unfinished.contains(&window.run_id);
         let some_stay = !undecided.is_empty() || !unfinished.is_empty();
         let stays_open = some_stay.then_some(&stays_open as StaysOpen<'_>);
-        let passes = |point: &str| {
-            if let Some(stop_at) = &self.args.stop_at {
-                stop_at.pass(point);
-            }
-        };
+        let passes = |point: &str| self.passes(point);
         let consumer = Consumer { name: consumer, run_id, passes: &passes };
         self.warehouse.take_up(consumer, &[table.source], news, stays_open)
     }

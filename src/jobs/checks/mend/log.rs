@@ -33,7 +33,8 @@ struct LastEvent {
     row: Option<String>,
 }
 
-/// Which of the differing keys does the log mend, and which does it not?
+/// Which of the differing keys does the log mend, and which does it not? `None` if the run was asked to stop: what is not read may mend any of
+/// them.
 ///
 /// # Errors
 /// The brokers are gone, or the log is.
@@ -41,17 +42,19 @@ pub fn sort_out(
     checker: &Checker<'_>,
     layout: &Layout<'_>,
     differing: Vec<Difference>,
-) -> Result<(Vec<InLog>, Vec<Difference>)> {
+) -> Result<Option<(Vec<InLog>, Vec<Difference>)>> {
     if differing.is_empty() {
-        return Ok((Vec::new(), Vec::new()));
+        return Ok(Some((Vec::new(), Vec::new())));
     }
     let table = layout.table;
     let (topic, group) = (table.topic(&checker.args.prefix), table.group(&checker.args.prefix));
     let consumer = stream::connect(&checker.args.kafka, &group)?;
-    let Some(info) = stream::describe(&consumer, &topic)? else { return Ok((Vec::new(), differing)) };
+    let Some(info) = stream::describe(&consumer, &topic)? else {
+        return Ok(Some((Vec::new(), differing)));
+    };
     let lineages = checker.warehouse.lineages(table.target)?;
     let Some(numbers) = lineages.numbers(&info.id, info.partitions.len() as u32) else {
-        return Ok((Vec::new(), differing));
+        return Ok(Some((Vec::new(), differing)));
     };
     let mut last: HashMap<String, Option<LastEvent>> = differing.iter().map(|d| (d.key.clone(), None)).collect();
     let spans = stream::log_spans(&consumer, &topic, &info.partitions)?;
@@ -59,9 +62,10 @@ pub fn sort_out(
     for (partition, span) in info.partitions.iter().zip(spans) {
         let mut start = span.start;
         while start < span.end {
+            checker.passes("repair-reads-log");
             let window = match reader.window(*partition, Span { start, end: span.end }, None, checker.stop)? {
                 Reading::Window(window) => window,
-                Reading::OutOfTime => break,
+                Reading::OutOfTime => return Ok(None),
                 Reading::Late(why) => return Err(try_again(why)),
             };
             for record in &window.records() {
@@ -79,7 +83,7 @@ pub fn sort_out(
             None => others.push(difference),
         }
     }
-    Ok((in_log, others))
+    Ok(Some((in_log, others)))
 }
 
 /// Partitions are read one after the other, and a key may have moved to a lower one: its last event is the one that wins in the warehouse.

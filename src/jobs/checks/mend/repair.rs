@@ -2,7 +2,8 @@
 //!
 //! A repair takes no lock: its version is that of the row which was looked at, plus one, so whatever comes out of the log later wins
 //! against it. A TRUNCATE that came between the look and the write is found as by any other writer: rows first, then a look at what is
-//! stored; the rows carry the position and the clock of their moment. It stands in the ledger as a window of mode `repair`, so that derived tables and checks take it up.
+//! stored; the rows carry the position and the clock of their moment. It stands in the ledger as a window of mode `repair`, so that derived
+//! tables and checks take it up; if it is cut short before that, the next comparison writes the window ([`super::untold`]).
 //!
 //! Rows are written part by part, each part with its own rows of the ledger: as many rows as there are, as long as they are.
 
@@ -35,13 +36,11 @@ pub fn write(checker: &Checker<'_>, layout: &Layout<'_>, run_id: &str, differing
     if differing.is_empty() {
         return Ok(0);
     }
-    let repair = Repair::of(checker, layout, run_id)?;
-    if let Some(stop_at) = &checker.args.stop_at {
-        stop_at.pass("repair-compared");
-    }
+    let repair = Repair::of(checker, layout.table, run_id)?;
+    checker.passes("repair-compared");
     let mut first = 0;
     for part in chunks::within(PART, differing, differing.len(), size) {
-        repair.write(part, first)?;
+        repair.write(layout, part, first)?;
         first += part.len();
     }
     Ok(differing.len() as u64)
@@ -53,9 +52,9 @@ fn size(difference: &Difference) -> usize {
 }
 
 /// What the parts have in common.
-struct Repair<'r> {
+pub(super) struct Repair<'r> {
     checker: &'r Checker<'r>,
-    layout: &'r Layout<'r>,
+    table: &'r TableFacts,
     run_id: &'r str,
     topic: String,
     group: String,
@@ -70,8 +69,11 @@ struct Stands {
 }
 
 impl<'r> Repair<'r> {
-    fn of(checker: &'r Checker<'r>, layout: &'r Layout<'r>, run_id: &'r str) -> Result<Repair<'r>> {
-        let table = layout.table;
+    /// Where a repair of this table stands.
+    ///
+    /// # Errors
+    /// Kafka or the warehouse is gone.
+    pub(super) fn of(checker: &'r Checker<'r>, table: &'r TableFacts, run_id: &'r str) -> Result<Repair<'r>> {
         let (topic, group) = (table.topic(&checker.args.prefix), table.group(&checker.args.prefix));
         let consumer = stream::connect(&checker.args.kafka, &group)?;
         let (topic_id, partitions) = stream::describe(&consumer, &topic)?
@@ -80,24 +82,25 @@ impl<'r> Repair<'r> {
         std::mem::forget(consumer);
         let lineages = checker.warehouse.lineages(table.target)?;
         let generation = lineages.of(&topic_id, partitions).or(lineages.newest()).unwrap_or(1);
-        Ok(Repair { checker, layout, run_id, topic, group, topic_id, generation })
+        Ok(Repair { checker, table, run_id, topic, group, topic_id, generation })
     }
 
     /// A part, whose first row is number `first` of all: rows → look at truncates → ledger rows.
-    fn write(&self, part: &[Difference], first: usize) -> Result<()> {
-        let (table, warehouse) = (self.layout.table, &self.checker.warehouse);
-        let extras = extras(self.checker, self.layout, part)?;
+    fn write(&self, layout: &Layout<'_>, part: &[Difference], first: usize) -> Result<()> {
+        let (table, warehouse) = (self.table, &self.checker.warehouse);
+        let extras = extras(self.checker, layout, part)?;
         let now = Utc::now();
+        let stamp = warehouse.repair_stamp(table.source)?;
         let mut lines = String::new();
         let mut written: Vec<Written> = Vec::new();
         let mut stands: BTreeMap<i32, Stands> = BTreeMap::new();
         for (i, difference) in part.iter().enumerate() {
             let standing = self.standing(difference, (first + i) as i64);
             let mut row = match &difference.source {
-                Some(row) => known_columns(self.layout, row, extras.get(&difference.key))?,
+                Some(row) => known_columns(layout, row, extras.get(&difference.key))?,
                 None => key_columns(table, &difference.key),
             };
-            row.extend(system_columns(&standing, now));
+            row.extend(system_columns(&standing, now, stamp));
             lines += &format!("{}\n", Value::Object(row));
             let offset = standing.offset;
             let at = stands.entry(standing.partition).or_insert(Stands { span: (offset, offset + 1), rows: 0 });
@@ -105,7 +108,8 @@ impl<'r> Repair<'r> {
             at.rows += 1;
             written.push((difference.key.clone(), standing));
         }
-        warehouse.insert_json(table.target, &self.token(NOWHERE, first), &lines)?;
+        warehouse.insert_json(table.target, &self.token(NOWHERE, &first.to_string()), &lines)?;
+        self.checker.passes("repair-inserted");
         let beside = SideBySideArgs::of(warehouse.side_by_side()?);
         let is_beside = |other: &str| beside.has(&self.topic, other);
         let truncates = warehouse.truncates(table, &self.topic_id, self.generation, is_beside)?;
@@ -113,8 +117,16 @@ impl<'r> Repair<'r> {
             let at = MarkAt { partition: *partition, offset: at.span.0, now_ms: now.timestamp_millis() };
             warehouse.mark_written(table, &truncates, &written, at)?;
         }
-        let windows: Vec<WindowRow> = stands.iter().map(|(partition, at)| self.window(*partition, at, first)).collect();
-        warehouse.write_windows(&windows)
+        self.checker.passes("repair-marked");
+        let number = first.to_string();
+        let window = |(partition, at): (&i32, &Stands)| WindowRow {
+            written: at.rows,
+            ..self.window(*partition, at.span, &number)
+        };
+        let windows: Vec<WindowRow> = stands.iter().map(window).collect();
+        warehouse.write_windows(&windows)?;
+        self.checker.passes("repair-told");
+        Ok(())
     }
 
     /// Just above the row that was looked at; a key that the warehouse never had stands nowhere, at the number of its row.
@@ -126,13 +138,14 @@ impl<'r> Repair<'r> {
         Standing { version: below + 1, partition, offset, lsn, ts_ms, deleted: difference.source.is_none() }
     }
 
-    fn token(&self, partition: i32, first: usize) -> String {
-        format!("{}/{}/{partition}/repair/{}/{first}", self.checker.job, self.topic_id, self.run_id)
+    fn token(&self, partition: i32, part: &str) -> String {
+        format!("{}/{}/{partition}/repair/{}/{part}", self.checker.job, self.topic_id, self.run_id)
     }
 
-    fn window(&self, partition: i32, at: &Stands, first: usize) -> WindowRow {
+    /// The ledger's row about repaired rows at these offsets, `[start, end)`.
+    pub(super) fn window(&self, partition: i32, (start_offset, end_offset): (i64, i64), part: &str) -> WindowRow {
         WindowRow {
-            source: self.layout.table.source.to_owned(),
+            source: self.table.source.to_owned(),
             stream: Mode::Repair.stream(partition),
             group_id: self.group.clone(),
             topic: self.topic.clone(),
@@ -140,10 +153,9 @@ impl<'r> Repair<'r> {
             partition,
             generation: self.generation,
             mode: Mode::Repair.name().to_owned(),
-            start_offset: at.span.0,
-            end_offset: at.span.1,
-            written: at.rows,
-            token: self.token(partition, first),
+            start_offset,
+            end_offset,
+            token: self.token(partition, part),
             job: self.checker.job.clone(),
             run_id: self.run_id.to_owned(),
             reason: "check-reconcile --repair".to_owned(),
@@ -152,13 +164,13 @@ impl<'r> Repair<'r> {
     }
 }
 
-fn system_columns(standing: &Standing, now: DateTime<Utc>) -> impl Iterator<Item = (String, Value)> {
+fn system_columns(standing: &Standing, now: DateTime<Utc>, stamp: i64) -> impl Iterator<Item = (String, Value)> {
     [
         ("op", json!(if standing.deleted { "d" } else { "r" })),
         ("src_ts", json!(now.timestamp())),
         ("_version", json!(standing.version)),
         ("_deleted", json!(u8::from(standing.deleted))),
-        ("_updated_at", json!(now.timestamp())),
+        ("_updated_at", json!(stamp)),
         ("_source_ts_ms", json!(standing.ts_ms)),
         ("_lsn", json!(standing.lsn)),
         ("_tx_id", Value::Null),

@@ -1,31 +1,44 @@
 //! Change-data capture for Northwind: PostgreSQL → Debezium on Kafka Connect → Kafka → *short-lived jobs* → ClickHouse.
 //!
 //! A job consumes a bounded range of offsets, validates it against PostgreSQL, writes the valid rows to ClickHouse and
-//! the others to quarantine, commits and exits. The life of one row, which is also the order of the modules:
+//! the others to quarantine, commits and exits. The life of one row, which is also the order of the rooms:
 //!
 //! ```text
 //! topic northwind.public.customers, partition p, offset o
-//!   │ stream     the plan: per partition a half-open span, fixed before reading, written ahead into the commit's metadata
-//!   │            the window: the next piece of one partition's span
-//!   │ cdc        bytes → change of a row                                                   ✗ → rejected ("decode")
-//!   │ source     one query per table: which of these rows, and of those that they point at, exist?
-//!   │ validate   the verdict: is it there, are its parents, does it keep its table's rules  ✗ → rejected (rule name)
-//!   │ warehouse  INSERT rejected, INSERT rows, each with a deduplication token; then the window's ledger row
-//!   ▼ stream     commit at the window's end; at last the summary as one JSON line, and an exit code
+//!   │ ledger      the plan: per partition a half-open span, fixed before reading, written ahead into the commit's metadata
+//!   │ kafka       the window: the next piece of one partition's span
+//!   │ cdc         bytes → change of a row                                                   ✗ → quarantine ("decode")
+//!   │ source      one query per table: which of these rows, and of those that they point at, exist?
+//!   │ validate    the verdict: is it there, are its parents, does it keep its table's rules  ✗ → quarantine (rule name)
+//!   │ quarantine  INSERT what was rejected; replay-rejected tries it again
+//!   │ batch       the rows and their deduplication token
+//!   │ warehouse   INSERT rows
+//!   │ ledger      the window's row: from here on it counts
+//!   ▼ kafka       commit at the window's end; at last the summary as one JSON line, and an exit code
 //! northwind_dw.dim_customers
+//!   ├ derived     tables made of tables, from what the ledger says is new
+//!   ├ checks      is the data right? reconcile: is it what the source has, to the last cell?
+//!   └ health      how far behind, and what is wrong with connector, slot and runs
 //! ```
 //!
-//! [`tables`] says what is particular to a table, [`jobs`] what is run, [`cli`] what all jobs share. [`pipeline`] reads the file
-//! that says the same of the tables as [`tables`] does; a test keeps the two equal.
+//! [`tables`] says what is particular to a table, [`jobs`] what is run, [`cli`] what all jobs share, [`exit`] how a job ends.
 
+pub mod batch;
 pub mod cdc;
+pub mod checks;
 pub mod cli;
+pub mod derived;
+pub mod exit;
+pub mod health;
 pub mod jobs;
+pub mod kafka;
+pub mod ledger;
 pub mod pipeline;
+pub mod quarantine;
+pub mod reconcile;
 pub mod rows;
 pub mod rules;
 pub mod source;
-pub mod stream;
 pub mod tables;
 pub mod types;
 pub mod validate;

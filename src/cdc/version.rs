@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::cli::needs_person;
+use crate::exit::needs_person;
 
 /// Counts the topics that a table has been read from (docs/DESIGN.md, "Generations"). From 1.
 pub type Generation = u16;

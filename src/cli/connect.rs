@@ -9,7 +9,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::cli::{parse_duration, usage};
+use crate::cli::parse_duration;
+use crate::exit::usage;
 
 /// A password that does not show itself in logs.
 #[derive(Clone, Default)]

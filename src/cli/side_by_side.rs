@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
-use crate::cli::needs_person;
+use crate::exit::needs_person;
 
 /// Which topics of one table have no key in common.
 #[derive(Debug, Clone, Default, Args)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::cli::Exit;
+use crate::exit::Exit;
 
 /// What a job may still use after the signal; `docker stop` waits 10 s, an impatient supervisor less.
 const GRACE: Duration = Duration::from_secs(4);

@@ -1,98 +1,34 @@
 //! Data-quality checks: `check-rules`, `check-integrity`, `check-freshness`, `check-volume`, `check-reconcile`, and `check-all`.
 //! A check that says no is exit 10; one that could not be made is 75 (something is late) or 78 (a person must look).
 
-mod args;
-mod both_sides;
-mod catalogue;
-mod checker;
-mod compare;
-mod difference;
+mod check;
 mod explain;
-mod fence;
 mod freshness;
 mod integrity;
-mod layout;
-mod mend;
-mod offenders;
+pub(crate) mod list;
 mod reconcile;
-pub mod results;
-mod rounds;
-mod rows;
 mod rules;
-pub mod settings;
-mod slice;
-mod statement;
-mod value;
 mod volume;
 
 use anyhow::Result;
 use postgres::error::SqlState;
 
-use crate::cli::{Exit, Report, Stop};
-use crate::jobs::job_run::JobRun;
+use crate::checks::args::{self, CheckArgs, ReconcileArgs, Scope};
+use crate::checks::checker::Checker;
+use crate::checks::results::{Finding, Findings, Status};
+use crate::checks::settings::Settings;
+use crate::checks::severity::Severity;
+use crate::checks::slice::Slice;
+use crate::cli::{Report, Stop};
+use crate::exit::Exit;
+use crate::jobs::checks::check::{ALL, Check};
 use crate::jobs::{Job, Kind, end_with_the_reader};
+use crate::ledger::job_run::JobRun;
+use crate::reconcile::mend;
 use crate::tables::{self, TableFacts};
-use args::{CheckArgs, ReconcileArgs, Scope};
-use checker::Checker;
-use results::{Finding, Findings, Status};
-use settings::{Settings, Severity};
-use slice::Slice;
-
-/// A kind of check; a job of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Check {
-    Freshness,
-    Volume,
-    Integrity,
-    Rules,
-    Reconcile,
-}
 
 /// The job of all of them.
 pub const CHECK_ALL: &str = "check-all";
-
-/// What is quick and explains the rest comes first.
-const ALL: [Check; 5] = [Check::Freshness, Check::Volume, Check::Integrity, Check::Rules, Check::Reconcile];
-
-impl Check {
-    /// Its job, by which it also takes up windows.
-    fn job(self) -> &'static str {
-        match self {
-            Check::Freshness => "check-freshness",
-            Check::Volume => "check-volume",
-            Check::Integrity => "check-integrity",
-            Check::Rules => "check-rules",
-            Check::Reconcile => "check-reconcile",
-        }
-    }
-
-    fn about(self) -> &'static str {
-        match self {
-            Check::Freshness => "Is the oldest change that has not come to the warehouse too old?",
-            Check::Volume => "Is a run's number of records like that of the runs before it?",
-            Check::Integrity => {
-                "One live row per key, no placeholders, no empty required texts, no row that points at nothing"
-            }
-            Check::Rules => "Which rows break a business rule, and is it the source's fault or the pipeline's?",
-            Check::Reconcile => "Compare every row of the source with the warehouse, exactly, while both move",
-        }
-    }
-
-    /// What a finding is called that stands for all checks of the job, because none could be made.
-    fn stands_for(self) -> &'static str {
-        self.job().trim_start_matches("check-")
-    }
-
-    fn look(self, checker: &mut Checker<'_>, table: &TableFacts, slice: &Slice) -> Result<Vec<Finding>> {
-        match self {
-            Check::Freshness => freshness::check(checker, table),
-            Check::Volume => volume::check(checker, table, slice),
-            Check::Integrity => integrity::check(checker, table, slice),
-            Check::Rules => rules::check(checker, table, slice),
-            Check::Reconcile => reconcile::check(checker, table, slice),
-        }
-    }
-}
 
 /// Is it one of the jobs?
 pub fn is_job(name: &str) -> bool {
@@ -131,7 +67,7 @@ fn run(job: &str, checks: &[Check], args: CheckArgs, stop: &Stop) -> Result<Repo
     }
     if args.list {
         let jobs: Vec<&str> = checks.iter().map(|check| check.job()).collect();
-        print!("{}", catalogue::list(&jobs, &Settings::read(args.config.as_deref())?, &tables));
+        print!("{}", list::list(&jobs, &Settings::read(args.config.as_deref())?, &tables));
         return Ok(Report { exit: Exit::Done, fields: Default::default() });
     }
     if args.explain {

@@ -8,70 +8,26 @@ mod kafka;
 mod postgres;
 mod settings;
 mod sheet;
+mod wanted;
 mod warehouse_tables;
 
-use std::collections::HashMap;
-use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Result;
-use chrono::Utc;
-use clap::Args;
 
-use crate::cli::{ClickHouseArgs, ConnectArgs, Exit, KafkaArgs, OutputArgs, PostgresArgs, Report, Stop, TablesArgs};
-use crate::jobs::finding::{Finding, ok, warn};
-use crate::jobs::{Job, JobArgs, Kind};
-use crate::source::LockPlace;
-use crate::tables::{self, TableFacts};
+use crate::cli::{Report, Stop};
+use crate::exit::Exit;
+use crate::health::finding::{Finding, ok, warn};
+use crate::jobs::doctor::wanted::{DoctorArgs, SourceFacts, Wanted};
+use crate::jobs::{Job, Kind};
+use crate::tables;
 use sheet::{Server, Sheet};
-
-/// Flags of `doctor`.
-#[derive(Debug, Clone, Args)]
-pub struct DoctorArgs {
-    #[command(flatten)]
-    tables: TablesArgs,
-    #[command(flatten)]
-    connect: ConnectArgs,
-    #[command(flatten)]
-    kafka: KafkaArgs,
-    #[command(flatten)]
-    postgres: PostgresArgs,
-    #[command(flatten)]
-    clickhouse: ClickHouseArgs,
-    #[command(flatten)]
-    output: OutputArgs,
-}
-
-impl JobArgs for DoctorArgs {
-    fn output(&self) -> &OutputArgs {
-        &self.output
-    }
-}
 
 /// The job.
 pub fn job() -> Job {
     let examples =
         "  doctor\n  doctor --table customers\n  doctor --connect-url http://connect:8083 --connector my-connector";
     super::job("doctor", "Say which dependency is broken, and how to mend it", examples, Kind::Tool, run)
-}
-
-/// What should be there: the flags, and the tables that they choose.
-#[derive(Debug)]
-struct Wanted {
-    args: DoctorArgs,
-    tables: Vec<TableFacts>,
-}
-
-/// What the source says, for the checks of other servers.
-#[derive(Debug, Default)]
-struct SourceFacts {
-    /// Table name → has it rows?
-    has_rows: HashMap<&'static str, bool>,
-    /// Its clock minus ours, in milliseconds.
-    clock_ms: Option<i64>,
-    /// The database in which jobs would lock.
-    locks: Option<LockPlace>,
 }
 
 fn run(_: &str, args: DoctorArgs, stop: &Stop) -> Result<Report> {
@@ -123,29 +79,10 @@ fn clocks(source_ms: Option<i64>, warehouse_ms: Option<i64>) -> Option<Finding> 
     }
 }
 
-/// A server's clock minus ours, when it was read between two moments of ours.
-fn clock_offset(asked_ms: i64, server_ms: i64) -> i64 {
-    server_ms - (asked_ms + Utc::now().timestamp_millis()) / 2
-}
-
-/// Can a connection be made? Tries every address of the name; says why not.
-fn dial(host: &str, port: u16) -> Result<(), String> {
-    const TIMEOUT: Duration = Duration::from_secs(2);
-    let addresses =
-        (host, port).to_socket_addrs().map_err(|error| format!("the name {host} is not known here: {error}"))?;
-    let mut why = format!("the name {host} has no address");
-    for address in addresses {
-        match TcpStream::connect_timeout(&address, TIMEOUT) {
-            Ok(_) => return Ok(()),
-            Err(error) => why = format!("no connection to {host}:{port}: {error}"),
-        }
-    }
-    Err(why)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jobs::doctor::wanted::dial;
 
     #[test]
     fn clocks_are_compared_with_each_other_too() {

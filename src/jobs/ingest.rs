@@ -12,13 +12,17 @@ mod gaps;
 mod group_plan;
 mod grown;
 mod judge;
+mod judged;
 mod late;
 mod lineage;
+mod pending;
+mod plan;
 mod range_plan;
 mod records;
 mod resume;
-mod run;
+pub(crate) mod run;
 mod settle;
+mod shown;
 mod source_alarm;
 mod totals;
 mod verify;
@@ -30,18 +34,17 @@ use anyhow::Result;
 use typed_arena::Arena;
 
 use crate::cdc::{Completion, Decoder, Event};
-use crate::cli::{Exit, Progress, Report, Stop};
-use crate::jobs::books;
-use crate::stream::{Reader, Reading, Span};
+use crate::cli::{Progress, Report, Stop, clock};
+use crate::exit::Exit;
+use crate::kafka::{Reader, Reading, Span};
 use crate::tables::Table;
-
 use args::OnGaps;
-pub use args::{IngestArgs, examples};
-use begin::{Plan, Planned};
-use late::Late;
+use judged::Judged;
+use pending::Pending;
+use plan::{Late, Plan, Planned};
 use run::Run;
-use settle::Pending;
-use write::Judged;
+
+pub use args::{IngestArgs, examples};
 
 /// The job.
 ///
@@ -130,7 +133,7 @@ fn drain<T: Table>(run: &mut Run, plan: &Plan, stop: &Stop) -> Result<Rest> {
             stop.remember(run.last_words());
             let arena = Arena::new();
             let records = window.records();
-            let decoder = Decoder::<T>::new(plan.number_of(&window), books::now_seconds(), &arena);
+            let decoder = Decoder::<T>::new(plan.number_of(&window), clock::now_seconds(), &arena);
             let mut events = records.iter().map(|record| decoder.decode(record)).collect::<Result<Vec<_>>>()?;
             run.totals.look_for_resent(&records, &events);
             let mut carried = Completion::default();

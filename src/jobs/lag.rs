@@ -1,59 +1,27 @@
 //! `lag`: how far the jobs are behind, partition by partition. It takes no locks and writes nothing.
 
+mod args;
 mod capture;
-mod first_unread;
-pub mod measure;
 mod table;
 
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use chrono::Utc;
-use clap::Args;
 use serde_json::{Map, Value, json};
 
-use crate::cli::{ClickHouseArgs, Exit, KafkaArgs, OutputArgs, PostgresArgs, Report, Stop, usage};
+use crate::cli::{Report, Stop};
+use crate::exit::{Exit, usage};
 use crate::for_each_table;
-use crate::jobs::{Job, JobArgs, Kind, books};
+use crate::health::Lag;
+use crate::health::Target;
+use crate::health::TopicLag;
+use crate::health::measure;
+use crate::jobs::lag::args::LagArgs;
+use crate::jobs::{Job, Kind};
+use crate::ledger::run_rows;
 use crate::tables::Table;
 use crate::warehouse::Warehouse;
-pub use first_unread::FirstUnread;
-pub use measure::{Lag, Target, TopicLag, all as measure};
-pub use table::age;
-
-/// Flags of `lag`.
-#[derive(Debug, Args)]
-pub struct LagArgs {
-    /// This topic only [default: northwind.public.<table> of every table that has a job]
-    #[arg(long, env = "TOPIC")]
-    topic: Option<String>,
-    /// The consumer group of this topic [default: northwind.ingest-<table>]
-    #[arg(long, env = "CONSUMER_GROUP")]
-    group: Option<String>,
-    /// Say how many runs with this --max-records it takes to read all
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    max_records: Option<u64>,
-    /// Measure again every so many seconds, until stopped
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
-    watch: Option<u64>,
-    /// The connector's replication slot, for a source without a heartbeat
-    #[arg(long, env = "SLOT", default_value = "northwind_slot")]
-    slot: String,
-    #[command(flatten)]
-    kafka: KafkaArgs,
-    #[command(flatten)]
-    postgres: PostgresArgs,
-    #[command(flatten)]
-    clickhouse: ClickHouseArgs,
-    #[command(flatten)]
-    output: OutputArgs,
-}
-
-impl JobArgs for LagArgs {
-    fn output(&self) -> &OutputArgs {
-        &self.output
-    }
-}
 
 /// The job.
 pub fn job() -> Job {
@@ -64,7 +32,7 @@ pub fn job() -> Job {
 fn run(_: &str, args: LagArgs, stop: &Stop) -> Result<Report> {
     let targets = targets(&args)?;
     let warehouse = Warehouse::new(&args.clickhouse)?;
-    books::fit_if_there(&warehouse)?;
+    run_rows::fit_if_there(&warehouse)?;
     let mut source = capture::Source::connect(&args);
     let mut measure = || -> (Vec<Lag>, capture::Seen) {
         let captured = source.captured(&args, &targets);

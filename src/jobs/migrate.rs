@@ -9,10 +9,12 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use crate::cli::{ClickHouseArgs, Exit, OutputArgs, PostgresArgs, Report, Stop, StopAt, parse_duration};
-use crate::jobs::{Job, JobArgs, Kind};
+use crate::cli::{ClickHouseArgs, JobArgs, OutputArgs, PostgresArgs, Report, Stop, StopAt, parse_duration};
+use crate::exit::Exit;
+use crate::jobs::{Job, Kind};
+use crate::ledger::{SCHEMA_VERSION, Versions};
 use crate::source::{self, LockPlace};
-use crate::warehouse::{SCHEMA_VERSION, Versions, Warehouse};
+use crate::warehouse::Warehouse;
 
 /// A migration may have to write a table anew; one statement may take this long.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(4 * 3600);

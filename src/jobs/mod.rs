@@ -1,18 +1,10 @@
 //! The jobs: one executable, many names. `northwind JOB …`, or a link named after the job.
 
-mod books;
-mod checks;
-mod clock;
+pub(crate) mod checks;
 mod completions;
-mod connect;
 mod doctor;
-mod finding;
-mod gaps;
 mod ingest;
-mod job_run;
-mod lag;
-mod landing;
-mod lateness;
+pub(crate) mod lag;
 mod link;
 mod list;
 mod migrate;
@@ -20,18 +12,17 @@ mod observe;
 mod order_wide;
 mod rejected;
 mod replay;
-mod rows;
 mod rules;
-mod slot;
 mod sync_schema;
 
 use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::Result;
-use clap::{ArgMatches, Args, Command};
+use clap::{ArgMatches, Command};
 
-use crate::cli::{Exit, OutputArgs, Report, Stop};
+use crate::cli::{JobArgs, Report, Stop};
+use crate::exit::Exit;
 use crate::for_each_table;
 use crate::tables::Table;
 
@@ -70,12 +61,6 @@ impl Kind {
             Kind::Tool => "tool",
         }
     }
-}
-
-/// The flags of a job.
-pub trait JobArgs: Args {
-    /// The flags about output, which are needed before the job runs.
-    fn output(&self) -> &OutputArgs;
 }
 
 /// A job with logs, signals, a summary and an exit code.

@@ -7,40 +7,31 @@
 //! person is an alarm, and 78, for as long as it is there; `checks.toml` says what it is worth. Whatever mends itself is a problem,
 //! and 0.
 
-mod alarm;
-mod args;
-mod connector;
-mod consumers;
-mod gaps;
-mod lags;
-mod news;
-mod notes;
-mod quarantine;
-pub mod rows;
-mod runs;
-pub mod settings;
-mod slot;
 mod table;
 
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 
-use crate::cli::{Exit, Report, Stop};
-use crate::jobs::checks::settings::Settings;
-use crate::jobs::clock::Clock;
-use crate::jobs::finding::broken;
-use crate::jobs::slot::SLOT;
-use crate::jobs::{Job, Kind, books};
+use crate::checks::settings::Settings;
+use crate::cli::clock::Clock;
+use crate::cli::{Report, Stop};
+use crate::exit::Exit;
+use crate::health::finding::broken;
+use crate::health::observe::alarm::Alarm;
+use crate::health::observe::args::ObserveArgs;
+use crate::health::observe::connector::{self, SeenConnector};
+use crate::health::observe::lags::{self, SeenLags};
+use crate::health::observe::look::{CLICKHOUSE, Look, POSTGRES};
+use crate::health::observe::notes::{self, Notes};
+use crate::health::observe::runs::{self, SeenRuns};
+use crate::health::observe::slot::{self, SeenSlot};
+use crate::health::observe::{consumers, gaps, news, quarantine, rows};
+use crate::health::slot::SLOT;
+use crate::jobs::{Job, Kind};
+use crate::ledger::{OpenRecords, RunRow, run_rows};
 use crate::source::{self, LockPlace};
 use crate::tables;
-use crate::warehouse::{Installation, OpenRecords, RunRow, Warehouse};
-use alarm::Alarm;
-use args::ObserveArgs;
-use connector::SeenConnector;
-use lags::SeenLags;
-use notes::Notes;
-use runs::SeenRuns;
-use slot::SeenSlot;
+use crate::warehouse::Warehouse;
 
 /// The job.
 pub fn job() -> Job {
@@ -53,22 +44,6 @@ pub fn job() -> Job {
         Kind::Tool,
         run,
     )
-}
-
-/// A look: who looks, when, and what is to be said of it.
-pub struct Look {
-    job: String,
-    id: String,
-    at: Clock,
-    dag_run_id: String,
-    args: ObserveArgs,
-    settings: Settings,
-    warehouse: Warehouse,
-    /// Where the books belong, if the warehouse is there.
-    installation: Option<Installation>,
-    /// PostgreSQL, if it is there; it holds the books until the look is over.
-    session: Option<postgres::Client>,
-    notes: Notes,
 }
 
 /// What it has seen; nothing of what could not be asked.
@@ -110,11 +85,6 @@ fn run(job: &str, args: ObserveArgs, stop: &Stop) -> Result<Report> {
     Ok(look.close(&seen, restarts))
 }
 
-/// What to do about a ClickHouse that does not do as it is asked.
-const CLICKHOUSE: &str = "is ClickHouse running, and `migrate` done? `doctor` says what is wrong";
-/// The same of PostgreSQL.
-const POSTGRES: &str = "is PostgreSQL running? `doctor` says what is wrong";
-
 impl Look {
     fn begin(job: &str, args: ObserveArgs) -> Result<Look> {
         let settings = Settings::read(args.config.as_deref())?;
@@ -122,7 +92,7 @@ impl Look {
             job: job.to_owned(),
             id: uuid::Uuid::now_v7().to_string(),
             at: Clock::start(),
-            dag_run_id: books::dag_run_id(),
+            dag_run_id: run_rows::dag_run_id(),
             warehouse: Warehouse::new(&args.clickhouse)?,
             installation: None,
             session: None,
@@ -130,7 +100,7 @@ impl Look {
             settings,
             args,
         };
-        look.installation = books::fit_if_there(&look.warehouse)?;
+        look.installation = run_rows::fit_if_there(&look.warehouse)?;
         Ok(look)
     }
 
@@ -159,7 +129,7 @@ impl Look {
         Ok((slot, sessions))
     }
 
-    fn slot_name(&self, connector: Option<&SeenConnector>) -> String {
+    pub fn slot_name(&self, connector: Option<&SeenConnector>) -> String {
         let of_connector = || connector.map_or(SLOT, |connector| &connector.slot).to_owned();
         self.args.slot.clone().unwrap_or_else(of_connector)
     }
@@ -199,8 +169,8 @@ impl Look {
     /// one would have to finish.
     fn close(&self, seen: &Seen, restarts: u64) -> Report {
         let mut report = self.report(seen, restarts);
-        let row: RunRow = books::row(&self.id, &self.job, self.at, Some(report.exit), &report.line(&self.job));
-        books::close(&self.warehouse, &row, &mut report);
+        let row: RunRow = run_rows::row(&self.id, &self.job, self.at, Some(report.exit), &report.line(&self.job));
+        run_rows::close(&self.warehouse, &row, &mut report);
         report
     }
 
@@ -220,14 +190,14 @@ impl Look {
         put("quarantine", json!(seen.quarantine.as_deref().map(quarantine::json)));
         put("lost", json!(seen.runs.as_ref().map_or(0, |runs| runs.lost.len())));
         put("restarts", json!(restarts));
-        books::describe_resources(self.at, &mut put);
+        run_rows::describe_resources(self.at, &mut put);
         if let Some(error) = self.notes.error() {
             put("error", json!(error));
         }
         Report { exit: self.notes.exit(), fields }
     }
 
-    fn at_ms(&self) -> i64 {
+    pub fn at_ms(&self) -> i64 {
         self.at.started_ms()
     }
 }

@@ -7,22 +7,16 @@
 //! newer; then it belongs to a window which is not in the list, and the next build touches its lines again. Nothing is marked as
 //! consumed before everything is written, so a killed build is done again by the next one, under a higher number.
 
-mod args;
-mod number;
-mod rebuild;
-mod run;
-mod survey;
-mod touched;
-mod update;
-
 use anyhow::Result;
 
-use crate::cli::{Exit, Report, Stop};
+use crate::cli::{Report, Stop};
+use crate::derived::order_wide::args::OrderWideArgs;
+use crate::derived::order_wide::number::Build;
+use crate::derived::order_wide::run::Run;
+use crate::derived::order_wide::{rebuild, survey, touched, update};
+use crate::exit::Exit;
 use crate::jobs::{Job, Kind};
-use crate::warehouse::{Consumer, News};
-use args::OrderWideArgs;
-use number::Build;
-use run::Run;
+use crate::ledger::{Consumer, News};
 
 /// The job.
 pub fn job() -> Job {

@@ -13,12 +13,14 @@ use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
-use crate::cli::{ClickHouseArgs, Exit, OutputArgs, PostgresArgs, Report, Stop, parse_duration, usage};
+use crate::cli::{ClickHouseArgs, JobArgs, OutputArgs, PostgresArgs, Report, Stop, parse_duration};
+use crate::exit::{Exit, usage};
 use crate::for_each_table;
-use crate::jobs::{Job, JobArgs, Kind};
-use crate::stream::parse_time;
+use crate::jobs::{Job, Kind};
+use crate::kafka::parse_time;
+use crate::quarantine::Selection;
 use crate::tables::Table;
-use crate::warehouse::{Selection, Warehouse};
+use crate::warehouse::Warehouse;
 
 /// Flags of `rejected`.
 #[derive(Debug, Args)]

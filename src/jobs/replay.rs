@@ -12,7 +12,9 @@
 
 mod args;
 mod batch;
+mod counts;
 mod run;
+mod turn;
 mod turns;
 mod verdict;
 mod windows;
@@ -21,16 +23,17 @@ mod write;
 use anyhow::Result;
 
 use crate::cdc::Decoder;
-use crate::cli::{Exit, Progress, Report, Stop};
+use crate::cli::{Progress, Report, Stop, clock};
+use crate::exit::Exit;
 use crate::for_each_table;
-use crate::jobs::{Job, Kind, books};
-use crate::stream::Span;
+use crate::jobs::{Job, Kind};
+use crate::kafka::Span;
+use crate::quarantine::{Kept, Shelf};
 use crate::tables::Table;
-use crate::warehouse::{Kept, Shelf};
 use args::ReplayArgs;
 use batch::Batch;
 use run::Replay;
-use turns::Turn;
+use turn::Turn;
 use typed_arena::Arena;
 
 /// The job.
@@ -88,7 +91,7 @@ fn replay_table<T: Table>(replay: &mut Replay, turns: &[Turn], progress: &mut Pr
 
 fn batch<T: Table>(replay: &mut Replay, shelf: &Shelf, span: Span, kept: &[Kept]) -> Result<()> {
     let arena = Arena::new();
-    let decoder = Decoder::<T>::new(shelf.generation, books::now_seconds(), &arena);
+    let decoder = Decoder::<T>::new(shelf.generation, clock::now_seconds(), &arena);
     let mut batch = Batch::<T>::decode(shelf, span, kept, &decoder)?;
     batch.set_aside_what_is_known(&replay.warehouse)?;
     batch.complete(&replay.warehouse, &decoder, &arena)?;

@@ -11,13 +11,14 @@ use postgres::Client;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use self::compare::{Plan, Sides, compare};
-use crate::cli::{ClickHouseArgs, Exit, OutputArgs, PostgresArgs, Report, Stop};
-use crate::jobs::job_run::JobRun;
-use crate::jobs::{Job, JobArgs, Kind};
+use crate::cli::{ClickHouseArgs, JobArgs, OutputArgs, PostgresArgs, Report, Stop};
+use crate::exit::Exit;
+use crate::jobs::{Job, Kind};
+use crate::ledger::job_run::JobRun;
 use crate::source;
 use crate::tables::{self, TableFacts};
 use crate::warehouse::{Warehouse, has, view_of};
+use compare::{Plan, Sides, compare};
 
 /// Flags of `sync-schema`.
 #[derive(Debug, Args)]

@@ -39,7 +39,10 @@ use std::collections::HashMap;
 use toml::Spanned;
 use toml::de::DeTable;
 
-use crate::cli::needs_person;
+use crate::exit::needs_person;
+use problem::Report;
+use section::Section;
+use table::ReadTable;
 
 pub use connector::{connector_file, connector_settings, table_include_list};
 pub use ddl::{SYSTEM_COLUMNS, SystemColumn, WarehouseColumn, create_table};
@@ -57,10 +60,6 @@ pub use spec::{
 };
 pub use table::ENGINE_RULES;
 pub use text::{At, Located, TextFile, Texts};
-
-use problem::Report;
-use section::Section;
-use table::ReadTable;
 
 impl Pipeline {
     /// Reads a pipeline.

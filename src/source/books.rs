@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use postgres::Client;
 use postgres::error::SqlState;
 
-use crate::cli::{needs_person, try_again};
+use crate::exit::{needs_person, try_again};
 use crate::source::identity;
 use crate::source::locks::{holders, lock_class};
 

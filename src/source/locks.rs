@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use postgres::Client;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::cli::{needs_person, try_again};
+use crate::exit::{needs_person, try_again};
 
 pub(super) fn lock_class(who: &str, what: &str) -> i32 {
     xxh3_64(format!("{who}\0{what}").as_bytes()) as i32

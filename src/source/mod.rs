@@ -15,10 +15,10 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use postgres::error::SqlState;
 use postgres::{Client, NoTls};
 
-use crate::cli::{Exit, PostgresArgs, Secret, needs_person, try_again};
+use crate::cli::{PostgresArgs, Secret};
+use crate::exit::{needs_person, try_again};
 
 pub use books::{LockPlace, share_books, take_books};
 pub use catalogue::{HAS_LONG_COLUMN, SourceColumn, SourceTable, SourceType, catalogue};
@@ -84,18 +84,5 @@ fn explain(error: postgres::Error) -> anyhow::Error {
              their locks: point POSTGRES_HOST and POSTGRES_PORT at PostgreSQL itself"
         )),
         _ => anyhow::Error::new(error),
-    }
-}
-
-/// A server that restarts, is full or slow comes back; a wrong password, database or table needs a person.
-pub fn exit_of(error: &postgres::Error) -> Exit {
-    let Some(state) = error.code() else { return Exit::TryAgain };
-    let class = &state.code()[..2];
-    match class {
-        "28" | "3D" | "42" => Exit::NeedsPerson,
-        _ if *state == SqlState::INVALID_PASSWORD => Exit::NeedsPerson,
-        // Connection, insufficient resources, operator intervention, lock not available, serialization, system error.
-        "08" | "53" | "55" | "57" | "40" | "58" => Exit::TryAgain,
-        _ => Exit::Bug,
     }
 }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use postgres::Client;
 
-use crate::cli::{PostgresArgs, ReplicaArgs, try_again};
+use crate::cli::{PostgresArgs, ReplicaArgs};
+use crate::exit::try_again;
 use crate::source::connect_to;
 
 /// The session that answers look-ups.

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use postgres::Client;
 
-use crate::cli::needs_person;
+use crate::exit::needs_person;
 
 /// PostgreSQL cuts `application_name` off behind so many bytes.
 const NAME_LENGTH: usize = 63;

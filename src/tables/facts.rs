@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clickhouse::Row;
 
-use crate::cli::usage;
+use crate::exit::usage;
 use crate::for_each_table;
 use crate::tables::rules::Reference;
 use crate::tables::{Codec, KeyColumn, SYSTEM_COLUMNS, Table};

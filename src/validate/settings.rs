@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use anyhow::Result;
 use clap::Args;
 
-use crate::cli::usage;
+use crate::exit::usage;
 use crate::for_each_table;
 use crate::tables::rules::{Limits, Severity};
 use crate::tables::{Decimal, Table};

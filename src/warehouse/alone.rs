@@ -7,7 +7,7 @@ use anyhow::Result;
 use clickhouse::Row;
 use serde::Deserialize;
 
-use crate::cli::try_again;
+use crate::exit::try_again;
 use crate::warehouse::{Warehouse, quote};
 
 /// Longer than this a run waits neither for another one's statement nor for its own.

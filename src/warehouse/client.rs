@@ -10,8 +10,9 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::runtime::Runtime;
 
-use crate::cli::{ClickHouseArgs, Secret, try_again};
-use crate::warehouse::insert::explain;
+use crate::cli::{ClickHouseArgs, Secret};
+use crate::exit::try_again;
+use crate::warehouse::refusal::explain;
 
 /// No query may take longer, unless a job says so; an insert has its own limit.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(120);

@@ -7,6 +7,7 @@ use clickhouse::insert::Insert;
 use clickhouse::{Row, RowWrite};
 use tokio::task::JoinHandle;
 
+use crate::warehouse::refusal::explain;
 use crate::warehouse::{Warehouse, quote, without_default};
 
 const SEND_TIMEOUT: Duration = Duration::from_secs(60);
@@ -157,11 +158,4 @@ impl Warehouse {
             without_default(&columns, written).map(|column| column.refuses_inserts(&name)).collect();
         if fixes.is_empty() { format!("{name} does not fit: `doctor` names the column") } else { fixes.join("; ") }
     }
-}
-
-/// An error of ClickHouse, with what to do about a table or database that is not there.
-pub(super) fn explain(error: clickhouse::error::Error) -> anyhow::Error {
-    let is_missing = matches!(&error, clickhouse::error::Error::BadResponse(text) if text.contains("Code: 60.") || text.contains("Code: 81."));
-    let error = anyhow::Error::new(error);
-    if is_missing { error.context("run `migrate` first") } else { error }
 }

@@ -5,8 +5,8 @@ use anyhow::Result;
 use crate::tables;
 use crate::warehouse::Warehouse;
 
-pub(super) const DATABASES: &str = include_str!("../../clickhouse/init/00_databases.sql");
-pub(super) const VERSIONS: &str = include_str!("../../clickhouse/init/00_versions.sql");
+pub(crate) const DATABASES: &str = include_str!("../../clickhouse/init/00_databases.sql");
+pub(crate) const VERSIONS: &str = include_str!("../../clickhouse/init/00_versions.sql");
 /// The files of `northwind_ops`.
 pub const BOOKS: &[&str] = &[
     VERSIONS,
@@ -39,7 +39,7 @@ impl Warehouse {
 }
 
 /// The statements of a file: each ends with a semicolon at the end of a line.
-pub(super) fn statements(file: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn statements(file: &str) -> impl Iterator<Item = &str> {
     file.split(";\n")
         .map(str::trim)
         .filter(|statement| statement.lines().any(|line| !line.is_empty() && !line.starts_with("--")))

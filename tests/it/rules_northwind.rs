@@ -229,7 +229,7 @@ fn every_rule_of_northwind_can_be_said_as_a_text() {
 #[test]
 fn every_check_of_a_rule_has_a_text() {
     let mut checks = BTreeSet::new();
-    for table in std::fs::read_dir(root().join("src/jobs/checks/rules")).unwrap() {
+    for table in std::fs::read_dir(root().join("src/checks/rules")).unwrap() {
         let table = table.unwrap();
         for check in std::fs::read_dir(table.path()).unwrap() {
             let name = check.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned();

@@ -2,11 +2,12 @@
 
 use anyhow::Result;
 
-use crate::jobs::checks::args::{CheckArgs, Scope};
-use crate::jobs::checks::offenders::Question;
-use crate::jobs::checks::settings::Settings;
-use crate::jobs::checks::statement::{self, Side};
-use crate::jobs::checks::{Check, integrity, rules, volume};
+use crate::checks::args::{CheckArgs, Scope};
+use crate::checks::settings::Settings;
+use crate::checks::statement::{self, Side};
+use crate::jobs::checks::check::Check;
+use crate::jobs::checks::{integrity, rules, volume};
+use crate::reconcile::offenders::Question;
 use crate::tables::TableFacts;
 use crate::warehouse::key_order;
 

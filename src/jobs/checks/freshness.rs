@@ -9,13 +9,13 @@ use clickhouse::Row;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::cli::{needs_person, try_again};
-use crate::jobs::checks::checker::Checker;
-use crate::jobs::checks::results::{Finding, Status};
-use crate::jobs::checks::settings::Lateness;
-use crate::jobs::lag::measure::{self, Target};
-use crate::jobs::lateness::clock::{self, Clock};
-use crate::jobs::lateness::{self, Captured, time};
+use crate::checks::checker::Checker;
+use crate::checks::results::{Finding, Status};
+use crate::checks::settings::Lateness;
+use crate::exit::{needs_person, try_again};
+use crate::health::lag::{self, Target};
+use crate::health::lateness::clock::{self, Clock};
+use crate::health::lateness::{self, Captured, time};
 use crate::tables::TableFacts;
 use crate::warehouse::quote;
 
@@ -42,7 +42,7 @@ pub fn check(checker: &mut Checker<'_>, table: &TableFacts) -> Result<Vec<Findin
     }
     let prefix = &checker.args.prefix;
     let target = Target { source: Some(table.source), topic: table.topic(prefix), group: table.group(prefix) };
-    let mut lags = measure::all(&checker.args.kafka, &checker.warehouse, &[target]);
+    let mut lags = lag::all(&checker.args.kafka, &checker.warehouse, &[target]);
     // The clocks come last: what is late becomes no younger by having been looked at.
     let source = Clock::of_source(checker.source()?)?;
     let warehouse = Clock::of_warehouse(&checker.warehouse)?;

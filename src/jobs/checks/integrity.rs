@@ -2,13 +2,13 @@
 
 use anyhow::Result;
 
-use crate::jobs::checks::catalogue::{NO_PLACEHOLDERS, ONE_LIVE_ROW, REFERENCES, REQUIRED_COLUMNS, SqlCheck};
-use crate::jobs::checks::checker::Checker;
-use crate::jobs::checks::offenders::Question;
-use crate::jobs::checks::results::{Finding, Status};
-use crate::jobs::checks::settings::Severity;
-use crate::jobs::checks::slice::Slice;
-use crate::jobs::checks::statement;
+use crate::checks::catalogue::{NO_PLACEHOLDERS, ONE_LIVE_ROW, REFERENCES, REQUIRED_COLUMNS, SqlCheck};
+use crate::checks::checker::Checker;
+use crate::checks::results::{Finding, Status};
+use crate::checks::severity::Severity;
+use crate::checks::slice::Slice;
+use crate::checks::statement;
+use crate::reconcile::offenders::Question;
 use crate::tables::{self, TableFacts};
 
 /// The questions about a table, in the order in which they are asked.

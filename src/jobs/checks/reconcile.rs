@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 
-use crate::jobs::checks::args::Scope;
-use crate::jobs::checks::checker::Checker;
-use crate::jobs::checks::compare::Tally;
-use crate::jobs::checks::results::{Failure, Finding, Status};
-use crate::jobs::checks::rounds::Compared;
-use crate::jobs::checks::slice::Slice;
+use crate::checks::args::Scope;
+use crate::checks::checker::Checker;
+use crate::checks::results::{Failure, Finding, Status};
+use crate::checks::slice::Slice;
+use crate::reconcile::compare::Tally;
+use crate::reconcile::rounds::Compared;
 use crate::tables::TableFacts;
 
 /// The check's name.

@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 
-use crate::jobs::checks::catalogue::{RULES, SqlCheck};
-use crate::jobs::checks::checker::Checker;
-use crate::jobs::checks::offenders::Question;
-use crate::jobs::checks::results::Finding;
-use crate::jobs::checks::settings::Severity;
-use crate::jobs::checks::slice::Slice;
+use crate::checks::catalogue::{RULES, SqlCheck};
+use crate::checks::checker::Checker;
+use crate::checks::results::Finding;
+use crate::checks::severity::Severity;
+use crate::checks::slice::Slice;
+use crate::reconcile::offenders::Question;
 use crate::tables::TableFacts;
 
 /// The questions about a table.

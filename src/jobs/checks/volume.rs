@@ -4,12 +4,12 @@ use anyhow::Result;
 use clickhouse::Row;
 use serde::Deserialize;
 
-use crate::jobs::checks::args::{CheckArgs, Scope};
-use crate::jobs::checks::catalogue::VOLUME;
-use crate::jobs::checks::checker::Checker;
-use crate::jobs::checks::results::{Failure, Finding, Status};
-use crate::jobs::checks::settings::{Settings, Volume};
-use crate::jobs::checks::slice::Slice;
+use crate::checks::args::{CheckArgs, Scope};
+use crate::checks::catalogue::VOLUME;
+use crate::checks::checker::Checker;
+use crate::checks::results::{Failure, Finding, Status};
+use crate::checks::settings::{Settings, Volume};
+use crate::checks::slice::Slice;
 use crate::tables::TableFacts;
 use crate::warehouse::quote;
 

@@ -3,10 +3,10 @@
 use anyhow::{Context, Result};
 use postgres::Client;
 
-use super::Wanted;
 use super::connect::Connector;
-use crate::jobs::finding::{Finding, fail, ok, warn};
-use crate::jobs::slot::{self, SLOT};
+use super::wanted::Wanted;
+use crate::health::finding::{Finding, fail, ok, warn};
+use crate::health::slot::{self, SLOT};
 use crate::source::HAS_LONG_COLUMN;
 
 /// The publication of the project's own connector, for when Kafka Connect cannot be asked.

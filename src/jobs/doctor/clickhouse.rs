@@ -9,14 +9,16 @@ use serde::Deserialize;
 
 use super::generations::generations;
 use super::sheet::{Server, Sheet};
+use super::wanted::{Wanted, clock_offset};
 use super::warehouse_tables::{columns, deduplication, engine, existing, find, tables};
-use super::{Wanted, clock_offset};
-use crate::cli::{ClickHouseArgs, Exit};
-use crate::jobs::finding::{Finding, Verdict, broken, clip, fail, ok, unreachable};
-use crate::jobs::observe;
+use crate::cli::ClickHouseArgs;
+use crate::exit::Exit;
+use crate::health::finding::{Finding, Verdict, broken, clip, fail, ok, unreachable};
+use crate::health::observe;
+use crate::ledger::Versions;
 use crate::source::LockPlace;
 use crate::tables::TableFacts;
-use crate::warehouse::{Versions, Warehouse, quote};
+use crate::warehouse::{Warehouse, quote};
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 const AFTER_LOGIN: [&str; 9] =

@@ -1,11 +1,11 @@
 //! Does the connector run, and with the settings that the jobs rely on?
 
-use super::Wanted;
 use super::settings::SETTINGS;
 use super::sheet::{Server, Sheet};
-use crate::jobs::connect::Connect;
-use crate::jobs::finding::{Finding, ok, warn};
-use crate::jobs::slot::Reader;
+use super::wanted::Wanted;
+use crate::health::connect::Connect;
+use crate::health::finding::{Finding, ok, warn};
+use crate::health::slot::Reader;
 
 /// What the other checks need to know of the connector.
 #[derive(Debug, Clone)]

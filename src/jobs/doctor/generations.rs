@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::cdc::{Generation, MAX_GENERATION};
 use crate::cli::Declared;
-use crate::jobs::finding::{Finding, ok, warn};
+use crate::health::finding::{Finding, ok, warn};
 use crate::tables::TableFacts;
 use crate::warehouse::Warehouse;
 

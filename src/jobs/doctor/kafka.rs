@@ -8,10 +8,10 @@ use rdkafka::consumer::Consumer as _;
 
 use super::connect::Connector;
 use super::sheet::{Server, Sheet};
-use super::{Wanted, dial};
+use super::wanted::{Wanted, dial};
 use crate::cli::KafkaArgs;
-use crate::jobs::finding::{Finding, broken, fail, ok, unreachable, warn};
-use crate::stream::{self, Consumer};
+use crate::health::finding::{Finding, broken, fail, ok, unreachable, warn};
+use crate::kafka::{self, Consumer};
 use crate::tables::TableFacts;
 
 /// For one request; the jobs' own patience is too long for somebody who waits for a diagnosis.
@@ -28,7 +28,7 @@ pub fn check(sheet: &Sheet, wanted: &Wanted, connector: Option<&Connector>, has_
     let put = |check, finding| sheet.put(Server::Kafka, check, finding);
     let skip = |why| sheet.skip(Server::Kafka, &["advertised", "cluster", "topics", "groups"], why);
     // No group of ours: the doctor commits nothing, and reads nobody's offsets.
-    let consumer = match stream::connect(args, "northwind.doctor") {
+    let consumer = match kafka::connect(args, "northwind.doctor") {
         Ok(consumer) => consumer,
         Err(error) => {
             put("settings", broken(&error, "correct -X KEY=VALUE or KAFKA_OPTIONS"));

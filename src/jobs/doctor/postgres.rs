@@ -5,11 +5,12 @@ use chrono::Utc;
 use postgres::Client;
 use postgres::error::SqlState;
 
+use super::capture;
 use super::connect::Connector;
 use super::sheet::{Server, Sheet};
-use super::{SourceFacts, Wanted, capture, clock_offset, dial};
+use super::wanted::{SourceFacts, Wanted, clock_offset, dial};
 use crate::cli::PostgresArgs;
-use crate::jobs::finding::{Finding, broken, fail, ok, unreachable};
+use crate::health::finding::{Finding, broken, fail, ok, unreachable};
 use crate::source::{self, LockPlace};
 
 const ALL: [&str; 8] = ["login", "primary", "session", "tables", "wal_level", "publication", "identity", "slot"];

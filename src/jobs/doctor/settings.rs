@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::Wanted;
+use super::wanted::Wanted;
 use crate::cdc::UNAVAILABLE;
-use crate::jobs::finding::{Finding, fail, ok, warn};
+use crate::health::finding::{Finding, fail, ok, warn};
 
 /// A check of the connector's configuration.
 type Setting = fn(&Wanted, &Value) -> Finding;

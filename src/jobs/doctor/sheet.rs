@@ -8,9 +8,10 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 
-use super::Wanted;
-use crate::cli::{Exit, Report};
-use crate::jobs::finding::{Finding, Verdict, broken, unreachable};
+use super::wanted::Wanted;
+use crate::cli::Report;
+use crate::exit::Exit;
+use crate::health::finding::{Finding, Verdict, broken, unreachable};
 
 /// No server may keep the doctor waiting for longer, whatever it does.
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -150,7 +151,7 @@ impl Sheet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jobs::finding::{fail, ok, warn};
+    use crate::health::finding::{fail, ok, warn};
 
     fn exit_of(findings: &[Finding]) -> Exit {
         let sheet = Sheet::default();

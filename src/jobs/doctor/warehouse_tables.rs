@@ -4,7 +4,7 @@ use anyhow::Result;
 use clickhouse::Row;
 use serde::Deserialize;
 
-use crate::jobs::finding::{Finding, fail, ok};
+use crate::health::finding::{Finding, fail, ok};
 use crate::tables::TableFacts;
 use crate::warehouse::{BOOKS, Warehouse, quote, without_default};
 

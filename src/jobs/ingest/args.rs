@@ -8,10 +8,10 @@ use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
 
 use crate::cli::{
-    ClickHouseArgs, KafkaArgs, OutputArgs, PostgresArgs, ReplicaArgs, SideBySideArgs, StopAt, parse_duration, usage,
+    ClickHouseArgs, JobArgs, KafkaArgs, OutputArgs, PostgresArgs, ReplicaArgs, SideBySideArgs, StopAt, parse_duration,
 };
-use crate::jobs::JobArgs;
-use crate::stream::{Explicit, Limits, OffsetRange, parse_time};
+use crate::exit::usage;
+use crate::kafka::{Explicit, Limits, OffsetRange, parse_time};
 use crate::validate::RuleArgs;
 
 /// Flags of `ingest-<table>`.

@@ -4,72 +4,14 @@ use anyhow::Result;
 use serde_json::json;
 
 use crate::cdc::Generation;
-use crate::cli::needs_person;
+use crate::exit::needs_person;
 use crate::jobs::ingest::lineage::{self, Taken};
+use crate::jobs::ingest::plan::{Plan, Planned};
 use crate::jobs::ingest::run::Run;
 use crate::jobs::ingest::source_alarm;
+use crate::kafka::{self, Committed, Span, TopicInfo};
+use crate::ledger::{LedgerEnd, LedgerRow, Lineages, Mode, WindowRow};
 use crate::source;
-use crate::stream::{self, Committed, LedgerEnd, PlanMark, Span, TopicInfo, Window};
-use crate::warehouse::{LedgerRow, Lineages, Mode, Numbers, WindowRow};
-
-/// What this run is going to do.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// Plan or range.
-    pub mode: Mode,
-    /// Topic id.
-    pub topic_id: String,
-    /// Number of partitions of the topic.
-    pub partitions: u32,
-    /// The topic's number.
-    pub generation: Generation,
-    /// And that of each of its offsets: it may have had fewer partitions.
-    pub numbers: Numbers,
-    /// Why it is a new one; empty if it is not.
-    pub rose: String,
-    /// Partition by partition, the longest first, so that no partition waits for ever behind `--max-duration`.
-    pub spans: Vec<Planned>,
-    /// What `--max-records` has cut off an explicit range.
-    pub cut: Vec<(i32, Span)>,
-}
-
-impl Plan {
-    /// The number that a window is written under: all of its offsets have it.
-    pub fn number_of(&self, window: &Window<'_>) -> Generation {
-        self.numbers.at(window.partition, window.span.start)
-    }
-
-    /// What is left when these spans are: a new plan finds the rest of a plan by itself, an explicit range keeps its own.
-    pub fn left(&self, mut left: Vec<(i32, Span)>) -> Vec<(i32, Span)> {
-        for (partition, cut) in &self.cut {
-            match left.iter_mut().find(|(p, span)| p == partition && span.end == cut.start) {
-                Some((_, span)) => span.end = cut.end,
-                None => left.push((*partition, *cut)),
-            }
-        }
-        left
-    }
-}
-
-/// A partition's part of the plan.
-#[derive(Debug, Clone)]
-pub struct Planned {
-    /// Partition.
-    pub partition: i32,
-    /// What is to be read.
-    pub span: Span,
-    /// Sequence number of its next ledger row; 0 outside of plans.
-    pub seq: u64,
-    /// The plan's mark in the commit metadata.
-    pub mark: Option<PlanMark>,
-}
-
-impl Planned {
-    /// Is it what is left of a plan whose partition made no progress?
-    pub fn was_late(&self) -> bool {
-        self.mark.as_ref().is_some_and(|mark| mark.late)
-    }
-}
 
 /// Everything that the brokers and the ledger say.
 pub struct Books {
@@ -87,7 +29,7 @@ pub struct Books {
 /// Another run is at work (75); the books disagree (78); a server is gone.
 pub fn plan(run: &mut Run) -> Result<Option<Plan>> {
     let ledger = run.warehouse.ledger_ends(Some(run.table), &run.group, &run.topic)?;
-    let Some(topic) = stream::describe(&run.consumer, &run.topic)? else {
+    let Some(topic) = kafka::describe(&run.consumer, &run.topic)? else {
         return topic_missing(run, &ledger).map(|()| None);
     };
     let shard = run.args.shard;
@@ -101,7 +43,7 @@ pub fn plan(run: &mut Run) -> Result<Option<Plan>> {
     }
     // Under the lock, everything is asked anew: another run may just have ended.
     let (partitions, log) = run.reachable(partitions)?;
-    let committed = stream::committed(&run.consumer, &run.topic, &partitions)?;
+    let committed = kafka::committed(&run.consumer, &run.topic, &partitions)?;
     let ledger = run.warehouse.ledger_ends(Some(run.table), &run.group, &run.topic)?;
     let lineages = lineage::enter(run, &topic)?;
     let mut books = Books { topic, partitions, log, committed, ledger, lineages };

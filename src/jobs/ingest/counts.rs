@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 use crate::cdc::Event;
-use crate::cli::{Exit, fault};
+use crate::exit::{Exit, fault};
+use crate::jobs::ingest::judged::Judged;
 use crate::jobs::ingest::run::Run;
-use crate::jobs::ingest::write::Judged;
-use crate::stream::{Span, Window};
+use crate::kafka::{Span, Window};
 use crate::tables::Table;
 
 /// What the offsets of a window came to.

@@ -2,10 +2,10 @@
 
 use anyhow::Error;
 
-use crate::cli::{Exit, needs_person};
-use crate::jobs::gaps::{GapList, are_expected, meaning};
+use crate::exit::{Exit, needs_person};
 use crate::jobs::ingest::run::Run;
-use crate::stream::{Window, topic_setting};
+use crate::kafka::gaps::{GapList, are_expected, meaning};
+use crate::kafka::{Window, topic_setting};
 
 impl Run {
     /// Says at the end of a run what its gaps may be.

@@ -2,11 +2,12 @@
 
 use anyhow::Result;
 
-use crate::jobs::ingest::begin::{Books, Plan, Planned};
+use crate::jobs::ingest::begin::Books;
 use crate::jobs::ingest::lineage;
+use crate::jobs::ingest::plan::{Plan, Planned};
 use crate::jobs::ingest::run::Run;
-use crate::stream::{self, Committed, PartitionState, PlanMark, Span, Start, decide, share};
-use crate::warehouse::{Mode, WindowRow};
+use crate::kafka::{self, Committed, PlanMark, Span};
+use crate::ledger::{Mode, PartitionState, Start, WindowRow, decide, share};
 
 impl Books {
     /// "What is new": continue the open plan, or write a new one.
@@ -83,7 +84,7 @@ impl Books {
             run.passes("origin-written");
         }
         if !commits.is_empty() {
-            stream::commit(&run.consumer, &run.topic, commits)?;
+            kafka::commit(&run.consumer, &run.topic, commits)?;
             run.passes("plan-committed");
         }
         Ok(())

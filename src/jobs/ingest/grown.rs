@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use crate::cli::needs_person;
+use crate::exit::needs_person;
 use crate::jobs::ingest::args::ResumeFrom;
 use crate::jobs::ingest::run::Run;
-use crate::stream::{self, Span, TopicInfo};
-use crate::warehouse::ReadTo;
+use crate::kafka::{self, Span, TopicInfo};
+use crate::ledger::ReadTo;
 
 /// How a topic grew, as the ledger tells.
 pub struct Grown {
@@ -38,7 +38,7 @@ impl Grown {
         let is_known = read.iter().any(|row| row.partitions == partitions);
         let old: Vec<i32> =
             topic.partitions.iter().copied().filter(|p| !is_known && (0..had as i32).contains(p)).collect();
-        let spans = stream::log_spans(&run.consumer, &run.topic, &old)?;
+        let spans = kafka::log_spans(&run.consumer, &run.topic, &old)?;
         Ok(Some(Grown { partitions, read, old: old.into_iter().zip(spans).collect() }))
     }
 

@@ -4,11 +4,10 @@ use anyhow::Result;
 use typed_arena::Arena;
 
 use crate::cdc::{self, Completion, Decoder, Event, Missing, Record, Truncates, Violation};
-
-use crate::cli::{Exit, fault};
-use crate::jobs::ingest::begin::Plan;
+use crate::exit::{Exit, fault};
+use crate::jobs::ingest::plan::Plan;
 use crate::jobs::ingest::run::Run;
-use crate::stream::Window;
+use crate::kafka::Window;
 use crate::tables::Table;
 use crate::validate::{Servers, Warning, is_orphan};
 use crate::warehouse::carried_rows;

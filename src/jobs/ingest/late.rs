@@ -7,21 +7,12 @@
 use anyhow::{Error, Result};
 use serde_json::{Value, json};
 
-use crate::cli::{Exit, try_again};
-use crate::jobs::ingest::begin::{Plan, Planned};
+use crate::exit::{Exit, try_again};
+use crate::jobs::ingest::plan::{Late, Plan, Planned};
 use crate::jobs::ingest::run::Run;
+use crate::kafka::{self, Committed, Explicit, PlanMark, Span};
+use crate::ledger::Mode;
 use crate::source;
-use crate::stream::{self, Committed, Explicit, PlanMark, Span};
-use crate::warehouse::Mode;
-
-/// A partition that the run goes on without.
-#[derive(Debug)]
-pub struct Late {
-    pub partition: i32,
-    /// What is left to be read; `None` if the partition could not even be asked.
-    pub span: Option<Span>,
-    pub why: String,
-}
 
 impl Run {
     /// Asks where the logs start and end, and leaves out the partitions that do not answer.
@@ -29,7 +20,7 @@ impl Run {
     /// # Errors
     /// None of them answers, or one needs a person.
     pub fn reachable(&mut self, partitions: Vec<i32>) -> Result<(Vec<i32>, Vec<Span>)> {
-        let answers = stream::each_log_span(&self.consumer, &self.topic, &partitions);
+        let answers = kafka::each_log_span(&self.consumer, &self.topic, &partitions);
         let nobody = answers.iter().all(Result::is_err);
         let mut reached = (Vec::new(), Vec::new());
         for (partition, answer) in partitions.into_iter().zip(answers) {
@@ -89,7 +80,7 @@ impl Run {
             return Ok(());
         }
         source::still_held(&mut self.source)?;
-        stream::commit(&self.consumer, &self.topic, &commits)
+        kafka::commit(&self.consumer, &self.topic, &commits)
     }
 
     /// For the summary.

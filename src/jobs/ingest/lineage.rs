@@ -10,12 +10,13 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 
 use crate::cdc::{Generation, MAX_GENERATION, Version};
-use crate::cli::{Declared, needs_person};
+use crate::cli::Declared;
+use crate::exit::needs_person;
 use crate::jobs::ingest::grown::Grown;
 use crate::jobs::ingest::run::Run;
+use crate::kafka::TopicInfo;
+use crate::ledger::{Kin, Lineage, Lineages};
 use crate::source::TargetLock;
-use crate::stream::TopicInfo;
-use crate::warehouse::{Kin, Lineage, Lineages};
 
 /// For others who take a number, which takes them a moment; not for those who write.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -2,12 +2,13 @@
 
 use anyhow::Result;
 
-use crate::cli::needs_person;
-use crate::jobs::ingest::begin::{Books, Plan, Planned};
+use crate::exit::needs_person;
+use crate::jobs::ingest::begin::Books;
 use crate::jobs::ingest::lineage;
+use crate::jobs::ingest::plan::{Plan, Planned};
 use crate::jobs::ingest::run::Run;
-use crate::stream::{Span, share};
-use crate::warehouse::Mode;
+use crate::kafka::Span;
+use crate::ledger::{Mode, share};
 
 impl Books {
     /// An explicit range: it needs the topic's generation, and nothing from the ledger. Of a topic that came in place of another one not

@@ -6,13 +6,14 @@ use anyhow::Result;
 use chrono::Utc;
 
 use crate::cdc::Event;
-use crate::jobs::ingest::begin::{Plan, Planned};
 use crate::jobs::ingest::counts::Counts;
+use crate::jobs::ingest::judged::Judged;
+use crate::jobs::ingest::plan::{Plan, Planned};
 use crate::jobs::ingest::run::Run;
-use crate::jobs::ingest::write::Judged;
-use crate::stream::Window;
+use crate::kafka::Window;
+use crate::ledger::WindowRow;
+use crate::quarantine::{Bytes, Quarantined, RejectedRow};
 use crate::tables::Table;
-use crate::warehouse::{Bytes, Quarantined, RejectedRow, WindowRow};
 
 /// A window of a compacted topic may have as many gaps as records.
 const LISTED_GAPS: usize = 100;

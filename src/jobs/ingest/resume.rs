@@ -3,12 +3,12 @@
 use anyhow::Result;
 
 use crate::cdc::Generation;
-use crate::cli::needs_person;
+use crate::exit::needs_person;
 use crate::jobs::ingest::args::ResumeFrom;
 use crate::jobs::ingest::begin::Books;
 use crate::jobs::ingest::run::Run;
-use crate::stream::{self, Committed, Start};
-use crate::warehouse::Mode;
+use crate::kafka::{self, Committed};
+use crate::ledger::{Mode, Start};
 
 impl Books {
     /// Where `--resume-from` goes on, for each partition with a stop.
@@ -52,7 +52,7 @@ impl Books {
         if !run.args.dry_run && !rows.is_empty() {
             run.warehouse.write_windows(&rows)?;
             run.passes("reset-written");
-            stream::commit(&run.consumer, &run.topic, &commits)?;
+            kafka::commit(&run.consumer, &run.topic, &commits)?;
         }
         Ok(reset)
     }

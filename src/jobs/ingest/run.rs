@@ -5,18 +5,18 @@ use std::sync::Arc;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::cli::{Declared, Exit, Report};
-use crate::jobs::books;
-use crate::jobs::clock::Clock;
+use crate::cli::clock::Clock;
+use crate::cli::{Declared, Report};
+use crate::exit::Exit;
 use crate::jobs::ingest::args::IngestArgs;
-use crate::jobs::ingest::begin::{Plan, Planned};
-use crate::jobs::ingest::late::Late;
+use crate::jobs::ingest::plan::{Late, Plan, Planned};
 use crate::jobs::ingest::totals::Totals;
+use crate::kafka::{self, Committed, Consumer, Span};
+use crate::ledger::{Kin, Mode, RunRow, run_rows};
 use crate::source::{self, LookUps};
-use crate::stream::{self, Committed, Consumer, Span};
 use crate::tables::Table;
 use crate::validate::Validator;
-use crate::warehouse::{Kin, Mode, RunRow, Warehouse};
+use crate::warehouse::Warehouse;
 
 /// One run of an ingest job.
 pub struct Run {
@@ -65,7 +65,7 @@ impl Run {
         let id = uuid::Uuid::now_v7().to_string();
         let topic = args.topic.clone().unwrap_or_else(|| format!("northwind.public.{}", T::SOURCE));
         let group = args.group.clone().unwrap_or_else(|| format!("northwind.{job}"));
-        let consumer = Arc::new(stream::connect(&args.kafka(), &group)?);
+        let consumer = Arc::new(kafka::connect(&args.kafka(), &group)?);
         let warehouse = Warehouse::new(&args.clickhouse)?;
         let name = source::session_name(job, &id);
         let mut run = Run {
@@ -96,7 +96,7 @@ impl Run {
         if run.args.dry_run {
             run.warehouse.fits()?;
         } else {
-            books::enter(&run.warehouse, &mut run.source)?;
+            run_rows::enter(&run.warehouse, &mut run.source)?;
             run.warehouse.write_run(&run.row(None, ""))?;
         }
         run.passes("opened");
@@ -113,7 +113,7 @@ impl Run {
         let mut report = self.report(exit, error);
         if !self.args.dry_run {
             let row = self.row(Some(exit), &report.line(&self.job));
-            books::close(&self.warehouse, &row, &mut report);
+            run_rows::close(&self.warehouse, &row, &mut report);
         }
         if self.locked {
             source::unlock(&mut self.source);
@@ -139,7 +139,7 @@ impl Run {
         if let Some(next) = &self.next {
             put("next", json!(next));
         }
-        books::describe_resources(self.started, &mut put);
+        run_rows::describe_resources(self.started, &mut put);
         if let Some(error) = error {
             put("error", json!(error));
         }
@@ -164,7 +164,7 @@ impl Run {
             tombstones: self.totals.tombstones,
             truncates: self.totals.truncates,
             gaps: self.totals.gaps,
-            ..books::row(&self.id, &self.job, self.started, exit, summary)
+            ..run_rows::row(&self.id, &self.job, self.started, exit, summary)
         }
     }
 
@@ -203,6 +203,6 @@ impl Run {
         source::still_held(&mut self.source)?;
         let offsets: Vec<(i32, Committed)> =
             unfinished.iter().map(|rest| (rest.partition, Committed { offset: rest.span.start, plan: None })).collect();
-        stream::commit(&self.consumer, &self.topic, &offsets)
+        kafka::commit(&self.consumer, &self.topic, &offsets)
     }
 }

@@ -1,42 +1,17 @@
 //! Settling a window: from the insert's acknowledgement to the commit. See the crash table in `docs/DESIGN.md`.
 
-use std::collections::HashSet;
-
 use anyhow::Result;
 
-use crate::cdc::Generation;
+use crate::batch::scope::Place;
 use crate::cli::Progress;
 use crate::jobs::ingest::counts::Counts;
+use crate::jobs::ingest::pending::Pending;
 use crate::jobs::ingest::run::Run;
 use crate::jobs::ingest::totals::Totals;
-use crate::jobs::ingest::verify::Shown;
-use crate::jobs::landing::Place;
+use crate::kafka::commit;
 use crate::source;
-use crate::stream::{Committed, Span, commit};
 use crate::tables::Table;
-use crate::warehouse::{InFlight, TruncateRow, WindowRow, Written, chunks};
-
-/// A window whose rows are sent and which does not count yet.
-pub struct Pending {
-    pub partition: i32,
-    pub span: Span,
-    pub generation: Generation,
-    pub topic_id: String,
-    pub token: String,
-    pub counts: Counts,
-    pub in_flight: Option<InFlight>,
-    pub truncates: Vec<TruncateRow>,
-    /// What truncates may remove of it.
-    pub written: Vec<Written>,
-    /// Offsets that lie in quarantine and were accepted this time.
-    pub resolved: Vec<i64>,
-    /// With `--verify`: the row that is to be shown, per key.
-    pub verify: Shown,
-    pub rejected_offsets: HashSet<i64>,
-    pub ledger: WindowRow,
-    /// `None` for an explicit range: the group does not move.
-    pub commit: Option<Committed>,
-}
+use crate::warehouse::chunks;
 
 impl Run {
     /// Settles a window, if there is one.

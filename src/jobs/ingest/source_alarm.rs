@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 use crate::jobs::ingest::run::Run;
+use crate::ledger::LedgerRow;
 use crate::source;
-use crate::warehouse::LedgerRow;
 
 /// Asks the source who it is, and warns if the group's last windows were closed beside another one.
 ///

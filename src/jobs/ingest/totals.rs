@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::batch::scope::Logged;
 use crate::cdc::{Event, Op, Record, Resent};
-use crate::jobs::gaps::GapList;
-use crate::jobs::landing::Logged;
+use crate::kafka::gaps::GapList;
 use crate::tables::{SourceRow, Table};
 
 /// Counters of a run. Every term is counted by the code that did it.

@@ -4,69 +4,17 @@
 //! values. So the row itself is looked at: either it is the one that was written, column by column, or the books explain why a
 //! newer one stands there.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context, Result};
-use serde::Deserialize;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::cdc::{Fields, Version};
-use crate::cli::{Exit, fault};
+use crate::cdc::Version;
+use crate::exit::{Exit, fault};
+use crate::jobs::ingest::pending::Pending;
 use crate::jobs::ingest::run::Run;
-use crate::jobs::ingest::settle::Pending;
-use crate::stream;
-use crate::tables::{RowOf, SourceRow, Table};
-use crate::warehouse::{chunks, newest_rows};
-
-/// What is not compared: times of writing, and the same time twice.
-const NOT_COMPARED: [&str; 2] = ["_updated_at", "src_ts"];
-
-/// So much may a query answer.
-const ANSWER_BYTES: usize = 8 << 20;
-
-/// The rows that the table has to show for the keys of a window.
-#[derive(Debug, Default)]
-pub struct Shown {
-    /// By key.
-    rows: BTreeMap<String, Fingerprint>,
-    /// Bytes of the longest row, as JSON.
-    longest: usize,
-}
-
-/// A row: a hash of each column, so that the one that differs can be named.
-#[derive(Debug)]
-struct Fingerprint {
-    version: u64,
-    columns: Box<[u64]>,
-}
-
-#[derive(Deserialize)]
-struct Line {
-    #[serde(rename = "_version")]
-    version: u64,
-    #[serde(rename = "_partition")]
-    partition: i32,
-}
-
-impl Shown {
-    /// Takes in a row as it is sent. Offsets rise, so the last one of a key is its newest.
-    ///
-    /// # Errors
-    /// The row cannot be written down.
-    pub fn take_in<T: Table>(&mut self, row: &RowOf<'_, T>) -> Result<()> {
-        let json = serde_json::to_string(row)?;
-        let columns = columns_of(&json)?.iter().map(|(_, value)| xxh3_64(value.as_bytes())).collect();
-        self.longest = self.longest.max(json.len());
-        self.rows.insert(row.key_text().into_owned(), Fingerprint { version: row.version(), columns });
-        Ok(())
-    }
-
-    /// Keys in runs for a query: whole rows are the answer, and long ones must not come all at once.
-    fn runs<'k>(&self, keys: &'k [&'k str]) -> impl Iterator<Item = &'k [&'k str]> {
-        let most = (ANSWER_BYTES / self.longest.max(1)).max(1);
-        chunks::of_keys(keys, 1).into_iter().flat_map(move |run| run.chunks(most))
-    }
-}
+use crate::jobs::ingest::shown::{Fingerprint, Line, columns_of};
+use crate::kafka;
+use crate::tables::{RowOf, Table};
+use crate::warehouse::newest_rows;
 
 impl Run {
     /// Looks at the window's keys in the table, and at its refused records in quarantine. (Rows cannot be counted there: versions
@@ -130,7 +78,7 @@ impl Run {
         }
         // A mark stands where the truncate's window stands; its version is that of the event.
         let partition = if Version::is_event(line.version) { line.partition } else { pending.partition };
-        let ends = stream::log_spans(&self.consumer, &self.topic, &[partition])?;
+        let ends = kafka::log_spans(&self.consumer, &self.topic, &[partition])?;
         if ends.iter().any(|log| offset < log.end) {
             return Ok(None);
         }
@@ -138,12 +86,6 @@ impl Run {
             "the table shows a row of offset {offset} of partition {partition}, which this topic does not have: it is from another log"
         )))
     }
-}
-
-fn columns_of(json: &str) -> Result<Vec<(String, String)>> {
-    let fields = Fields::parse(json).context("reading a row")?;
-    let compared = fields.0.into_iter().filter(|(name, _)| !NOT_COMPARED.contains(&name.as_ref()));
-    Ok(compared.map(|(name, value)| (name.into_owned(), value.get().to_owned())).collect())
 }
 
 fn bug(what: String) -> anyhow::Error {

@@ -5,29 +5,17 @@ use std::collections::HashSet;
 
 use anyhow::Result;
 
-use crate::cdc::{Completion, Event, Record};
-use crate::jobs::ingest::begin::{Plan, Planned};
+use crate::batch::rows::Rows;
+use crate::batch::scope::{self, Place};
+use crate::cdc::Event;
+use crate::jobs::ingest::judged::Judged;
+use crate::jobs::ingest::pending::Pending;
+use crate::jobs::ingest::plan::{Plan, Planned};
 use crate::jobs::ingest::run::Run;
-use crate::jobs::ingest::settle::Pending;
-use crate::jobs::ingest::verify::Shown;
-use crate::jobs::landing::{self, Place};
-use crate::jobs::rows::Rows;
-use crate::stream::{Committed, Window};
+use crate::jobs::ingest::shown::Shown;
+use crate::kafka::{Committed, Window};
+use crate::quarantine::{RejectedRow, WarningRow};
 use crate::tables::{RowOf, Table};
-use crate::validate::Warning;
-use crate::warehouse::{RejectedRow, WarningRow};
-
-/// The records of a window, and what became of them.
-pub struct Judged<'e, 'm, T: Table> {
-    /// As they were read.
-    pub records: &'e [Record<'m>],
-    /// As they were decoded and judged.
-    pub events: &'e [Event<'m, T>],
-    /// Rules that rows break though they are written.
-    pub warnings: Vec<Warning>,
-    /// What was carried forward.
-    pub carried: Completion<'m>,
-}
 
 impl Run {
     /// Writes what the window's records came to; returns before the rows are acknowledged. `None` for a dry run.
@@ -104,7 +92,7 @@ impl Run {
             topic_id: plan.topic_id.clone(),
             in_flight,
             truncates: place.truncate_rows::<T>(records, events),
-            written: landing::written::<T>(&rows),
+            written: scope::written::<T>(&rows),
             resolved,
             verify: shown.into_inner(),
             rejected_offsets,
@@ -131,7 +119,7 @@ impl Run {
         // read again, explicitly or after a reset, repairs: it must write though the same rows were written, and deleted, before.
         let planned_by = planned.mark.as_ref().map_or(&self.id, |mark| &mark.run);
         let place = format!("{}/{}/{}/{}", plan.topic_id, plan.number_of(window), window.partition, window.span);
-        let hash = landing::fingerprint(judged.records, judged.events, judged.carried.hash);
+        let hash = scope::fingerprint(judged.records, judged.events, judged.carried.hash);
         format!("{}/{place}/{hash:032x}/{planned_by}", self.job)
     }
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use postgres::Client;
 
-use super::{Lag, LagArgs, Target};
-use crate::jobs::lateness::clock::Clock;
-use crate::jobs::lateness::{self, Captured};
+use super::args::LagArgs;
+use crate::health::lateness::clock::Clock;
+use crate::health::lateness::{self, Captured};
+use crate::health::{Lag, Target};
 use crate::source;
 
 /// PostgreSQL, if it is there: the offsets can be told without it.

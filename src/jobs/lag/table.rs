@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::measure::{Lag, PartitionLag, TopicLag};
+use crate::cli::age;
+use crate::health::lag::{Lag, PartitionLag, TopicLag};
 
 /// One line per partition; what is remarkable stands below it.
 pub fn table(lags: &[Lag], max_records: Option<u64>) -> String {
@@ -59,16 +60,6 @@ fn topic(table: &mut String, name: &str, width: usize, found: &TopicLag, max_rec
 
 fn note(table: &mut String, text: &str) {
     let _ = writeln!(table, "  !  {text}");
-}
-
-/// A time in seconds, in the unit that people use.
-pub fn age(seconds: u64) -> String {
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7_200 => format!("{} min", seconds / 60),
-        7_200..172_800 => format!("{} h", seconds / 3_600),
-        _ => format!("{} d", seconds / 86_400),
-    }
 }
 
 #[cfg(test)]

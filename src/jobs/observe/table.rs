@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Seen, lags, quarantine};
+use crate::health::observe::{lags, quarantine};
+use crate::jobs::observe::Seen;
 
 /// Connector, slot, runs, lags; what is wrong stands below.
 pub fn table(seen: &Seen, problems: &[&str]) -> String {

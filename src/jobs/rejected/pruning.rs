@@ -7,11 +7,14 @@ use chrono::{DateTime, Utc};
 use postgres::Client;
 use serde_json::{Map, Value, json};
 
-use super::{RejectedArgs, Status};
-use crate::cli::{Exit, Report, usage};
-use crate::jobs::job_run::JobRun;
+use crate::cli::Report;
+use crate::exit::{Exit, usage};
+use crate::jobs::rejected::{RejectedArgs, Status};
+use crate::ledger::HeldBack;
+use crate::ledger::job_run::JobRun;
+use crate::quarantine::Selection;
 use crate::source;
-use crate::warehouse::{HeldBack, Selection, Warehouse};
+use crate::warehouse::Warehouse;
 
 /// Tables that a warning names.
 const NAMED: usize = 5;

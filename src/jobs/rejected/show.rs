@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::cdc::Version;
 use crate::jobs::rejected::table::{key, printable, time};
-use crate::warehouse::Kept;
+use crate::quarantine::Kept;
 
 /// Where it stands, what it is, why it was refused.
 pub fn whole(kept: &Kept) -> String {

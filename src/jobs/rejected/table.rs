@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use chrono::DateTime;
 
+use crate::quarantine::Listed;
 use crate::tables::KEY_SEPARATOR;
-use crate::warehouse::Listed;
 
 /// One line per record, and the reason below it.
 pub fn table(listed: &[Listed]) -> String {

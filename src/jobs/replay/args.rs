@@ -3,12 +3,11 @@
 use chrono::{DateTime, Utc};
 use clap::Args;
 
-use crate::cli::{ClickHouseArgs, OutputArgs, PostgresArgs, ReplicaArgs, SideBySideArgs, StopAt};
-use crate::jobs::JobArgs;
+use crate::cli::{ClickHouseArgs, JobArgs, OutputArgs, PostgresArgs, ReplicaArgs, SideBySideArgs, StopAt};
 use crate::jobs::rejected::parse_table;
-use crate::stream::{Limits, parse_time};
+use crate::kafka::{Limits, parse_time};
+use crate::quarantine::Selection;
 use crate::validate::RuleArgs;
-use crate::warehouse::Selection;
 
 /// Flags of `replay-rejected`.
 #[derive(Debug, Args)]

@@ -6,10 +6,12 @@ use anyhow::Result;
 use typed_arena::Arena;
 
 use crate::cdc::{self, Completion, Decoder, Event, Missing, Record, Version, Violation};
-use crate::stream::Span;
+use crate::kafka::Span;
+use crate::ledger::Written;
+use crate::quarantine::{Kept, Shelf};
 use crate::tables::{SourceRow, Standing, Table};
 use crate::validate::Warning;
-use crate::warehouse::{Kept, Shelf, Warehouse, Written, carried_rows, newest_versions};
+use crate::warehouse::{Warehouse, carried_rows, newest_versions};
 
 /// Records in the log's order, and what becomes of them.
 pub struct Batch<'k, T: Table> {

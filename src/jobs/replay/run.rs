@@ -5,18 +5,20 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::cli::{Exit, Report};
-use crate::jobs::books;
-use crate::jobs::clock::Clock;
-use crate::jobs::landing::Logged;
+use crate::batch::scope::Logged;
+use crate::cli::Report;
+use crate::cli::clock::Clock;
+use crate::exit::Exit;
 use crate::jobs::replay::args::ReplayArgs;
-use crate::jobs::replay::turns::Turn;
-use crate::jobs::replay::write::Counts;
+use crate::jobs::replay::counts::Counts;
+use crate::jobs::replay::turn::Turn;
+use crate::kafka::Span;
+use crate::ledger::{RunRow, run_rows};
+use crate::quarantine::{Kept, Shelf};
 use crate::source::{self, LookUps, TargetLock};
-use crate::stream::Span;
 use crate::tables;
 use crate::validate::Validator;
-use crate::warehouse::{Kept, RunRow, Shelf, Warehouse};
+use crate::warehouse::Warehouse;
 
 /// Counters of a replay.
 #[derive(Debug, Default)]
@@ -89,7 +91,7 @@ impl Replay {
         if replay.args.dry_run {
             replay.warehouse.fits()?;
         } else {
-            books::enter(&replay.warehouse, &mut replay.source)?;
+            run_rows::enter(&replay.warehouse, &mut replay.source)?;
             replay.warehouse.write_run(&replay.row(None, ""))?;
         }
         replay.args.beside.learn(replay.warehouse.side_by_side()?)?;
@@ -172,7 +174,7 @@ impl Replay {
         }
         let mut report = self.report(exit, error);
         if !self.args.dry_run {
-            books::close(&self.warehouse, &self.row(Some(exit), &report.line(&self.job)), &mut report);
+            run_rows::close(&self.warehouse, &self.row(Some(exit), &report.line(&self.job)), &mut report);
             source::unlock(&mut self.source);
         }
         report
@@ -197,7 +199,7 @@ impl Replay {
         put("batches", json!(self.totals.batches));
         put("remaining", json!(self.totals.remaining));
         put("ahead", json!(self.totals.ahead));
-        books::describe_resources(self.started, &mut put);
+        run_rows::describe_resources(self.started, &mut put);
         if let Some(error) = error {
             put("error", json!(error));
         }
@@ -215,7 +217,7 @@ impl Replay {
             written: self.totals.counts.written,
             rejected: self.totals.counts.refused(),
             truncates: self.totals.counts.truncates,
-            ..books::row(&self.id, &self.job, self.started, exit, summary)
+            ..run_rows::row(&self.id, &self.job, self.started, exit, summary)
         }
     }
 

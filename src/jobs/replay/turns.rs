@@ -9,14 +9,9 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 use crate::jobs::replay::run::Replay;
-use crate::stream;
-use crate::warehouse::{Lot, Portion, Selection, Shelf};
-
-/// A shelf, and which of its records are taken.
-pub struct Turn {
-    pub shelf: Shelf,
-    pub selection: Selection,
-}
+use crate::jobs::replay::turn::Turn;
+use crate::ledger;
+use crate::quarantine::{Lot, Portion, Selection, Shelf};
 
 /// The turns of each table, whose shelves these are.
 ///
@@ -24,7 +19,7 @@ pub struct Turn {
 /// The warehouse is gone or refuses.
 pub fn share(replay: &Replay, tables: &[&str], shelves: Vec<Vec<Shelf>>) -> Result<Vec<Vec<Turn>>> {
     let waiting: Vec<u64> = shelves.iter().map(|of_table| of_table.iter().map(|shelf| shelf.records).sum()).collect();
-    let shares = stream::share(replay.args.max_records, &waiting);
+    let shares = ledger::share(replay.args.max_records, &waiting);
     let mut turns = Vec::new();
     for (i, of_table) in shelves.into_iter().enumerate() {
         let selection = replay.args.selection(tables[i]);
@@ -46,7 +41,7 @@ fn some_of(replay: &Replay, selection: &Selection, shelves: Vec<Shelf>, share: u
     }
     let waiting: Vec<u64> = by_rule.values().map(|lots| lots.iter().map(|(_, lot)| lot.records).sum()).collect();
     let mut portions: Vec<BTreeMap<&str, Portion>> = vec![BTreeMap::new(); shelves.len()];
-    for (lots, share) in by_rule.values_mut().zip(stream::share(share, &waiting)) {
+    for (lots, share) in by_rule.values_mut().zip(ledger::share(share, &waiting)) {
         for (i, lot, records) in least_tried(lots, share) {
             let place = &shelves[i];
             let below = match records < lot.records {

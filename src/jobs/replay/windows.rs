@@ -4,9 +4,9 @@
 use crate::cdc::Event;
 use crate::jobs::replay::batch::Batch;
 use crate::jobs::replay::run::Replay;
-use crate::stream::Span;
+use crate::kafka::Span;
+use crate::ledger::{Mode, WindowRow, join_closest};
 use crate::tables::Table;
-use crate::warehouse::{Mode, WindowRow, join_closest};
 
 /// Windows of a batch at most; the closest groups of a batch that is more scattered are told as one.
 const MOST_WINDOWS: usize = 100;

@@ -1,53 +1,22 @@
 //! Writing a batch. The order is that of the module's diagram: a record leaves the quarantine when its row is in the warehouse, and
 //! the quarantine is told last.
 
-use std::collections::BTreeMap;
-
 use anyhow::Result;
 use chrono::Utc;
 
+use crate::batch::rows::Rows;
+use crate::batch::scope::{self, Place};
 use crate::cdc::Event;
-use crate::cli::{Exit, fault};
-use crate::jobs::landing::{self, Place};
+use crate::exit::{Exit, fault};
 use crate::jobs::replay::batch::Batch;
+use crate::jobs::replay::counts::Counts;
 use crate::jobs::replay::run::Replay;
 use crate::jobs::replay::windows::Group;
-use crate::jobs::rows::Rows;
+use crate::kafka::Span;
+use crate::ledger::Kin;
+use crate::quarantine::{Kept, RejectedRow, WarningRow};
 use crate::source;
-use crate::stream::Span;
 use crate::tables::{RowOf, Table};
-use crate::warehouse::{Kept, Kin, RejectedRow, WarningRow};
-
-/// What the records of a batch came to.
-#[derive(Debug, Default)]
-pub struct Counts {
-    pub written: u64,
-    pub truncates: u64,
-    /// In the warehouse already.
-    pub landed: u64,
-    pub superseded: u64,
-    /// Refused again, by rule.
-    pub refused: BTreeMap<&'static str, u64>,
-    /// Written though they break a rule of severity `warn`, by rule.
-    pub warned: BTreeMap<&'static str, u64>,
-}
-
-impl Counts {
-    /// Records that are refused again.
-    pub fn refused(&self) -> u64 {
-        self.refused.values().sum()
-    }
-
-    /// Records that leave the quarantine.
-    pub fn resolved(&self) -> u64 {
-        self.written + self.truncates + self.landed
-    }
-
-    /// Everything.
-    pub fn records(&self) -> u64 {
-        self.resolved() + self.superseded + self.refused()
-    }
-}
 
 impl Replay {
     /// Writes what the batch's records came to, and closes them.
@@ -58,7 +27,7 @@ impl Replay {
         let counts = self.count(batch)?;
         if !self.args.dry_run {
             let groups = batch.landed_groups();
-            let hash = landing::fingerprint(&batch.records, &batch.events, batch.carried.hash);
+            let hash = scope::fingerprint(&batch.records, &batch.events, batch.carried.hash);
             let token = self.token(batch, batch.span, hash);
             self.land(batch, &groups, &token)?;
             self.enter(batch, &groups, hash)?;
@@ -89,7 +58,7 @@ impl Replay {
         self.warehouse.store_truncates(&truncates, token)?;
         self.passes("truncates-stored");
         let mut written = batch.landed_rows();
-        written.extend(landing::written::<T>(&rows_of(batch)));
+        written.extend(scope::written::<T>(&rows_of(batch)));
         let marked = place.mark_truncated::<T>(&self.warehouse, &self.args.beside, &written, &truncates)?;
         self.totals.truncated_rows += marked;
         self.passes("truncates-applied");

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use super::SHOP;
+use crate::pipeline::tests::SHOP;
 use crate::pipeline::{Origin, Pipeline, Problems, flag};
 
 /// The small pipeline in two files.

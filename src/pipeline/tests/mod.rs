@@ -5,7 +5,7 @@ mod mutations;
 mod northwind;
 mod problems;
 
-use super::{Origin, Pipeline, Problems, TextFile, Texts, parse};
+use crate::pipeline::{Origin, Pipeline, Problems, TextFile, Texts, parse};
 
 /// A pipeline of one text.
 fn read(text: &str) -> Result<Pipeline, Problems> {

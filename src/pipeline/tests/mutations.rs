@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{SHOP, read};
+use crate::pipeline::tests::{SHOP, read};
 
 const PIECES: [&str; 24] = [
     "",

@@ -1,6 +1,6 @@
 //! Each thing that can be wrong: where it is, what it is, what to write instead.
 
-use super::{SHOP, changed, read};
+use crate::pipeline::tests::{SHOP, changed, read};
 use crate::pipeline::{Problem, Problems};
 
 /// The problems of the small pipeline with a text changed, one a line; each place is shown as the text that stands there.

@@ -1,0 +1,280 @@
+//! What checks found: one result a check and table, with its failures as evidence; stored, shown, and judged as an exit code.
+
+use anyhow::Result;
+use chrono::Utc;
+use clickhouse::Row;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::checks::severity::Severity;
+use crate::cli::Report;
+use crate::cli::clock::Clock;
+use crate::exit::Exit;
+use crate::ledger::job_run::JobRun;
+use crate::ledger::run_rows;
+use crate::warehouse::Warehouse;
+
+/// Failures that are kept of one result; the rest is counted.
+pub const KEPT_FAILURES: usize = 1_000;
+/// Failures of one result that are printed.
+const SHOWN_FAILURES: usize = 10;
+/// Results in the summary, which has to stay one short line: those that are no pass.
+const SUMMARISED: usize = 20;
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// All is well.
+    Pass,
+    /// Something is wrong, and somebody else has to mend it, or knows already.
+    Warn,
+    /// It could not be checked: something is late.
+    Inconclusive,
+    /// It could not be checked: a person must look.
+    Error,
+    /// It is wrong.
+    Fail,
+}
+
+impl Status {
+    /// As it is stored.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Pass => "pass",
+            Status::Warn => "warn",
+            Status::Inconclusive => "inconclusive",
+            Status::Error => "error",
+            Status::Fail => "fail",
+        }
+    }
+
+    /// Of a check that says no.
+    pub fn of_no(severity: Severity) -> Status {
+        if severity == Severity::Fail { Status::Fail } else { Status::Warn }
+    }
+
+    fn exit(self) -> Exit {
+        match self {
+            Status::Pass | Status::Warn => Exit::Done,
+            Status::Inconclusive => Exit::TryAgain,
+            Status::Error => Exit::NeedsPerson,
+            Status::Fail => Exit::CheckFailed,
+        }
+    }
+}
+
+/// A row that a check says no to.
+#[derive(Debug, Clone, Default, Row, Serialize)]
+#[allow(missing_docs)]
+pub struct Failure {
+    pub run_id: String,
+    pub check_name: String,
+    pub table: String,
+    /// `source` or `pipeline`: whose fault it is.
+    pub owner: String,
+    pub row_key: String,
+    pub column: String,
+    pub source_value: Option<String>,
+    pub warehouse_value: Option<String>,
+    /// Where the row's last event stands.
+    pub partition: Option<i32>,
+    pub offset: Option<i64>,
+    pub detail: String,
+    pub found_at: i64,
+}
+
+/// One check of one table.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// The check.
+    pub check: &'static str,
+    /// Source table.
+    pub table: &'static str,
+    /// How it ended.
+    pub status: Status,
+    /// What was counted.
+    pub measured: f64,
+    /// What would pass.
+    pub expected: String,
+    /// In one sentence.
+    pub detail: String,
+    /// The moment it is about.
+    pub fence: Value,
+    /// The evidence, as far as it is kept.
+    pub failures: Vec<Failure>,
+    /// Keys that could not be decided, as far as they are remembered.
+    pub undecided: Vec<String>,
+    /// Runs that have not ended yet, so that nothing can be said of them.
+    pub unfinished: Vec<String>,
+    /// Columns that were not compared, each with the reason.
+    pub not_compared: Vec<String>,
+}
+
+impl Finding {
+    /// A check that has found nothing wrong yet.
+    pub fn new(check: &'static str, table: &'static str, expected: impl Into<String>) -> Finding {
+        Finding {
+            check,
+            table,
+            status: Status::Pass,
+            measured: 0.0,
+            expected: expected.into(),
+            detail: String::new(),
+            fence: Value::Null,
+            failures: Vec::new(),
+            undecided: Vec::new(),
+            unfinished: Vec::new(),
+            not_compared: Vec::new(),
+        }
+    }
+
+    /// Could it be checked?
+    pub fn is_conclusive(&self) -> bool {
+        !matches!(self.status, Status::Inconclusive | Status::Error)
+    }
+}
+
+#[derive(Row, Serialize)]
+struct ResultRow<'a> {
+    run_id: &'a str,
+    job: &'a str,
+    check_name: &'a str,
+    table: &'a str,
+    scope: &'a str,
+    status: &'a str,
+    measured: f64,
+    expected: &'a str,
+    detail: &'a str,
+    fence: String,
+    dag_run_id: String,
+    started_at: i64,
+    finished_at: i64,
+}
+
+/// The findings of a run.
+pub struct Findings {
+    job: String,
+    /// The run's id.
+    pub run_id: String,
+    scope: &'static str,
+    started: Clock,
+    findings: Vec<Finding>,
+    /// Tables of which a check had nothing new to look at.
+    pub nothing_new: u64,
+}
+
+impl Findings {
+    /// Of a job's run that looks at a scope.
+    pub fn new(job: &str, scope: &'static str, run: &JobRun) -> Findings {
+        let (run_id, started) = (run.id.clone(), run.started);
+        Findings { job: job.to_owned(), run_id, scope, started, findings: Vec::new(), nothing_new: 0 }
+    }
+
+    /// Stores a finding and shows it.
+    ///
+    /// # Errors
+    /// The warehouse is gone or refuses.
+    pub fn add(&mut self, warehouse: &Warehouse, mut finding: Finding) -> Result<()> {
+        let now_ms = Utc::now().timestamp_millis();
+        finding.failures.truncate(KEPT_FAILURES);
+        for failure in &mut finding.failures {
+            failure.run_id.clone_from(&self.run_id);
+            failure.check_name = finding.check.to_owned();
+            failure.table = finding.table.to_owned();
+            failure.found_at = now_ms;
+        }
+        let token = format!("{}/{}/{}", self.run_id, finding.check, finding.table);
+        if !finding.failures.is_empty() {
+            warehouse.insert::<Failure>(&warehouse.ops, "check_failures", &token, finding.failures.iter())?;
+        }
+        let row = ResultRow {
+            run_id: &self.run_id,
+            job: &self.job,
+            check_name: finding.check,
+            table: finding.table,
+            scope: self.scope,
+            status: finding.status.name(),
+            measured: finding.measured,
+            expected: &finding.expected,
+            detail: &finding.detail,
+            fence: finding.fence.to_string(),
+            dag_run_id: std::env::var("AIRFLOW_CTX_DAG_RUN_ID").unwrap_or_default(),
+            started_at: self.started.started_ms(),
+            finished_at: now_ms,
+        };
+        warehouse.insert::<ResultRow<'static>>(&warehouse.ops, "check_results", &token, [row].iter())?;
+        self.show(&finding);
+        self.findings.push(finding);
+        Ok(())
+    }
+
+    fn show(&self, finding: &Finding) {
+        println!("{:<23} {:<22} {:<12} {}", finding.check, finding.table, finding.status.name(), finding.detail);
+        for failure in finding.failures.iter().take(SHOWN_FAILURES) {
+            println!("    {}", describe(failure));
+        }
+        if finding.failures.len() > SHOWN_FAILURES {
+            let sql = format!("SELECT * FROM northwind_ops.check_failures WHERE run_id = '{}'", self.run_id);
+            println!("    … {} more: {sql} AND table = '{}'", finding.failures.len() - SHOWN_FAILURES, finding.table);
+        }
+    }
+
+    /// The run's report: the worst status decides.
+    pub fn report(self) -> Report {
+        let worst = self.findings.iter().map(|finding| finding.status).max().unwrap_or(Status::Pass);
+        let count = |status: Status| self.findings.iter().filter(|finding| finding.status == status).count();
+        let mut fields = Map::new();
+        let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
+        put("run", json!(self.run_id));
+        put("scope", json!(self.scope));
+        put("result", json!(worst.name()));
+        for status in [Status::Pass, Status::Warn, Status::Inconclusive, Status::Fail] {
+            put(status.name(), json!(count(status)));
+        }
+        put("errors", json!(count(Status::Error)));
+        put("nothing_new", json!(self.nothing_new));
+        put("undecided", json!(self.findings.iter().map(|finding| finding.undecided.len()).sum::<usize>()));
+        let not_compared = |finding: &Finding| -> Vec<String> {
+            finding.not_compared.iter().map(|column| format!("{}.{column}", finding.table)).collect()
+        };
+        let not_compared: Vec<String> = self.findings.iter().flat_map(not_compared).collect();
+        if !not_compared.is_empty() {
+            put("not_compared", json!(not_compared));
+        }
+        let mut telling: Vec<&Finding> = self.findings.iter().filter(|f| f.status != Status::Pass).collect();
+        telling.sort_by_key(|finding| std::cmp::Reverse(finding.status));
+        put("findings", telling.iter().take(SUMMARISED).map(|finding| finding.summary()).collect());
+        run_rows::describe_resources(self.started, &mut put);
+        if let Some(first) = telling.first().filter(|first| first.status > Status::Warn) {
+            put(
+                "error",
+                json!(format!("{} of {}: {}: {}", first.check, first.table, first.status.name(), first.detail)),
+            );
+        }
+        Report { exit: worst.exit(), fields }
+    }
+}
+
+impl Finding {
+    fn summary(&self) -> Value {
+        json!({
+            "check": self.check, "table": self.table, "status": self.status.name(), "measured": self.measured,
+            "expected": self.expected, "detail": self.detail.chars().take(200).collect::<String>(),
+        })
+    }
+}
+
+fn describe(failure: &Failure) -> String {
+    let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
+    let place = match (failure.partition, failure.offset) {
+        (Some(partition), Some(offset)) => format!(" (last event: partition {partition}, offset {offset})"),
+        _ => String::new(),
+    };
+    let column = if failure.column.is_empty() { String::new() } else { format!(", {}", failure.column) };
+    let values = match (&failure.source_value, &failure.warehouse_value) {
+        (None, None) => String::new(),
+        (source, warehouse) => format!(": {} in the source, {} in the warehouse", value(source), value(warehouse)),
+    };
+    let detail = if failure.detail.is_empty() { String::new() } else { format!(": {}", failure.detail) };
+    format!("{}: key {:?}{column}{values}{detail}{place}", failure.owner, failure.row_key)
+}

@@ -1,0 +1,209 @@
+//! Severities and limits: compiled in, documented in `checks.toml`, changed by a file of the same form.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde::de::{self, Deserialize, Deserializer};
+use toml::Spanned;
+
+use crate::checks::catalogue;
+use crate::checks::severity::Severity;
+use crate::cli::parse_duration;
+use crate::exit::needs_person;
+use crate::health::observe::settings::Observe;
+use crate::tables::{self, Decimal};
+
+/// All of it.
+#[derive(Debug, Clone, PartialEq, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    severity: BTreeMap<Spanned<String>, Severity>,
+    /// Limits of business rules.
+    pub rules: Rules,
+    /// Limits of check-freshness.
+    pub freshness: Freshness,
+    /// Limits of check-volume.
+    pub volume: Volume,
+    /// Severities and limits of `observe`.
+    pub observe: Observe,
+}
+
+/// Limits of business rules.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rules {
+    /// Highest discount of an order line, as a share.
+    #[serde(deserialize_with = "decimal")]
+    pub discount_limit: Decimal,
+}
+
+/// How late the warehouse may be.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Freshness {
+    #[serde(deserialize_with = "duration")]
+    warn_after: Duration,
+    #[serde(deserialize_with = "duration")]
+    fail_after: Duration,
+    tables: BTreeMap<Spanned<String>, Lateness>,
+}
+
+/// How late a table may be.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lateness {
+    /// Up to here all is well.
+    #[serde(deserialize_with = "duration")]
+    pub warn_after: Duration,
+    /// Up to here it is a warning.
+    #[serde(deserialize_with = "duration")]
+    pub fail_after: Duration,
+}
+
+/// What a usual run is.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Volume {
+    /// Runs before it without which a run is not judged.
+    pub fewest_runs: u32,
+    /// Runs before it that are looked at.
+    pub most_runs: u32,
+    /// Median absolute deviations (scaled by 1.4826) that a run may be away from the median.
+    pub deviations: f64,
+    /// Records that it may be away in any case.
+    pub tolerance: u64,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Rules { discount_limit: tables::rules::Limits::default().discount }
+    }
+}
+
+impl Default for Freshness {
+    fn default() -> Self {
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        Freshness { warn_after: minutes(15), fail_after: minutes(60), tables: BTreeMap::new() }
+    }
+}
+
+impl Default for Volume {
+    fn default() -> Self {
+        Volume { fewest_runs: 20, most_runs: 100, deviations: 6.0, tolerance: 1_000 }
+    }
+}
+
+impl Settings {
+    /// Those of a file, or the built-in ones.
+    ///
+    /// # Errors
+    /// Exit 78, with the line: the file cannot be read, is no TOML, or names something that is not there.
+    pub fn read(file: Option<&Path>) -> Result<Settings> {
+        let Some(file) = file else { return Ok(Settings::default()) };
+        let wrong = |why: String| needs_person(format!("{}: {why}", file.display()));
+        let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
+        Settings::parse(&text).map_err(wrong)
+    }
+
+    fn parse(text: &str) -> Result<Settings, String> {
+        let settings: Settings = toml::from_str(text).map_err(|error| error.to_string())?;
+        let line = |name: &Spanned<String>| text[..name.span().start].matches('\n').count() + 1;
+        for name in settings.severity.keys() {
+            if !catalogue::is_name(name.as_ref()) {
+                let known = catalogue::names().join(", ");
+                let text = format!("line {}: there is no check {:?}; there are {known}", line(name), name.as_ref());
+                return Err(format!("{text}, each also as \"table.check\""));
+            }
+        }
+        for name in settings.freshness.tables.keys() {
+            tables::chosen(&[name.as_ref().clone()])
+                .map_err(|_| format!("line {}: there is no table {:?}", line(name), name.as_ref()))?;
+        }
+        if let Some(name) = settings.observe.unknown_job() {
+            let known = "ingest, ingest-<table>, build-order-wide, replay-rejected, check, check-<name> (or \"check-<name> --scope new\"), sync-schema, rejected";
+            return Err(format!(
+                "line {}: {:?} is none of the jobs that are listened for: {known}",
+                line(name),
+                name.as_ref()
+            ));
+        }
+        Ok(settings)
+    }
+
+    /// What a check's "no" is worth.
+    pub fn severity(&self, check: &str, table: &str) -> Severity {
+        let named =
+            |name: &str| self.severity.iter().find(|(known, _)| known.as_ref() == name).map(|(_, severity)| *severity);
+        let built_in = || if check == "volume" { Severity::Warn } else { Severity::Fail };
+        named(&format!("{table}.{check}")).or_else(|| named(check)).unwrap_or_else(built_in)
+    }
+
+    /// How late a table may be.
+    pub fn lateness(&self, table: &str) -> Lateness {
+        let Freshness { warn_after, fail_after, tables } = &self.freshness;
+        let own = tables.iter().find(|(name, _)| name.as_ref() == table).map(|(_, lateness)| *lateness);
+        own.unwrap_or(Lateness { warn_after: *warn_after, fail_after: *fail_after })
+    }
+}
+
+fn duration<'de, D: Deserializer<'de>>(toml: D) -> Result<Duration, D::Error> {
+    parse_duration(&String::deserialize(toml)?).map_err(de::Error::custom)
+}
+
+fn decimal<'de, D: Deserializer<'de>>(toml: D) -> Result<Decimal, D::Error> {
+    let text = String::deserialize(toml)?;
+    Decimal::parse(&text).ok_or_else(|| de::Error::custom(format!("{text:?} is no decimal")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_says_what_is_compiled_in() {
+        let file = Settings::parse(include_str!("../../checks.toml")).unwrap();
+        let built_in = Settings::default();
+        assert_eq!(
+            (&file.rules, &file.freshness, &file.volume),
+            (&built_in.rules, &built_in.freshness, &built_in.volume)
+        );
+        assert!(file.observe.is_like(&built_in.observe), "{:?}", file.observe);
+        for (name, severity) in &file.severity {
+            assert_eq!(built_in.severity(name.as_ref(), "customers"), *severity, "{}", name.as_ref());
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused_with_its_line() {
+        let error = |text: &str| Settings::parse(text).unwrap_err();
+        assert!(error("[volume]\nfewest_run = 3").contains("line 2"));
+        assert!(error("[severity]\n\nreconcil = \"fail\"").starts_with("line 3: there is no check \"reconcil\""));
+        assert!(error("[severity]\n\"nowhere.reconcile\" = \"fail\"").starts_with("line 2: there is no check"));
+        assert!(error("[severity]\nreconcile = \"faill\"").contains("line 2"));
+        assert!(
+            error("[freshness.tables]\nnowhere = { warn_after = \"1m\", fail_after = \"2m\" }")
+                .starts_with("line 2: there is no table")
+        );
+        assert!(error("[observe]\nrepeat = \"1m\"").contains("line 2"));
+        assert!(error("[observe.severity]\n\nnothing = \"fail\"").contains("line 3"));
+        assert!(
+            error("[observe.silent_after]\n\ningest-nothing = \"1m\"")
+                .starts_with("line 3: \"ingest-nothing\" is none of")
+        );
+        assert!(error("[freshness]\nwarn_after = \"1 minute\"").contains("is not a duration"));
+    }
+
+    #[test]
+    fn a_table_may_have_its_own() {
+        let settings = Settings::parse(
+            "[severity]\nreconcile = \"warn\"\n\"orders.reconcile\" = \"off\"\n[freshness.tables]\nregion = { warn_after = \"1d\", fail_after = \"2d\" }",
+        )
+        .unwrap();
+        assert_eq!(settings.severity("reconcile", "orders"), Severity::Off);
+        assert_eq!(settings.severity("reconcile", "customers"), Severity::Warn);
+        assert_eq!(settings.lateness("region").fail_after, Duration::from_secs(2 * 86_400));
+        assert_eq!(settings.lateness("orders").fail_after, Duration::from_secs(3_600));
+    }
+}

@@ -1,0 +1,32 @@
+//! A window on its way: its rows are sent, and it does not count yet.
+
+use std::collections::HashSet;
+
+use crate::cdc::Generation;
+use crate::jobs::ingest::counts::Counts;
+use crate::jobs::ingest::shown::Shown;
+use crate::kafka::{Committed, Span};
+use crate::ledger::{TruncateRow, WindowRow, Written};
+use crate::warehouse::InFlight;
+
+/// A window whose rows are sent and which does not count yet.
+pub struct Pending {
+    pub partition: i32,
+    pub span: Span,
+    pub generation: Generation,
+    pub topic_id: String,
+    pub token: String,
+    pub counts: Counts,
+    pub in_flight: Option<InFlight>,
+    pub truncates: Vec<TruncateRow>,
+    /// What truncates may remove of it.
+    pub written: Vec<Written>,
+    /// Offsets that lie in quarantine and were accepted this time.
+    pub resolved: Vec<i64>,
+    /// With `--verify`: the row that is to be shown, per key.
+    pub verify: Shown,
+    pub rejected_offsets: HashSet<i64>,
+    pub ledger: WindowRow,
+    /// `None` for an explicit range: the group does not move.
+    pub commit: Option<Committed>,
+}

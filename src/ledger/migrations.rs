@@ -1,0 +1,339 @@
+//! Migrations: what brings older books, and the warehouse beside them, to the schema of this executable.
+//!
+//! `clickhouse/init` has the schema of today; a fresh installation runs it whole and is recorded as having had every migration. Books
+//! that were there before get `clickhouse/migrations` in order, each recorded after its last statement. Every statement may be run
+//! twice, so `migrate` can be killed anywhere and run again.
+
+use anyhow::Result;
+use chrono::Utc;
+use clickhouse::Row;
+use serde::{Deserialize, Serialize};
+
+use crate::exit::needs_person;
+use crate::ledger::installation::{Installation, other_warehouse};
+use crate::source::LockPlace;
+use crate::warehouse::schema::{DATABASES, VERSIONS, statements};
+use crate::warehouse::{Warehouse, quote};
+
+/// One step of the schema's history. Once released it is never changed: what was forgotten is the next one.
+struct Migration {
+    version: u32,
+    name: &'static str,
+    /// Statements, each ended by a semicolon at the end of a line.
+    sql: &'static str,
+}
+
+macro_rules! sql {
+    ($version:literal, $name:literal, $file:literal) => {
+        Migration { version: $version, name: $name, sql: include_str!(concat!("../../clickhouse/migrations/", $file)) }
+    };
+}
+
+/// All of them, numbered from 1 without holes.
+const MIGRATIONS: &[Migration] = &[
+    sql!(1, "baseline", "0001_baseline.sql"),
+    sql!(2, "ledger", "0002_ledger.sql"),
+    sql!(3, "generation", "0003_generation.sql"),
+    sql!(4, "health", "0004_health.sql"),
+    sql!(5, "belonging", "0005_belonging.sql"),
+    sql!(6, "starts", "0006_starts.sql"),
+    sql!(7, "replaced_topics", "0007_replaced_topics.sql"),
+];
+
+/// Recorded when a fresh installation begins: tables without a version are then no older books.
+const INSTALLING: (u32, &str) = (0, "installing");
+
+/// From this version on, books say where they belong.
+const INSTALLATION: u32 = 5;
+
+/// The version that this executable was built for.
+pub const SCHEMA_VERSION: u32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
+
+/// A row of `northwind_ops.schema_migrations`.
+#[derive(Debug, Clone, Row, Deserialize)]
+struct Recorded {
+    version: u32,
+    warehouse: String,
+    applied_by: String,
+    applied_at: i64,
+}
+
+#[derive(Row, Serialize)]
+struct NewRecord {
+    version: u32,
+    warehouse: String,
+    name: String,
+    applied_by: String,
+    applied_at: i64,
+}
+
+/// What the books say of themselves, for one warehouse database.
+#[derive(Debug)]
+pub struct Versions {
+    books: String,
+    warehouse: String,
+    recorded: Vec<Recorded>,
+    /// Where the books belong, if they say so.
+    installation: Option<Installation>,
+    /// Is there any table of ours, in the books or in the warehouse?
+    any_table: bool,
+}
+
+impl Versions {
+    /// The highest version of this warehouse; 0 if none is recorded.
+    pub fn newest(&self) -> u32 {
+        self.of_warehouse().map(|row| row.version).max().unwrap_or(0)
+    }
+
+    /// Is everything applied that this executable knows?
+    pub fn is_current(&self) -> bool {
+        self.missing().next().is_none()
+    }
+
+    /// Nothing is there, or what an installation has begun.
+    fn is_fresh(&self) -> bool {
+        match self.recorded.iter().map(|row| row.version).max() {
+            Some(newest) => newest == INSTALLING.0,
+            None => !self.any_table,
+        }
+    }
+
+    /// Books that a newer executable has changed are not ours to touch.
+    ///
+    /// # Errors
+    /// Exit 78: they are newer.
+    pub fn refuse_newer(&self) -> Result<()> {
+        let newer: Vec<&Recorded> = self.recorded.iter().filter(|row| row.version > SCHEMA_VERSION).collect();
+        let Some(last) = newer.last() else { return Ok(()) };
+        let mut versions: Vec<String> = newer.iter().map(|row| row.version.to_string()).collect();
+        versions.dedup();
+        Err(needs_person(format!(
+            "{} is newer than this executable: versions {} (by northwind {}), where this one knows {SCHEMA_VERSION}; use that executable",
+            self.books,
+            versions.join(", "),
+            last.applied_by
+        )))
+    }
+
+    /// Books are of one warehouse. Older ones could have several, and do not say which: the one whose tables were made first.
+    ///
+    /// # Errors
+    /// Exit 78: they are another one's.
+    pub fn refuse_other_warehouse(&self) -> Result<()> {
+        let first = || self.recorded.iter().min_by_key(|row| row.applied_at).map(|row| &row.warehouse);
+        match self.installation.as_ref().map(|installation| &installation.warehouse).or_else(first) {
+            Some(owner) if *owner != self.warehouse => Err(other_warehouse(&self.books, owner, &self.warehouse)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Do the jobs lock here, as far as the books say so?
+    ///
+    /// # Errors
+    /// Exit 78: they lock elsewhere.
+    pub fn refuse_other_locks(&self, here: &LockPlace) -> Result<()> {
+        self.installation.as_ref().map_or(Ok(()), |installation| installation.refuse_other_locks(&self.books, here))
+    }
+
+    /// What every job asks before it works.
+    ///
+    /// # Errors
+    /// Exit 78: the books are older than this executable, or newer, or another warehouse's.
+    pub fn fit(&self) -> Result<()> {
+        self.refuse_newer()?;
+        self.refuse_other_warehouse()?;
+        let missing: Vec<String> = self.missing().map(|migration| migration.version.to_string()).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let books = &self.books;
+        let is = match self.newest() {
+            0 if self.recorded.is_empty() => "has no version".to_owned(),
+            0 => "has no version: its installation was cut short".to_owned(),
+            newest => format!("is at version {newest}"),
+        };
+        Err(needs_person(format!(
+            "{books} {is}, older than this executable, which needs {SCHEMA_VERSION}: run `migrate` first (missing: {})",
+            missing.join(", ")
+        )))
+    }
+
+    fn of_warehouse(&self) -> impl Iterator<Item = &Recorded> {
+        self.recorded.iter().filter(|row| row.warehouse == self.warehouse)
+    }
+
+    fn missing(&self) -> impl Iterator<Item = &'static Migration> {
+        MIGRATIONS.iter().filter(|migration| !self.of_warehouse().any(|row| row.version == migration.version))
+    }
+
+    /// Has any warehouse of these books had it?
+    fn books_have(&self, version: u32) -> bool {
+        self.recorded.iter().any(|row| row.version == version)
+    }
+}
+
+impl Warehouse {
+    /// What is recorded. A table of versions that is missing says that nothing is.
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    pub fn versions(&self) -> Result<Versions> {
+        #[derive(Row, Deserialize)]
+        struct Table {
+            name: String,
+        }
+        let sql = format!(
+            "SELECT if(database = {ops}, name, '') AS name FROM system.tables WHERE database IN ({ops}, {})",
+            quote(&self.db),
+            ops = quote(&self.ops)
+        );
+        let tables = self.rows::<Table>("looking for the books", &sql)?;
+        let is_there = |name: &str| tables.iter().any(|table| table.name == name);
+        let recorded = if is_there("schema_migrations") { self.recorded()? } else { Vec::new() };
+        let installation = if is_there("installation") { self.installation()? } else { None };
+        let any_table = tables.iter().any(|table| !matches!(table.name.as_str(), "schema_migrations" | "installation"));
+        Ok(Versions { books: self.ops.clone(), warehouse: self.db.clone(), recorded, installation, any_table })
+    }
+
+    /// Do the books fit this executable and this warehouse? Every job asks that first. Returns where they belong.
+    ///
+    /// # Errors
+    /// Exit 78: they are older, or newer, or not there, or another warehouse's; the server is gone.
+    pub fn fits(&self) -> Result<Installation> {
+        let recorded = self.recorded()?;
+        // Books that are older do not have the table.
+        let is_there = recorded.iter().any(|row| row.version >= INSTALLATION);
+        let installation = if is_there { self.installation()? } else { None };
+        let (books, warehouse) = (self.ops.clone(), self.db.clone());
+        let versions = Versions { books, warehouse, recorded, installation, any_table: true };
+        versions.fit()?;
+        versions
+            .installation
+            .ok_or_else(|| needs_person(format!("{} does not say where it belongs: run `migrate` first", self.ops)))
+    }
+
+    fn recorded(&self) -> Result<Vec<Recorded>> {
+        let sql = format!(
+            "SELECT version, warehouse, applied_by, toUnixTimestamp64Milli(schema_migrations.applied_at) AS applied_at
+             FROM {}.schema_migrations FINAL ORDER BY version",
+            self.ops
+        );
+        self.rows("asking for the version of the books", &sql)
+    }
+
+    /// Ends what the server still does for a `migrate` that was killed: statements with its comment.
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    pub fn end_statements(&self, comment: &str) -> Result<()> {
+        let kill = format!("KILL QUERY WHERE Settings['log_comment'] = {} SYNC", quote(comment));
+        self.execute("ending the statements of a killed migrate", &kill)
+    }
+
+    /// Says where the books belong, before anything else is done: of two that lock in different databases one goes no further.
+    ///
+    /// # Errors
+    /// Exit 78: they belong elsewhere, and have not `moved` here. The server is gone or refuses.
+    pub fn begin_books(&self, locks: &LockPlace, moved: bool) -> Result<()> {
+        for statement in statements(DATABASES).chain(statements(VERSIONS)) {
+            self.execute("making the tables of versions and place", &self.named(statement))?;
+        }
+        if moved { self.move_books(locks) } else { self.claim_books(locks) }
+    }
+
+    /// Brings everything to the version of this executable; returns what was applied. `passes` is told after every step.
+    ///
+    /// # Errors
+    /// The server is gone or refuses. Run it again: it goes on where it was.
+    pub fn migrate(&self, versions: &Versions, passes: &dyn Fn(&str)) -> Result<Vec<&'static str>> {
+        let missing: Vec<&Migration> = versions.missing().collect();
+        if versions.is_fresh() {
+            self.record(&[INSTALLING])?;
+            passes("installing");
+            self.apply_schema(passes)?;
+            self.record(&missing.iter().map(|migration| (migration.version, migration.name)).collect::<Vec<_>>())?;
+            passes("recorded");
+            return Ok(Vec::new());
+        }
+        for migration in &missing {
+            tracing::info!("{}: migration {} ({})", self.ops, migration.version, migration.name);
+            self.apply(migration, versions.books_have(migration.version), passes)?;
+            self.record(&[(migration.version, migration.name)])?;
+            passes("recorded");
+        }
+        self.apply_schema(passes)?;
+        Ok(missing.iter().map(|migration| migration.name).collect())
+    }
+
+    /// A warehouse under another name, whose books have moved with it: only what is done to its own tables is missing.
+    fn apply(&self, migration: &Migration, books_have_it: bool, passes: &dyn Fn(&str)) -> Result<()> {
+        let what = format!("migration {} ({})", migration.version, migration.name);
+        let wanted = |statement: &&str| !books_have_it || statement.contains("northwind_dw");
+        for statement in statements(migration.sql).filter(wanted) {
+            self.execute(&what, &self.named(statement))?;
+            passes("statement");
+        }
+        Ok(())
+    }
+
+    fn record(&self, migrations: &[(u32, &str)]) -> Result<()> {
+        let row = |(version, name): &(u32, &str)| NewRecord {
+            version: *version,
+            warehouse: self.db.clone(),
+            name: (*name).to_owned(),
+            applied_by: crate::VERSION.to_owned(),
+            applied_at: Utc::now().timestamp_millis(),
+        };
+        let rows: Vec<NewRecord> = migrations.iter().map(row).collect();
+        let token = format!("{}/{:?}/{}", self.db, migrations, Utc::now().timestamp_micros());
+        self.insert::<NewRecord>(&self.ops, "schema_migrations", &token, rows.iter())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn versions(recorded: &[(u32, &str)], any_table: bool) -> Versions {
+        let row = |(version, warehouse): &(u32, &str)| Recorded {
+            version: *version,
+            warehouse: (*warehouse).to_owned(),
+            applied_by: "0.1.0".to_owned(),
+            applied_at: i64::from(*version),
+        };
+        Versions {
+            books: "northwind_ops".to_owned(),
+            warehouse: "northwind_dw".to_owned(),
+            recorded: recorded.iter().map(row).collect(),
+            installation: None,
+            any_table,
+        }
+    }
+
+    #[test]
+    fn versions_count_from_one_without_holes() {
+        assert!(MIGRATIONS.iter().map(|migration| migration.version).eq(1..=SCHEMA_VERSION));
+    }
+
+    #[test]
+    fn an_installation_that_was_cut_short_is_no_older_book() {
+        assert!(versions(&[], false).is_fresh());
+        assert!(!versions(&[], true).is_fresh(), "tables without a version: older books");
+        assert!(versions(&[(0, "northwind_dw")], true).is_fresh(), "begun, and not ended");
+        assert!(versions(&[(0, "shadow_dw")], true).is_fresh(), "begun with another warehouse");
+        assert!(!versions(&[(0, "shadow_dw"), (1, "shadow_dw")], true).is_fresh());
+    }
+
+    #[test]
+    fn books_of_another_version_are_refused_in_words() {
+        let all: Vec<(u32, &str)> = (0..=SCHEMA_VERSION).map(|version| (version, "northwind_dw")).collect();
+        assert!(versions(&all, true).fit().is_ok());
+        let refusal = |recorded: &[(u32, &str)]| versions(recorded, true).fit().unwrap_err().to_string();
+        assert!(refusal(&[]).contains("has no version, older than this executable"));
+        assert!(refusal(&[(0, "northwind_dw")]).contains("cut short"));
+        let first = refusal(&[(1, "shadow_dw"), (2, "northwind_dw")]);
+        assert!(first.contains("books of the warehouse shadow_dw, not of northwind_dw"), "{first}");
+        let newer = refusal(&[&all[..], &[(9998, "northwind_dw"), (9999, "northwind_dw")]].concat());
+        assert!(newer.contains("newer than this executable: versions 9998, 9999 (by northwind 0.1.0)"), "{newer}");
+    }
+}

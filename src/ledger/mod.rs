@@ -1,0 +1,47 @@
+//! The ledger, the pipeline's memory (elsewhere: checkpoint table): runs, windows and their numbers, what consumers have taken up,
+//! generations of topics, truncates, and the plan that a run makes of it.
+
+mod beside;
+mod followers;
+mod gaps;
+mod generations;
+mod installation;
+pub(crate) mod job_run;
+mod migrations;
+mod news;
+mod numbers;
+mod observations;
+mod place;
+mod plan;
+mod retention;
+mod rows_missing;
+pub(crate) mod run_rows;
+mod runs;
+mod seq;
+mod seq_set;
+mod source_ids;
+mod spans;
+mod take_up;
+mod truncates;
+mod unread;
+mod untold;
+mod windows;
+
+pub use followers::{FarBehind, HeldBack};
+pub use gaps::RecentGaps;
+pub use generations::{Kin, Lineage, Lineages, Mixed};
+pub use installation::Installation;
+pub use migrations::{SCHEMA_VERSION, Versions};
+pub use news::{News, OpenWindow};
+pub use numbers::{Numbers, ReadTo};
+pub use observations::{
+    AlarmRow, ConnectorRow, LagRow, LastSaid, OpenRecords, QuarantineRow, RestartRow, SlotRow, Trend,
+};
+pub use place::Place;
+pub use plan::{LedgerEnd, PartitionState, Start, decide, share};
+pub use rows_missing::NewestWindow;
+pub use runs::{OpenRun, RecentRun};
+pub use spans::{at_offsets, join_closest};
+pub use take_up::{Consumer, StaysOpen};
+pub use truncates::{MarkAt, TruncateRow, Written};
+pub use windows::{LedgerRow, Mode, RunRow, Settled, WindowRow};

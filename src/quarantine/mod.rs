@@ -1,0 +1,13 @@
+//! The quarantine (elsewhere: dead letter queue): records that were not written, with the reason; which of them are meant, whose
+//! turn it is, and what may be thrown away.
+
+mod lots;
+mod prune;
+mod records;
+mod rejected;
+mod selection;
+
+pub use lots::Lot;
+pub use records::{Kept, Listed, RuleCount, Shelf};
+pub use rejected::{Bytes, Quarantined, RejectedRow, WarningRow};
+pub use selection::{Portion, Selection};

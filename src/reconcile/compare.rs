@@ -1,0 +1,247 @@
+//! Two ordered streams of rows, merged key by key; and what is to be said of each key.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+
+use crate::checks::results::KEPT_FAILURES;
+use crate::exit::{Exit, fault};
+use crate::reconcile::difference::Difference;
+use crate::reconcile::layout::Layout;
+use crate::reconcile::rows::{EventOf, Side, SideRow};
+use crate::source::{Snapshot, Written};
+use crate::tables::Key;
+use crate::warehouse::Warehouse;
+
+/// Differences that are looked up in the quarantine at once.
+const CHUNK: usize = 1_000;
+/// Keys that are remembered by name.
+const MOST_KEYS: usize = 100_000;
+
+/// What a comparison counts.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Live rows of the source, and of the warehouse.
+    pub rows: (u64, u64),
+    /// Keys that are the same.
+    pub same: u64,
+    /// Keys that differ and should not.
+    pub different: u64,
+    /// Keys whose newer event lies in quarantine.
+    pub quarantined: u64,
+    /// Keys that were being changed, or whose change is on its way: to be looked at again.
+    pub undecided: Vec<String>,
+    /// More of them, whose names are not kept.
+    pub forgotten: u64,
+    /// Values that the warehouse cannot hold, and has as NULL, by column.
+    pub misfits: BTreeMap<String, u64>,
+    /// The differing rows, as far as they are kept.
+    pub differing: Vec<Difference>,
+    /// Keys whose newer event lies in quarantine, as far as they are kept.
+    pub held_back: Vec<String>,
+}
+
+/// What a comparison may rely on.
+#[derive(Clone, Copy)]
+pub struct Terms<'c> {
+    /// For the quarantine.
+    pub warehouse: &'c Warehouse,
+    /// The table's columns.
+    pub layout: &'c Layout<'c>,
+    /// Its topic.
+    pub topic: &'c str,
+    /// The moment of the source's rows.
+    pub snapshot: &'c Snapshot,
+    /// Has everything that the snapshot saw come to the warehouse? If not, what differs may be on its way.
+    pub fence_passed: bool,
+}
+
+/// Asks for an id that was not yet given: [`crate::source::next_transaction`].
+pub type Next<'n> = &'n mut dyn FnMut() -> Result<u64>;
+
+/// Merges the two sides.
+///
+/// # Errors
+/// One of them fails, or is not in order.
+pub fn merge(terms: Terms<'_>, source: &mut impl Side, warehouse: &mut impl Side, next: Next<'_>) -> Result<Tally> {
+    let mut comparison =
+        Comparison { terms, next, tally: Tally::default(), differences: Vec::new(), waiting: Vec::new() };
+    let layout = terms.layout;
+    let (mut left, mut right) = (InOrder::new(source), InOrder::new(warehouse));
+    let (mut of_source, mut of_warehouse) = (left.next(layout)?, right.next(layout)?);
+    loop {
+        let order = match (&of_source, &of_warehouse) {
+            (None, None) => break,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(left), Some(right)) => left.key.cmp(&right.key),
+        };
+        let mut pair = (None, None);
+        if order.is_le() {
+            pair.0 = of_source.take();
+            of_source = left.next(layout)?;
+        }
+        if order.is_ge() {
+            pair.1 = of_warehouse.take();
+            of_warehouse = right.next(layout)?;
+        }
+        comparison.key(pair)?;
+    }
+    comparison.judge_waiting()?;
+    comparison.settle()?;
+    Ok(comparison.tally)
+}
+
+/// A side whose order is watched: one row out of order would make differences out of nothing.
+struct InOrder<'s, S> {
+    side: &'s mut S,
+    last: Option<Key>,
+}
+
+impl<'s, S: Side> InOrder<'s, S> {
+    fn new(side: &'s mut S) -> InOrder<'s, S> {
+        InOrder { side, last: None }
+    }
+
+    fn next(&mut self, layout: &Layout<'_>) -> Result<Option<SideRow>> {
+        let Some(row) = self.side.next(layout)? else { return Ok(None) };
+        if self.last.as_ref().is_some_and(|last| *last >= row.key) {
+            let text = format!("{}: key {:?} came out of order; please report this", layout.table.source, row.key.text);
+            return Err(fault(Exit::Bug, text));
+        }
+        self.last = Some(row.key.clone());
+        Ok(Some(row))
+    }
+}
+
+/// The rows of a key.
+type Pair = (Option<SideRow>, Option<SideRow>);
+
+struct Comparison<'c, 'n> {
+    terms: Terms<'c>,
+    next: Next<'n>,
+    tally: Tally,
+    differences: Vec<Difference>,
+    /// Pairs of which only the next transaction id tells whether the snapshot sees them.
+    waiting: Vec<Pair>,
+}
+
+impl Comparison<'_, '_> {
+    fn key(&mut self, pair: Pair) -> Result<()> {
+        self.tally.rows.0 += u64::from(pair.0.is_some());
+        self.tally.rows.1 += u64::from(pair.1.as_ref().is_some_and(SideRow::is_live));
+        match written(&pair).map_or(Some(true), |written| self.terms.snapshot.sees_at_once(written)) {
+            Some(is_seen) => self.judge(pair, is_seen)?,
+            None => self.waiting.push(pair),
+        }
+        if self.waiting.len() >= CHUNK { self.judge_waiting() } else { Ok(()) }
+    }
+
+    /// The id is asked for after the warehouse's rows were read: whatever they come from has got its own by then.
+    fn judge_waiting(&mut self) -> Result<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let next = (self.next)()?;
+        for pair in std::mem::take(&mut self.waiting) {
+            let is_seen = written(&pair).is_none_or(|written| self.terms.snapshot.sees(written, next));
+            self.judge(pair, is_seen)?;
+        }
+        Ok(())
+    }
+
+    fn judge(&mut self, (source, warehouse): Pair, is_seen: bool) -> Result<()> {
+        let live = warehouse.as_ref().filter(|row| row.is_live());
+        let Some(key) = source.as_ref().or(warehouse.as_ref()).map(|row| row.key.text.clone()) else { return Ok(()) };
+        let is_same = source.as_ref().map(|row| &row.columns) == live.map(|row| &row.columns);
+        match (is_seen, is_same, self.terms.fence_passed) {
+            (false, ..) | (_, false, false) => self.undecided(key),
+            (true, true, _) => self.same(source),
+            (true, false, true) => {
+                self.differences.push(Difference {
+                    key,
+                    source,
+                    warehouse,
+                    lsn: self.terms.snapshot.position(),
+                    ts_ms: self.terms.snapshot.clock_ms,
+                });
+            }
+        }
+        if self.differences.len() >= CHUNK { self.settle() } else { Ok(()) }
+    }
+
+    fn same(&mut self, source: Option<SideRow>) {
+        let Some(row) = source else { return };
+        self.tally.same += 1;
+        for column in row.misfits {
+            *self.tally.misfits.entry(column).or_default() += 1;
+        }
+    }
+
+    fn undecided(&mut self, key: String) {
+        if self.tally.undecided.len() < MOST_KEYS {
+            self.tally.undecided.push(key);
+        } else {
+            self.tally.forgotten += 1;
+        }
+    }
+
+    /// Differences whose newer event lies in quarantine are known; the others are failures.
+    fn settle(&mut self) -> Result<()> {
+        if self.differences.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<&str> = self.differences.iter().map(|difference| difference.key.as_str()).collect();
+        let quarantined = self.terms.warehouse.newest_quarantined(self.terms.topic, &keys)?;
+        for difference in std::mem::take(&mut self.differences) {
+            let held = difference.event().map_or(0, |event| event.version);
+            if quarantined.get(&difference.key).is_some_and(|newest| *newest >= held) {
+                self.tally.quarantined += 1;
+                if self.tally.held_back.len() < MOST_KEYS {
+                    self.tally.held_back.push(difference.key);
+                }
+                continue;
+            }
+            self.tally.different += 1;
+            if self.tally.differing.len() < KEPT_FAILURES {
+                self.tally.differing.push(difference);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// When the event was written that the warehouse's row comes from.
+fn written(pair: &Pair) -> Option<Written> {
+    pair.1.as_ref().and_then(|row| row.event.as_ref()).map(EventOf::written)
+}
+
+impl Tally {
+    /// Takes in a later round's tally about the keys that were undecided.
+    pub fn take_in(&mut self, later: Tally) {
+        self.same += later.same;
+        self.different += later.different;
+        self.quarantined += later.quarantined;
+        for (column, count) in later.misfits {
+            *self.misfits.entry(column).or_default() += count;
+        }
+        self.differing.extend(later.differing);
+        self.held_back.extend(later.held_back);
+        self.undecided.extend(later.undecided);
+        self.forgotten += later.forgotten;
+    }
+
+    /// Forgets names beyond those that one comparison keeps.
+    pub fn forget_surplus(&mut self) {
+        self.differing.truncate(KEPT_FAILURES);
+        self.held_back.truncate(MOST_KEYS);
+        self.forgotten += self.undecided.len().saturating_sub(MOST_KEYS) as u64;
+        self.undecided.truncate(MOST_KEYS);
+    }
+
+    /// Keys that could not be decided.
+    pub fn open(&self) -> u64 {
+        self.undecided.len() as u64 + self.forgotten
+    }
+}

@@ -1,0 +1,64 @@
+//! A key that differs, and what is said of it.
+
+use crate::checks::results::Failure;
+use crate::reconcile::rows::{EventOf, SideRow, differing_columns};
+
+/// A key that differs.
+#[derive(Debug, Clone)]
+pub struct Difference {
+    /// Canonical text.
+    pub key: String,
+    /// The source's row, if it has one.
+    pub source: Option<SideRow>,
+    /// The warehouse's newest row, if it has one; it may say "this key is gone".
+    pub warehouse: Option<SideRow>,
+    /// Where the log stood at the moment of the source's row.
+    pub lsn: u64,
+    /// What the source's clock said at that moment, in ms.
+    pub ts_ms: i64,
+}
+
+impl Difference {
+    /// The last event that the warehouse has of the key.
+    pub fn event(&self) -> Option<&EventOf> {
+        self.warehouse.as_ref().and_then(|row| row.event.as_ref())
+    }
+
+    /// One failure for each column that differs; one for a row that is on one side only.
+    pub fn failures(&self) -> Vec<Failure> {
+        let event = self.event();
+        let base = Failure {
+            owner: "pipeline".to_owned(),
+            row_key: self.key.clone(),
+            partition: event.map(|event| event.partition),
+            offset: event.map(|event| event.offset),
+            ..Failure::default()
+        };
+        let is_live = event.is_some_and(|event| event.deleted == 0);
+        let columns = |row: &SideRow| Some(serde_json::Value::Object(row.source_columns()).to_string());
+        match (&self.source, &self.warehouse) {
+            (Some(source), Some(warehouse)) if is_live => differing_columns(&source.columns, &warehouse.columns)
+                .into_iter()
+                .map(|(column, source, warehouse)| Failure {
+                    column,
+                    source_value: Some(source),
+                    warehouse_value: Some(warehouse),
+                    ..base.clone()
+                })
+                .collect(),
+            (Some(source), deleted) => {
+                let detail = if deleted.is_some() { "deleted in the warehouse" } else { "missing in the warehouse" };
+                vec![Failure { source_value: columns(source), detail: detail.to_owned(), ..base }]
+            }
+            (None, warehouse) => {
+                let warehouse_value = warehouse.as_ref().and_then(columns);
+                vec![Failure { warehouse_value, detail: "not in the source any more".to_owned(), ..base }]
+            }
+        }
+    }
+
+    /// Why nobody can write the source's row to the warehouse: the column, and the reason.
+    pub fn refused(&self) -> Option<&str> {
+        self.source.as_ref().and_then(|row| row.refused.as_deref())
+    }
+}

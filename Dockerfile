@@ -1,7 +1,7 @@
 # The jobs as an image: one executable, a link for each job. It builds with BuildKit and with the classic builder.
 #
-#   docker build -t northwind-cdc .
-#   docker run --rm --network host northwind-cdc ingest-customers --max-records 10000
+#   docker build -t lockstep .
+#   docker run --rm --network host lockstep ingest-customers --max-records 10000
 ARG RUST_IMAGE=rust:1.95-bookworm
 ARG BASE_IMAGE=debian:bookworm-slim
 
@@ -17,7 +17,7 @@ RUN mkdir -p src benches tests/corpus tests/fixtures \
     && touch src/lib.rs benches/ingest.rs benches/aging.rs benches/decode.rs tests/corpus/record.rs tests/fixtures/make_books.rs \
     && echo 'fn main() {}' > src/main.rs \
     && cargo build --release --locked ${CARGO_FLAGS} \
-    && rm -rf src benches tests target/release/northwind target/release/deps/*northwind* target/release/.fingerprint/northwind*
+    && rm -rf src benches tests target/release/lockstep target/release/deps/*lockstep* target/release/.fingerprint/lockstep*
 
 COPY build.rs ./
 COPY src src
@@ -29,14 +29,14 @@ COPY postgres postgres
 COPY connectors connectors
 COPY pipelines pipelines
 ARG REVISION=unknown
-RUN NORTHWIND_COMMIT=${REVISION} cargo build --release --locked ${CARGO_FLAGS}
+RUN LOCKSTEP_COMMIT=${REVISION} cargo build --release --locked ${CARGO_FLAGS}
 
 # What the last stage needs is collected here, so that it needs neither a shell nor the network: the executable with its
 # links, the libraries that the base does not have, and the CA bundle.
 RUN set -eu; \
     mkdir -p /out/usr/local/bin /out/etc/ssl/certs; \
-    target/release/northwind link /out/usr/local/bin; \
-    for library in $(ldd target/release/northwind | awk '$1 ~ /^lib(ssl|crypto)\./ { print $3 }'); do \
+    target/release/lockstep link /out/usr/local/bin; \
+    for library in $(ldd target/release/lockstep | awk '$1 ~ /^lib(ssl|crypto)\./ { print $3 }'); do \
         mkdir -p "/out/usr/lib/$(basename "$(dirname "$library")")"; \
         cp -L "$library" "/out/usr/lib/$(basename "$(dirname "$library")")/"; \
     done; \
@@ -49,12 +49,12 @@ ENV SUMMARY=last-line \
     TZ=UTC
 USER 65532:65532
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["/usr/local/bin/northwind"]
+ENTRYPOINT ["/usr/local/bin/lockstep"]
 CMD ["--help"]
 
 ARG VERSION=0.1.0
 ARG REVISION=unknown
-LABEL org.opencontainers.image.title="northwind-cdc" \
+LABEL org.opencontainers.image.title="lockstep" \
       org.opencontainers.image.description="Bounded, exactly-once change-data-capture jobs: PostgreSQL, Debezium, Kafka to ClickHouse" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \

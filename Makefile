@@ -28,10 +28,10 @@ status: ## what runs where
 logs: ## follow the servers' logs
 	@$(STACK) logs
 
-build: ## build the jobs: bin/northwind, and a link for each of them
+build: ## build the jobs: bin/lockstep, and a link for each of them
 	@$(STACK) install-build-deps
 	cargo build --release --locked
-	target/release/northwind link bin
+	target/release/lockstep link bin
 
 airflow: up build ## Airflow with the DAGs, on http://127.0.0.1:8080
 	$(ENVIRONMENT) && bin/migrate > /dev/null
@@ -40,7 +40,7 @@ airflow: up build ## Airflow with the DAGs, on http://127.0.0.1:8080
 airflow-down: ## stop Airflow; the servers go on
 	@local-stack/airflow down
 
-image: ## build the jobs' image, northwind-cdc (where no registry can be reached, also its base images)
+image: ## build the jobs' image, lockstep (where no registry can be reached, also its base images)
 	@local-stack/docker build
 
 demo: up build ## all tables from PostgreSQL to ClickHouse, and the proof that nothing is missing

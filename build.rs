@@ -1,9 +1,9 @@
-//! Puts the commit into `--version`. An image build hands it over as NORTHWIND_COMMIT, since it has no `.git`.
+//! Puts the commit into `--version`. An image build hands it over as LOCKSTEP_COMMIT, since it has no `.git`.
 
 use std::process::Command;
 
 fn main() {
-    println!("cargo::rerun-if-env-changed=NORTHWIND_COMMIT");
+    println!("cargo::rerun-if-env-changed=LOCKSTEP_COMMIT");
     println!("cargo::rerun-if-changed=build.rs");
     // Written with every commit and checkout; a path that is not there would make cargo build anew each time.
     if std::path::Path::new(".git/logs/HEAD").exists() {
@@ -13,6 +13,6 @@ fn main() {
         let output = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
-    let commit = std::env::var("NORTHWIND_COMMIT").ok().or_else(from_git).unwrap_or_else(|| "unknown".to_owned());
-    println!("cargo::rustc-env=NORTHWIND_COMMIT={commit}");
+    let commit = std::env::var("LOCKSTEP_COMMIT").ok().or_else(from_git).unwrap_or_else(|| "unknown".to_owned());
+    println!("cargo::rustc-env=LOCKSTEP_COMMIT={commit}");
 }

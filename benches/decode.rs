@@ -9,9 +9,9 @@ mod northwind_tables;
 #[path = "../tests/it/decoding/row_binary.rs"]
 mod row_binary;
 
-use northwind::cdc::{self, Record};
-use northwind::rows::{Decoder, Event, Rows};
-use northwind::tables::{Customers, OrderDetails, Orders, Table};
+use lockstep::cdc::{self, Record};
+use lockstep::rows::{Decoder, Event, Rows};
+use lockstep::tables::{Customers, OrderDetails, Orders, Table};
 use northwind_tables::schema;
 
 const ROUNDS: usize = 20;

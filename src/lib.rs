@@ -1,4 +1,4 @@
-//! Change-data capture for Northwind: PostgreSQL → Debezium on Kafka Connect → Kafka → *short-lived jobs* → ClickHouse.
+//! lockstep, change-data capture: PostgreSQL → Debezium on Kafka Connect → Kafka → *short-lived jobs* → ClickHouse.
 //!
 //! A job consumes a bounded range of offsets, validates it against PostgreSQL, writes the valid rows to ClickHouse and
 //! the others to quarantine, commits and exits. The life of one row, which is also the order of the rooms:
@@ -45,4 +45,4 @@ pub mod validate;
 pub mod warehouse;
 
 /// Version and commit.
-pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("NORTHWIND_COMMIT"), ")");
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("LOCKSTEP_COMMIT"), ")");

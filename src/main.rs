@@ -1,5 +1,5 @@
-//! One executable for every job; see [`northwind::jobs`].
+//! One executable for every job; see [`lockstep::jobs`].
 
 fn main() {
-    std::process::exit(northwind::jobs::main(std::env::args_os()));
+    std::process::exit(lockstep::jobs::main(std::env::args_os()));
 }

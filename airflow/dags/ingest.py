@@ -22,7 +22,7 @@ run takes up whatever an earlier one has left, so a run that was missed or kille
 ends with its exit code, what it said, and the command to run by hand. Records that were refused are no failure: they wait in
 quarantine, and `replay_rejected` tries them again.
 
-**When it stays red**: `northwind doctor` says which server is away or set wrongly, `northwind lag` what is unread.
+**When it stays red**: `lockstep doctor` says which server is away or set wrongly, `lockstep lag` what is unread.
 """
 
 with DAG(

@@ -18,7 +18,7 @@ lost against a newer one is closed as superseded, the rest stays with one attemp
 
 What mends itself (a row whose parent comes later) needs none of this: `northwind_ingest` tries it in every run, twelve times.
 
-**When a run is red**: see the task's log. Refused again is no failure; `northwind rejected` shows what still waits, and why.
+**When a run is red**: see the task's log. Refused again is no failure; `lockstep rejected` shows what still waits, and why.
 """
 
 with DAG(

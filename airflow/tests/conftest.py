@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-EXECUTABLE = os.environ.get("NORTHWIND_BIN") or str(ROOT / "bin/northwind")
+EXECUTABLE = os.environ.get("LOCKSTEP_BIN") or str(ROOT / "bin/lockstep")
 sys.path[:0] = [str(ROOT / "airflow/plugins"), str(ROOT / "airflow/dags")]
 
 

@@ -17,10 +17,10 @@ def cron(tmp_path, monkeypatch):
     for job in jobs:
         file = tmp_path / "bin" / job["name"]
         file.parent.mkdir(exist_ok=True)
-        file.write_text(f'#!/bin/sh\nexec {ROOT}/airflow/tests/stub/northwind {job["name"]} "$@"\n')
+        file.write_text(f'#!/bin/sh\nexec {ROOT}/airflow/tests/stub/lockstep {job["name"]} "$@"\n')
         file.chmod(0o755)
     calls = tmp_path / "calls"
-    monkeypatch.setenv("NORTHWIND_BIN_DIR", str(tmp_path / "bin"))
+    monkeypatch.setenv("LOCKSTEP_BIN_DIR", str(tmp_path / "bin"))
     monkeypatch.setenv("NORTHWIND_LOG", str(tmp_path / "log"))
     monkeypatch.setenv("CALLS", str(calls))
 

@@ -57,7 +57,7 @@ def test_these_are_the_dags(dags):
 
 def test_the_list_of_jobs_is_what_the_executable_says():
     said = subprocess.run([EXECUTABLE, "jobs"], capture_output=True, check=True, text=True).stdout
-    assert (ROOT / "airflow/dags/jobs.json").read_text() == said, "bin/northwind jobs > airflow/dags/jobs.json"
+    assert (ROOT / "airflow/dags/jobs.json").read_text() == said, "bin/lockstep jobs > airflow/dags/jobs.json"
 
 
 @pytest.mark.parametrize("values", [VALUES, {}], ids=["every field filled in", "nothing filled in"])
@@ -216,7 +216,7 @@ def test_a_topic_with_several_partitions_is_shared_by_as_many_tasks(tmp_path, mo
     jobs = json.loads((ROOT / "airflow/dags/jobs.json").read_text())
     next(job for job in jobs if job.get("table") == "orders")["partitions"] = 3
     (tmp_path / "jobs.json").write_text(json.dumps(jobs))
-    monkeypatch.setenv("NORTHWIND_JOBS", str(tmp_path / "jobs.json"))
+    monkeypatch.setenv("LOCKSTEP_JOBS", str(tmp_path / "jobs.json"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "airflow/plugins") + ":" + str(ROOT / "airflow/dags"))
     # In a process of its own: the list of jobs is read once.
     ran = subprocess.run([sys.executable, "-c", LOOK_AT_SHARDS, ROOT / "airflow/dags"], capture_output=True, text=True)

@@ -10,7 +10,7 @@ import pytest
 
 from conftest import ROOT
 
-IMAGE = os.environ.get("NORTHWIND_IMAGE", "northwind-cdc")
+IMAGE = os.environ.get("LOCKSTEP_IMAGE", "lockstep")
 BASE = os.environ.get("BASE_IMAGE", "debian:bookworm-slim")
 # Nothing that a job could lean on by accident.
 CONFINED = ["--rm", "--read-only", "--network", "none", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
@@ -37,7 +37,7 @@ def test_it_adds_little_to_its_base(image):
 def test_it_is_nobody_and_ends_on_sigterm(image):
     config = image["Config"]
     assert (config["User"], config["StopSignal"]) == ("65532:65532", "SIGTERM")
-    assert config["Entrypoint"] == ["/usr/local/bin/northwind"]
+    assert config["Entrypoint"] == ["/usr/local/bin/lockstep"]
     assert "SUMMARY=last-line" in config["Env"]
 
 
@@ -46,7 +46,7 @@ def test_it_says_what_it_is(image):
     head = subprocess.run(
         ["git", "rev-parse", "--short=12", "HEAD"], cwd=ROOT, capture_output=True, text=True
     ).stdout.strip()
-    assert labels["org.opencontainers.image.title"] == "northwind-cdc"
+    assert labels["org.opencontainers.image.title"] == "lockstep"
     assert labels["org.opencontainers.image.revision"] == head
     said = docker("run", *CONFINED, IMAGE, "--version").stdout
     assert labels["org.opencontainers.image.version"] in said and head in said

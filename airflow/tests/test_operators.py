@@ -21,7 +21,7 @@ STUB = ROOT / "airflow/tests/stub"
 
 @pytest.fixture(scope="session")
 def image():
-    name = "northwind-cdc-stub"
+    name = "lockstep-stub"
     base = os.environ.get("BASE_IMAGE", "debian:bookworm-slim")
     docker("build", "-q", "-t", name, "--build-arg", f"BASE_IMAGE={base}", str(STUB))
     return name
@@ -30,9 +30,9 @@ def image():
 @pytest.fixture(params=("local", "docker"))
 def operator(request, monkeypatch):
     """Makes an operator whose job is the stub."""
-    from northwind_jobs import settings
-    from northwind_jobs.docker import DockerJobOperator
-    from northwind_jobs.local import LocalJobOperator
+    from lockstep_jobs import settings
+    from lockstep_jobs.docker import DockerJobOperator
+    from lockstep_jobs.local import LocalJobOperator
 
     # Airflow's own goes past `caplog`.
     for kind in (LocalJobOperator, DockerJobOperator):
@@ -59,7 +59,7 @@ def docker(*arguments):
 
 
 def containers():
-    return docker("ps", "-aq", "--no-trunc", "--filter", "label=northwind.dag=a_dag").split()
+    return docker("ps", "-aq", "--no-trunc", "--filter", "label=lockstep.dag=a_dag").split()
 
 
 @pytest.fixture(autouse=True)
@@ -131,7 +131,7 @@ def test_a_job_gets_its_settings_and_its_secrets_and_none_of_airflows(operator, 
     monkeypatch.setenv("AIRFLOW__API__SECRET_KEY", "not theirs")
     (tmp_path / "checks.toml").write_text("the limits\n")
     monkeypatch.setenv("CHECKS_CONFIG", str(tmp_path / "checks.toml"))
-    monkeypatch.setattr("northwind_jobs.settings.CHECKS_CONFIG", str(tmp_path / "checks.toml"))
+    monkeypatch.setattr("lockstep_jobs.settings.CHECKS_CONFIG", str(tmp_path / "checks.toml"))
     task = operator("environment")
     with caplog.at_level(logging.INFO):
         task.execute(Context())
@@ -205,7 +205,7 @@ def test_a_container_says_whose_it_is(operator, caplog):
         thread = after_its_first_line(caplog, look)
         task.execute(Context())
     thread.join()
-    for label in ("northwind.dag=a_dag", "northwind.run=a_run", "northwind.task=stub", "northwind.try=2"):
+    for label in ("lockstep.dag=a_dag", "lockstep.run=a_run", "lockstep.task=stub", "lockstep.try=2"):
         assert label in found[0]
 
 
@@ -215,7 +215,7 @@ def left_behind(image):
 
     def left_behind(command, task_id="stub", map_index=-1):
         names = {"dag": "a_dag", "run": "a_run", "task": task_id, "map-index": map_index, "try": 1}
-        marks = [word for name, value in names.items() for word in ("--label", f"northwind.{name}={value}")]
+        marks = [word for name, value in names.items() for word in ("--label", f"lockstep.{name}={value}")]
         made = docker("run", "-d", *marks, image, command).strip()
         if command == "silent":
             docker("wait", made)
@@ -237,7 +237,7 @@ def test_the_next_try_removes_what_a_killed_worker_has_left(operator, left_behin
 
 
 def test_a_hundred_runs_of_the_image_have_a_hundred_results():
-    from northwind_jobs.docker import DockerJobOperator
+    from lockstep_jobs.docker import DockerJobOperator
 
     # It logs, it fails, it sums up: two streams would have the summary before the log in every second run.
     task = DockerJobOperator(task_id="short", command="migrate --clickhouse-port 1", do_xcom_push=True)

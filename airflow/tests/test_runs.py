@@ -23,9 +23,9 @@ def run(database, monkeypatch, tmp_path):
     """Runs a DAG with these parameters, its jobs ending as told; returns the run, its tasks' states, the jobs' command lines."""
     from airflow.sdk import timezone
 
-    from northwind_jobs import settings
+    from lockstep_jobs import settings
 
-    monkeypatch.setattr(settings, "EXECUTABLE", str(ROOT / "airflow/tests/stub/northwind"))
+    monkeypatch.setattr(settings, "EXECUTABLE", str(ROOT / "airflow/tests/stub/lockstep"))
     calls = tmp_path / "calls"
     calls.touch()
     monkeypatch.setenv("CALLS", str(calls))

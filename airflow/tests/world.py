@@ -142,7 +142,7 @@ class Container:
     """A running job, RUNNER=docker."""
 
     def __init__(self, run, task_id, attempt=1):
-        filters = {"northwind.run": run.run_id, "northwind.task": task_id, "northwind.try": attempt}
+        filters = {"lockstep.run": run.run_id, "lockstep.task": task_id, "lockstep.try": attempt}
         self.filters = [word for label, value in filters.items() for word in ("--filter", f"label={label}={value}")]
         self.id = wait_for(f"{task_id} running", lambda: docker("ps", "-q", *self.filters).strip(), 90)
 
@@ -177,7 +177,7 @@ class Process:
                     environment = (entry / "environ").read_bytes().decode().split("\0")
                 except (OSError, UnicodeDecodeError):
                     continue
-                if words[0].endswith("northwind") and job in words and set(marks) <= set(environment):
+                if words[0].endswith("lockstep") and job in words and set(marks) <= set(environment):
                     return int(entry.name)
             return None
 

@@ -22,7 +22,7 @@ def test_every_job_is_a_service():
     # These are about the executable itself.
     assert {*JOBS, "migrate"} == jobs - {"completions", "jobs", "link"}
     for job in JOBS:
-        assert SERVICES[job]["entrypoint"] == ["northwind", job]
+        assert SERVICES[job]["entrypoint"] == ["lockstep", job]
 
 
 def test_a_job_can_write_nothing_and_has_no_password_in_its_environment():
@@ -52,7 +52,7 @@ def test_servers_are_waited_for_until_they_are_healthy_and_once_jobs_until_they_
 def test_every_image_has_a_version_and_can_be_replaced():
     for name, service in SERVICES.items():
         variable, default = re.fullmatch(r"\$\{(\w+_IMAGE):-([^}]+)\}", service["image"]).groups()
-        assert variable == "NORTHWIND_IMAGE" or re.search(r":\d[\w.-]*$", default), f"{name}: {default}"
+        assert variable == "LOCKSTEP_IMAGE" or re.search(r":\d[\w.-]*$", default), f"{name}: {default}"
 
 
 def test_ports_are_this_machines_alone_and_can_be_moved():

@@ -17,13 +17,13 @@ JOB = json.dumps(
         "Tty": False,
         "Env": ['A="b"\\c\n', "ä"],
         "Cmd": ["--help"],
-        "Image": "northwind-cdc",
-        "HostConfig": {"NetworkMode": os.environ["NORTHWIND_NETWORK"], "PortBindings": {}, "Mounts": []},
-        "Labels": {"northwind.dag": "a-test"},
+        "Image": "lockstep",
+        "HostConfig": {"NetworkMode": os.environ["LOCKSTEP_NETWORK"], "PortBindings": {}, "Mounts": []},
+        "Labels": {"lockstep.dag": "a-test"},
     }
 )
 LIST = "/v1.41/containers/json?limit=-1&all=1&size=0&trunc_cmd=0&filters="
-OWN = "%7B%22status%22%3A+%5B%22exited%22%5D%2C+%22label%22%3A+%5B%22northwind.dag%3Da-test%22%5D%7D"
+OWN = "%7B%22status%22%3A+%5B%22exited%22%5D%2C+%22label%22%3A+%5B%22lockstep.dag%3Da-test%22%5D%7D"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -69,7 +69,7 @@ def test_jobs_may_be_started_and_ended():
     }
     statuses = ask_proxy([request for request, _ in allowed.values()])
     made = subprocess.run(
-        ["docker", "ps", "-aq", "--filter", "label=northwind.dag=a-test"], capture_output=True, text=True
+        ["docker", "ps", "-aq", "--filter", "label=lockstep.dag=a-test"], capture_output=True, text=True
     ).stdout.split()
     subprocess.run(["docker", "rm", *made], check=True, capture_output=True)
     assert dict(zip(allowed, statuses, strict=True)) == {name: status for name, (_, status) in allowed.items()}
@@ -90,13 +90,13 @@ def test_whatever_reaches_the_machine_is_refused_and_logged():
         "a capability": in_host('"CapAdd": ["SYS_ADMIN"]'),
         "a port of the machine": create('"PortBindings": {}', '"PortBindings": {"80/tcp": [{"HostPort": "80"}]}'),
         "the machine's processes": in_host('"PidMode": "host"'),
-        "the machine's network": create(os.environ["NORTHWIND_NETWORK"], "host"),
-        "any network": create(f'"NetworkMode": "{os.environ["NORTHWIND_NETWORK"]}", ', ""),
+        "the machine's network": create(os.environ["LOCKSTEP_NETWORK"], "host"),
+        "any network": create(f'"NetworkMode": "{os.environ["LOCKSTEP_NETWORK"]}", ', ""),
         "two networks": in_host('"NetworkMode": "host"'),
         "two networks, in two lines": in_host('"Mounts": [],\n"networkmode": "host"'),
         "one more network": create('"Tty": false', '"NetworkingConfig": {"EndpointsConfig": {"host": {}}}'),
         "root": create('"Tty": false', '"User": "0"'),
-        "another image": create('"northwind-cdc"', '"debian:bookworm-slim"'),
+        "another image": create('"lockstep"', '"debian:bookworm-slim"'),
         "two images": create('"Tty": false', '"image": "debian:bookworm-slim"'),
         "more than can be looked at": create('"--help"', '"' + "x" * 70_000 + '"'),
         "more than can be looked at, with its headers": [

@@ -8,8 +8,8 @@ DEFAULT_PORT[AIRFLOW_PORT]=8080
 
 AIRFLOW=$DATA/airflow
 VENV=$DOWNLOADS/airflow
-NORTHWIND_BIN=${NORTHWIND_BIN:-$ROOT/bin/northwind}
-NORTHWIND_IMAGE=${NORTHWIND_IMAGE:-northwind-cdc}
+LOCKSTEP_BIN=${LOCKSTEP_BIN:-$ROOT/bin/lockstep}
+LOCKSTEP_IMAGE=${LOCKSTEP_IMAGE:-lockstep}
 RUNNER=${RUNNER:-}
 
 # --- installing --------------------------------------------------------------------------------------------------------
@@ -75,12 +75,12 @@ load_settings() {
     export AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL=60 AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL=60
     export AIRFLOW__LOGGING__BASE_LOG_FOLDER=$LOG/airflow
     export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED=False
-    export NORTHWIND_BIN NORTHWIND_IMAGE RUNNER
+    export LOCKSTEP_BIN LOCKSTEP_IMAGE RUNNER
     # Compiled DAGs belong to this instance, not into the checkout.
     export PYTHONDONTWRITEBYTECODE='' PYTHONPYCACHEPREFIX=$AIRFLOW/pycache
 }
 
-settings_names() { compgen -e | grep -E '^(AIRFLOW_|KAFKA_|POSTGRES_|CLICKHOUSE_|CONNECT_|NORTHWIND_|RUNNER$|DOCKER_HOST$|PYTHON(DONT|PYC))'; }
+settings_names() { compgen -e | grep -E '^(AIRFLOW_|KAFKA_|POSTGRES_|CLICKHOUSE_|CONNECT_|LOCKSTEP_|NORTHWIND_|RUNNER$|DOCKER_HOST$|PYTHON(DONT|PYC))'; }
 
 make_secrets() {
     mkdir -p "$AIRFLOW" "$LOG/airflow"
@@ -110,11 +110,11 @@ choose_runner() {
     eval "$("$HERE/docker" env)"
     if [[ -z $RUNNER ]]; then
         RUNNER=local
-        if has docker && docker image inspect "$NORTHWIND_IMAGE" > /dev/null 2>&1; then RUNNER=docker; fi
+        if has docker && docker image inspect "$LOCKSTEP_IMAGE" > /dev/null 2>&1; then RUNNER=docker; fi
     fi
     [[ $RUNNER == local || $RUNNER == docker ]] || die "RUNNER is docker or local, not '$RUNNER'"
-    [[ $RUNNER == local ]] || docker image inspect "$NORTHWIND_IMAGE" > /dev/null 2>&1 ||
-        die "RUNNER=docker needs an engine that has the image $NORTHWIND_IMAGE: make image"
+    [[ $RUNNER == local ]] || docker image inspect "$LOCKSTEP_IMAGE" > /dev/null 2>&1 ||
+        die "RUNNER=docker needs an engine that has the image $LOCKSTEP_IMAGE: make image"
 }
 
 recorded_runner() {

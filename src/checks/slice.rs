@@ -36,7 +36,7 @@ impl Slice {
             return String::new();
         }
         format!(
-            "; keys with a NUL character, which PostgreSQL cannot have and was not asked for: {impossible} (northwind rejected --table {})",
+            "; keys with a NUL character, which PostgreSQL cannot have and was not asked for: {impossible} (lockstep rejected --table {})",
             table.source
         )
     }

@@ -38,7 +38,7 @@ pub fn init(format: LogFormat, summary: SummaryMode) -> Result<()> {
         send_stderr_to_stdout()?;
     }
     let filter =
-        std::env::var("RUST_LOG").unwrap_or_else(|_| "warn,northwind=info,librdkafka=off,rdkafka=off".to_owned());
+        std::env::var("RUST_LOG").unwrap_or_else(|_| "warn,lockstep=info,librdkafka=off,rdkafka=off".to_owned());
     env_logger::Builder::new()
         .parse_filters(&filter)
         .target(env_logger::Target::Stderr)

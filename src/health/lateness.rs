@@ -65,7 +65,7 @@ impl Source<'_> {
         Ok(match heartbeat::kept_for(kafka, &topic)? {
             Some(kept) => Captured::NotSince(slot.clock_ms - i64::try_from(kept.as_millis()).unwrap_or(i64::MAX)),
             None => Captured::Unknown(format!(
-                "{why}: nobody knows how far the connector is; set its heartbeat.action.query, and let it capture northwind_cdc.heartbeat (northwind doctor)"
+                "{why}: nobody knows how far the connector is; set its heartbeat.action.query, and let it capture northwind_cdc.heartbeat (lockstep doctor)"
             )),
         })
     }

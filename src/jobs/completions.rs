@@ -15,7 +15,7 @@ pub fn job() -> Job {
             let shell: Shell = *matches.get_one("shell").unwrap_or(&Shell::Bash);
             let jobs = super::all();
             let mut out = std::io::stdout();
-            clap_complete::generate(shell, &mut super::command(&jobs), "northwind", &mut out);
+            clap_complete::generate(shell, &mut super::command(&jobs), "lockstep", &mut out);
             for job in jobs {
                 let mut command: Command = job.command;
                 clap_complete::generate(shell, &mut command, job.name, &mut out);

@@ -23,10 +23,10 @@ pub fn job() -> Job {
 fn link(dir: &PathBuf) -> Result<()> {
     std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
     let own = std::env::current_exe().context("finding the executable")?;
-    let target = dir.join("northwind");
+    let target = dir.join("lockstep");
     if own.canonicalize().ok() != target.canonicalize().ok() {
         // A running executable cannot be written over, but it can be replaced.
-        let new = dir.join(".northwind.new");
+        let new = dir.join(".lockstep.new");
         std::fs::copy(&own, &new).with_context(|| format!("copying to {}", new.display()))?;
         std::fs::rename(&new, &target).with_context(|| format!("replacing {}", target.display()))?;
     }
@@ -35,7 +35,7 @@ fn link(dir: &PathBuf) -> Result<()> {
         if link.symlink_metadata().is_ok() {
             std::fs::remove_file(&link).with_context(|| format!("replacing {}", link.display()))?;
         }
-        std::os::unix::fs::symlink("northwind", &link).with_context(|| format!("linking {}", link.display()))?;
+        std::os::unix::fs::symlink("lockstep", &link).with_context(|| format!("linking {}", link.display()))?;
     }
     Ok(())
 }

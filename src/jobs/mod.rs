@@ -1,4 +1,4 @@
-//! The jobs: one executable, many names. `northwind JOB …`, or a link named after the job.
+//! The jobs: one executable, many names. `lockstep JOB …`, or a link named after the job.
 
 pub(crate) mod checks;
 mod completions;
@@ -116,7 +116,7 @@ fn tool(name: &str, about: &str, command: fn(Command) -> Command, run: fn(&ArgMa
     Job { name: name.to_owned(), about: about.to_owned(), kind: Kind::Tool, command: built, run: Box::new(run) }
 }
 
-/// `northwind rules | head`: when nobody reads any more, a tool ends, as every other does. (Rust ignores SIGPIPE.)
+/// `lockstep rules | head`: when nobody reads any more, a tool ends, as every other does. (Rust ignores SIGPIPE.)
 fn end_with_the_reader() {
     // SAFETY: the default action is no handler of ours, and no other thread is running yet.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
@@ -180,9 +180,9 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> i32 {
 
 /// The whole command line.
 fn command(jobs: &[Job]) -> Command {
-    Command::new("northwind")
+    Command::new("lockstep")
         .version(crate::VERSION)
-        .about("Change-data capture for Northwind: bounded, exactly-once jobs from Kafka to ClickHouse")
+        .about("Change-data capture in bounded, exactly-once jobs: PostgreSQL, Debezium and Kafka to ClickHouse")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .after_help(EXIT_CODES)

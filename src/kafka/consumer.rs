@@ -99,7 +99,7 @@ pub fn connect(args: &KafkaArgs, group: &str) -> Result<Consumer> {
     config
         .set("bootstrap.servers", &args.kafka)
         .set("group.id", group)
-        .set("client.id", "northwind")
+        .set("client.id", "lockstep")
         // Offsets are committed by the ledger's word only, never by librdkafka's timer.
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")

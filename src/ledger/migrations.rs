@@ -108,7 +108,7 @@ impl Versions {
         let mut versions: Vec<String> = newer.iter().map(|row| row.version.to_string()).collect();
         versions.dedup();
         Err(needs_person(format!(
-            "{} is newer than this executable: versions {} (by northwind {}), where this one knows {SCHEMA_VERSION}; use that executable",
+            "{} is newer than this executable: versions {} (by lockstep {}), where this one knows {SCHEMA_VERSION}; use that executable",
             self.books,
             versions.join(", "),
             last.applied_by
@@ -334,6 +334,6 @@ mod tests {
         let first = refusal(&[(1, "shadow_dw"), (2, "northwind_dw")]);
         assert!(first.contains("books of the warehouse shadow_dw, not of northwind_dw"), "{first}");
         let newer = refusal(&[&all[..], &[(9998, "northwind_dw"), (9999, "northwind_dw")]].concat());
-        assert!(newer.contains("newer than this executable: versions 9998, 9999 (by northwind 0.1.0)"), "{newer}");
+        assert!(newer.contains("newer than this executable: versions 9998, 9999 (by lockstep 0.1.0)"), "{newer}");
     }
 }

@@ -71,7 +71,7 @@ fn describe(answer: &Answer, in_quarantine: usize, table: &TableFacts) -> String
         ));
     }
     if !answer.held_back.is_empty() {
-        let list = format!("northwind rejected --table {}", table.source);
+        let list = format!("lockstep rejected --table {}", table.source);
         said.push(format!(
             "{} rows break it because what mends them lies in quarantine ({list})",
             answer.held_back.len()

@@ -53,7 +53,7 @@ impl Fence<'_> {
         })?;
         if !passed {
             return Ok(Passed::NotCaptured(format!(
-                "PostgreSQL to Kafka: slot {} has confirmed {confirmed}, the snapshot was taken at {lsn}; is the connector running? (northwind doctor)",
+                "PostgreSQL to Kafka: slot {} has confirmed {confirmed}, the snapshot was taken at {lsn}; is the connector running? (lockstep doctor)",
                 self.slot
             )));
         }
@@ -88,7 +88,7 @@ impl Fence<'_> {
         let row = client.query_opt(sql, &[&self.slot, &lsn]).context("asking how far the replication slot is")?;
         let row = row.ok_or_else(|| {
             needs_person(format!(
-                "there is no replication slot {}: is this the captured server, and is the connector registered? (--slot, northwind doctor)",
+                "there is no replication slot {}: is this the captured server, and is the connector registered? (--slot, lockstep doctor)",
                 self.slot
             ))
         })?;

@@ -1,4 +1,4 @@
-//! Rules: declared once, in the table's own file, as data and pure functions. Ingest, replay and `northwind rules` read the
+//! Rules: declared once, in the table's own file, as data and pure functions. Ingest, replay and `lockstep rules` read the
 //! same declaration; what a rule needs to know of other tables is looked up for all rows of a window before.
 
 use std::borrow::Cow;

@@ -12,7 +12,7 @@ use crate::tables::{Decimal, Table};
 
 /// Flags about rules.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Rules (their list: northwind rules)")]
+#[command(next_help_heading = "Rules (their list: lockstep rules)")]
 pub struct RuleArgs {
     /// What happens to rows that break a rule, as in discount-limit=warn (write and count) or list-price=reject (quarantine); may
     /// be repeated
@@ -50,7 +50,7 @@ impl Settings {
     pub fn new(args: &RuleArgs) -> Result<Settings> {
         let known = all_rules();
         if let Some((unknown, _)) = args.rules.iter().find(|(name, _)| !known.iter().any(|rule| rule.name == name)) {
-            return Err(usage(format!("--rule {unknown}: no rule has this name; `northwind rules` lists them")));
+            return Err(usage(format!("--rule {unknown}: no rule has this name; `lockstep rules` lists them")));
         }
         let severities = args.rules.iter().cloned().collect();
         Ok(Settings { limits: Limits { discount: args.discount_limit }, severities })

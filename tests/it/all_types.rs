@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use northwind::rows::{Column, Decoder, Event, Rows, Schema};
-use northwind::types::connector::{BinaryMode, DecimalMode, IntervalMode, TimeMode};
-use northwind::types::{ColumnType, Connector};
+use lockstep::rows::{Column, Decoder, Event, Rows, Schema};
+use lockstep::types::connector::{BinaryMode, DecimalMode, IntervalMode, TimeMode};
+use lockstep::types::{ColumnType, Connector};
 
 use crate::support::kafka::Received;
 use crate::support::{World, clickhouse_url};
@@ -74,7 +74,7 @@ fn cells(read: &Read, records: &[Received]) -> BTreeMap<i32, Result<Vec<u8>, Str
     let mut decoder = Decoder::new(&read.schema, 1, 0);
     let mut cells = BTreeMap::new();
     for (offset, received) in records.iter().enumerate() {
-        let record = northwind::cdc::Record {
+        let record = lockstep::cdc::Record {
             partition: 0,
             offset: offset as i64,
             timestamp_ms: Some(received.timestamp),

@@ -9,8 +9,8 @@ use crate::support::{Outcome, World};
 
 const JOB: &str = "ingest-customers";
 
-fn northwind(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_northwind")).args(args).output().unwrap()
+fn lockstep(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_lockstep")).args(args).output().unwrap()
 }
 
 /// Standard output of a call that succeeds and says nothing on stderr.
@@ -30,7 +30,7 @@ fn with_three_events(test: &str) -> World {
 
 #[test]
 fn help_opens_with_three_examples() {
-    let help = said(&northwind(&[JOB, "--help"]));
+    let help = said(&lockstep(&[JOB, "--help"]));
     let opening = "Examples:\n  ingest-customers --max-records 10000\n  ingest-customers --dry-run --since 2h\n  \
                    ingest-customers --offsets 0:1200..1300 --verify\n\nBring new changes of customers from Kafka into dim_customers\n";
     assert!(help.starts_with(opening), "{help}");
@@ -40,12 +40,12 @@ fn help_opens_with_three_examples() {
     for hidden in ["stop-at", "lose-record", "window-records"] {
         assert!(!help.contains(hidden), "{hidden} is for tests");
     }
-    assert!(said(&northwind(&[JOB, "-h"])).lines().count() < help.lines().count());
+    assert!(said(&lockstep(&[JOB, "-h"])).lines().count() < help.lines().count());
 }
 
 #[test]
 fn help_never_shows_a_secret() {
-    let output = Command::new(env!("CARGO_BIN_EXE_northwind"))
+    let output = Command::new(env!("CARGO_BIN_EXE_lockstep"))
         .args([JOB, "--help"])
         .envs([("POSTGRES_PASSWORD", "s3cret"), ("CLICKHOUSE_PASSWORD", "s3cret"), ("KAFKA_SASL_PASSWORD", "s3cret")])
         .output()
@@ -56,7 +56,7 @@ fn help_never_shows_a_secret() {
 #[test]
 fn version_has_the_commit() {
     for args in [&["--version"][..], &[JOB, "--version"]] {
-        let version = said(&northwind(args));
+        let version = said(&lockstep(args));
         let commit = version.trim_end().rsplit_once(" (").and_then(|(_, rest)| rest.strip_suffix(')')).unwrap();
         assert!(version.contains(concat!(" ", env!("CARGO_PKG_VERSION"), " (")), "{version}");
         assert!(commit.len() == 12 && commit.chars().all(|c| c.is_ascii_hexdigit()), "{version}");
@@ -65,7 +65,7 @@ fn version_has_the_commit() {
 
 #[test]
 fn the_list_of_jobs_is_json() {
-    let jobs: Value = serde_json::from_str(&said(&northwind(&["jobs"]))).unwrap();
+    let jobs: Value = serde_json::from_str(&said(&lockstep(&["jobs"]))).unwrap();
     let jobs = jobs.as_array().unwrap();
     let ingest = jobs.iter().find(|job| job["name"] == JOB).unwrap();
     assert_eq!(ingest["kind"], "ingest");
@@ -81,9 +81,9 @@ fn unknown_jobs_and_flags_are_exit_code_2() {
         (&["ingest-unicorns"][..], "unrecognized subcommand 'ingest-unicorns'"),
         (&[JOB, "--max-record", "5"], "a similar argument exists: '--max-records'"),
         (&[JOB, "extra"], "unexpected argument 'extra'"),
-        (&[], "Usage: northwind <COMMAND>"),
+        (&[], "Usage: lockstep <COMMAND>"),
     ] {
-        let output = northwind(args);
+        let output = lockstep(args);
         let error = String::from_utf8(output.stderr).unwrap();
         assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{args:?}");
         assert!(error.contains(why) && !error.contains('\u{1b}'), "{args:?}: {error}");
@@ -92,29 +92,29 @@ fn unknown_jobs_and_flags_are_exit_code_2() {
 
 #[test]
 fn a_link_named_after_a_job_is_that_job() {
-    let dir = std::env::temp_dir().join(format!("northwind-link-{}", std::process::id()));
+    let dir = std::env::temp_dir().join(format!("lockstep-link-{}", std::process::id()));
     for round in 0..2 {
-        assert_eq!(said(&northwind(&["link", dir.to_str().unwrap()])), "", "round {round}");
+        assert_eq!(said(&lockstep(&["link", dir.to_str().unwrap()])), "", "round {round}");
     }
     let linked = |job: &str, args: &[&str]| said(&Command::new(dir.join(job)).args(args).output().unwrap());
     assert!(linked(JOB, &["--help"]).starts_with("Examples:\n  ingest-customers --max-records 10000\n"));
     let jobs: Value = serde_json::from_str(&linked("jobs", &[])).unwrap();
     for job in jobs.as_array().unwrap() {
         let name = job["name"].as_str().unwrap();
-        assert_eq!(std::fs::read_link(dir.join(name)).unwrap().to_str(), Some("northwind"));
+        assert_eq!(std::fs::read_link(dir.join(name)).unwrap().to_str(), Some("lockstep"));
         assert!(linked(name, &["--help"]).contains(&format!("Usage: {name}")), "{name}");
     }
-    assert!(linked("northwind", &["--help"]).contains("Usage: northwind <COMMAND>"));
+    assert!(linked("lockstep", &["--help"]).contains("Usage: lockstep <COMMAND>"));
     std::fs::remove_dir_all(dir).unwrap();
 }
 
 #[test]
 fn completions_know_the_jobs_and_their_flags() {
     for shell in ["bash", "zsh", "fish"] {
-        let script = said(&northwind(&["completions", shell]));
+        let script = said(&lockstep(&["completions", shell]));
         assert!(script.contains(JOB) && script.contains("max-records"), "{shell}");
     }
-    assert_eq!(northwind(&["completions", "cobol"]).status.code(), Some(2));
+    assert_eq!(lockstep(&["completions", "cobol"]).status.code(), Some(2));
 }
 
 /// The summary, which stands alone on stdout.

@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use format::Message;
-use northwind::cdc::{Decoder, Event, Record};
-use northwind::tables::Table;
+use lockstep::cdc::{Decoder, Event, Record};
+use lockstep::tables::Table;
 
 use crate::support::registry::registry;
 use crate::support::root;
@@ -48,13 +48,13 @@ macro_rules! outcome_by_table {
     ($($Table:ident,)*) => {
         fn outcome(message: &Message) -> String {
             match message.table.as_str() {
-                $(<northwind::tables::$Table as Table>::SOURCE => outcome_of::<northwind::tables::$Table>(message),)*
+                $(<lockstep::tables::$Table as Table>::SOURCE => outcome_of::<lockstep::tables::$Table>(message),)*
                 other => panic!("offset {}: the registry has no table {other}", message.offset),
             }
         }
     };
 }
-northwind::for_each_table!(outcome_by_table);
+lockstep::for_each_table!(outcome_by_table);
 
 fn files(folder: &str) -> Vec<PathBuf> {
     let folder = root().join("tests/corpus").join(folder);

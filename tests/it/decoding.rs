@@ -8,9 +8,9 @@ mod row_binary;
 
 use std::path::{Path, PathBuf};
 
-use northwind::cdc::{self, Record};
-use northwind::rows::{Decoder, Event, Rows};
-use northwind::tables::{SourceRow, Table};
+use lockstep::cdc::{self, Record};
+use lockstep::rows::{Decoder, Event, Rows};
+use lockstep::tables::{SourceRow, Table};
 use northwind_tables::{TABLES, schema};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -66,13 +66,13 @@ macro_rules! oracle {
     ($($Table:ident,)*) => {
         fn oracle(table: &str, record: &Record<'_>) -> Outcome {
             match table {
-                $(<northwind::tables::$Table as Table>::SOURCE => by_type::<northwind::tables::$Table>(record),)*
+                $(<lockstep::tables::$Table as Table>::SOURCE => by_type::<lockstep::tables::$Table>(record),)*
                 other => panic!("the registry has no table {other}"),
             }
         }
     };
 }
-northwind::for_each_table!(oracle);
+lockstep::for_each_table!(oracle);
 
 fn by_schema(table: &str, record: &Record<'_>) -> Outcome {
     let schema = schema(table);

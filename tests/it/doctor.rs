@@ -72,7 +72,7 @@ fn each_broken_dependency_is_named() {
         (("CLICKHOUSE_PORT", "1"), 75, "clickhouse reachable", "CLICKHOUSE_PORT"),
         (("CLICKHOUSE_PORT", connect_port), 78, "clickhouse reachable", "HTTP port"),
         (("CLICKHOUSE_USER", "nobody"), 78, "clickhouse login", "CLICKHOUSE_PASSWORD"),
-        (("CLICKHOUSE_DB", "no_such_database"), 78, "clickhouse databases", "northwind migrate"),
+        (("CLICKHOUSE_DB", "no_such_database"), 78, "clickhouse databases", "lockstep migrate"),
         (("CONNECT_URL", "http://127.0.0.1:1"), 75, "connect reachable", "CONNECT_URL"),
         (("CONNECT_URL", clickhouse.as_str()), 78, "connect reachable", "CONNECT_URL"),
         (("CONNECT_URL", over_tls.as_str()), 78, "connect reachable", "--connect-url"),
@@ -134,7 +134,7 @@ fn a_table_that_does_not_fit_is_named_and_its_fix_works() {
     );
     world.clickhouse("DROP TABLE northwind_dw.dim_customers SYNC");
     let fix = expect_failure(doctor(&world), 78, "clickhouse tables");
-    assert_eq!(fix, "northwind migrate");
+    assert_eq!(fix, "lockstep migrate");
     world.run("migrate", &[]).expect_exit(0);
     let outcome = doctor(&world).expect_exit(0);
     assert_eq!(outcome.count("failed"), 0);

@@ -40,7 +40,7 @@ fn a_key_that_postgresql_cannot_hold_disturbs_no_check() {
         assert_eq!((outcome.count("errors"), outcome.count("undecided")), (0, 0), "{job}: {outcome:?}");
         if outcome.count("pass") > 0 {
             let said = detail(&world, &outcome);
-            let note = "keys with a NUL character, which PostgreSQL cannot have and was not asked for: 2 (northwind rejected --table customers)";
+            let note = "keys with a NUL character, which PostgreSQL cannot have and was not asked for: 2 (lockstep rejected --table customers)";
             assert!(said.contains(note), "{job}: {said}");
         }
         assert_eq!(world.run(job, &check).expect_exit(0).count("nothing_new"), 1, "{job}: it was taken up");

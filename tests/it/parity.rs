@@ -51,13 +51,13 @@ fn every_table_is_published_and_may_be_read() {
 
 #[test]
 fn every_table_has_a_job() {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_northwind")).arg("jobs").output().unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_lockstep")).arg("jobs").output().unwrap();
     let jobs: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
     let tables = jobs.iter().filter(|job| job["kind"] == "ingest").map(|job| {
         let name = job["name"].as_str().unwrap();
         name.strip_prefix("ingest-").unwrap_or(name).replace('-', "_")
     });
-    assert_every_table_is_in("northwind jobs", &tables.collect());
+    assert_every_table_is_in("lockstep jobs", &tables.collect());
 }
 
 #[test]

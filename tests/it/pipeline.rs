@@ -2,24 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use northwind::cdc::DECODE;
-use northwind::pipeline::{
+use lockstep::cdc::DECODE;
+use lockstep::pipeline::{
     DatabaseName, ENGINE_RULES, Origin, Pipeline, SYSTEM_COLUMNS, SourceName, SourceTable, TableSpec, WarehouseColumn,
     create_table, name_in_sql,
 };
-use northwind::tables::{self, TableFacts};
-use northwind::validate::{ListedRule, NOT_IN_POSTGRES, rules_of};
+use lockstep::tables::{self, TableFacts};
+use lockstep::validate::{ListedRule, NOT_IN_POSTGRES, rules_of};
 
 use crate::support::{World, clickhouse};
 
 macro_rules! rules {
     ($($Table:ident,)*) => {
         fn rules_of_the_registry() -> Vec<ListedRule> {
-            [$(rules_of::<northwind::tables::$Table>()),*].concat()
+            [$(rules_of::<lockstep::tables::$Table>()),*].concat()
         }
     };
 }
-northwind::for_each_table!(rules);
+lockstep::for_each_table!(rules);
 
 fn northwind() -> Pipeline {
     Pipeline::read(&Origin::Embedded).unwrap()

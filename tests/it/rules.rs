@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::support::World;
 
-/// A rule as `northwind rules --json` prints it.
+/// A rule as `lockstep rules --json` prints it.
 struct Listed {
     table: String,
     name: String,
@@ -14,8 +14,7 @@ struct Listed {
 }
 
 fn rules() -> Vec<Listed> {
-    let output =
-        std::process::Command::new(env!("CARGO_BIN_EXE_northwind")).args(["rules", "--json"]).output().unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_lockstep")).args(["rules", "--json"]).output().unwrap();
     let rules: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
     let text = |rule: &Value, field: &str| rule[field].as_str().unwrap().to_owned();
     let listed = |rule: &Value| Listed {
@@ -198,7 +197,7 @@ fn severities_and_limits_can_be_moved() {
     assert!(outcome.log.contains("SKIP write, quarantined as list-price"), "{}", outcome.log);
 
     for (args, why) in [
-        (["--rule", "no-such-rule=warn"], "no rule has this name; `northwind rules` lists them"),
+        (["--rule", "no-such-rule=warn"], "no rule has this name; `lockstep rules` lists them"),
         (["--rule", "discount-limit=maybe"], "\"maybe\" is no severity: reject or warn"),
         (["--discount-limit", "25"], "\"25\" is no share between 0 and 1"),
     ] {

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
-use northwind::rules::{Column, Limit, Reference, Rule, Scope, Type, Value};
-use northwind::tables::rules::{Known, Limits, Parent};
-use northwind::tables::{Decimal, Employees, OrderDetails, Orders, Products, RowOf, Table};
+use lockstep::rules::{Column, Limit, Reference, Rule, Scope, Type, Value};
+use lockstep::tables::rules::{Known, Limits, Parent};
+use lockstep::tables::{Decimal, Employees, OrderDetails, Orders, Products, RowOf, Table};
 use serde_json::{Map, Value as Json, json};
 
 use crate::support::root;

@@ -152,7 +152,7 @@ fn every_job_refuses_older_and_newer_books() {
     };
     world.clickhouse("TRUNCATE TABLE northwind_ops.schema_migrations");
     refused(&["older than this executable", "run `migrate` first", &world.ops]);
-    assert_eq!(doctor(), "northwind migrate");
+    assert_eq!(doctor(), "lockstep migrate");
     migrate(&world, &[]).expect_exit(0);
     world.run("ingest-customers", &[]).expect_exit(0);
     assert_eq!(doctor(), "ok");
@@ -160,7 +160,7 @@ fn every_job_refuses_older_and_newer_books() {
     world.clickhouse(
         "INSERT INTO northwind_ops.schema_migrations SELECT 9999, 'northwind_dw', 'from the future', '9.0.0 (abc)', now64(3)",
     );
-    refused(&["newer than this executable: versions 9999 (by northwind 9.0.0 (abc))"]);
+    refused(&["newer than this executable: versions 9999 (by lockstep 9.0.0 (abc))"]);
     let outcome = migrate(&world, &[]).expect_exit(78);
     assert!(outcome.error().contains("newer than this executable"), "{}", outcome.error());
     assert_eq!(doctor(), "install the executable that migrated it, or a newer one");

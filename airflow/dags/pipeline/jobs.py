@@ -1,4 +1,4 @@
-"""The jobs, as `northwind jobs` lists them. The list lies beside the DAGs: parsing them starts no process."""
+"""The jobs, as `lockstep jobs` lists them. The list lies beside the DAGs: parsing them starts no process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_LIST = Path(os.environ.get("NORTHWIND_JOBS") or Path(__file__).parents[1] / "jobs.json")
+_LIST = Path(os.environ.get("LOCKSTEP_JOBS") or Path(__file__).parents[1] / "jobs.json")
 
 
 @dataclass(frozen=True)

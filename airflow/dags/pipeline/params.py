@@ -60,7 +60,7 @@ def rule() -> Param:
         type=["null", "string"],
         pattern="^[a-z0-9-]+$",
         title="Rule",
-        description="Only records that broke this rule. Empty means any. `northwind rules` lists all of them.",
+        description="Only records that broke this rule. Empty means any. `lockstep rules` lists all of them.",
         examples=rules,
     )
 

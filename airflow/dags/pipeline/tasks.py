@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import Asset, TaskGroup, TriggerRule, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from northwind_jobs import JobOperator
+from lockstep_jobs import JobOperator
 from pipeline.jobs import CHECKS, INGESTS, JOBS, RULES_THAT_SETTLE, Job
 from pipeline.params import each, switch
 
@@ -18,7 +18,7 @@ WAREHOUSE = Asset(name="northwind_dw", uri="x-northwind://clickhouse/northwind_d
 
 # An ingest job stops at a window's end after `--max-duration 4m`, before Airflow would have to kill it.
 INGEST_TIMEOUT = timedelta(minutes=6)
-_RETRY_DELAY = timedelta(seconds=float(os.environ.get("NORTHWIND_RETRY_SECONDS", "30")))
+_RETRY_DELAY = timedelta(seconds=float(os.environ.get("LOCKSTEP_RETRY_SECONDS", "30")))
 DEFAULTS = {
     "owner": "northwind",
     "retries": 2,

@@ -26,7 +26,7 @@ pub fn print(checks: &[Check], args: &CheckArgs, tables: &[TableFacts]) -> Resul
         for table in tables {
             match check {
                 Check::Freshness => println!(
-                    "-- freshness of {}: asks Kafka (see northwind lag) and the replication slot\n",
+                    "-- freshness of {}: asks Kafka (see lockstep lag) and the replication slot\n",
                     table.source
                 ),
                 Check::Volume => {

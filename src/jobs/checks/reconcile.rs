@@ -72,7 +72,7 @@ fn describe(tally: &Tally, table: &TableFacts) -> String {
         tally.same, tally.different
     );
     if tally.quarantined > 0 {
-        let list = format!("northwind rejected --table {}", table.source);
+        let list = format!("lockstep rejected --table {}", table.source);
         detail += &format!(", {} in quarantine ({list})", tally.quarantined);
     }
     if tally.open() > 0 {

@@ -87,12 +87,12 @@ fn version(warehouse: &Warehouse, versions: &Versions) -> Finding {
     if let Err(error) = versions.refuse_other_warehouse() {
         return fail(
             error.to_string(),
-            "set CLICKHOUSE_DB or CLICKHOUSE_OPS_DB; if it was renamed: northwind migrate --moved",
+            "set CLICKHOUSE_DB or CLICKHOUSE_OPS_DB; if it was renamed: lockstep migrate --moved",
         );
     }
     match versions.fit() {
         Ok(()) => ok(format!("{} is at version {}", warehouse.ops, versions.newest())),
-        Err(error) => fail(error.to_string(), "northwind migrate"),
+        Err(error) => fail(error.to_string(), "lockstep migrate"),
     }
 }
 
@@ -109,7 +109,7 @@ fn places(versions: &Versions, locks: Option<&LockPlace>) -> Finding {
         Ok(()) => ok(format!("jobs lock in {here}")),
         Err(error) => fail(
             error.to_string(),
-            "set POSTGRES_HOST or POSTGRES_DB; if the source has moved: northwind migrate --moved",
+            "set POSTGRES_HOST or POSTGRES_DB; if the source has moved: lockstep migrate --moved",
         ),
     }
 }
@@ -210,6 +210,6 @@ fn databases(warehouse: &Warehouse) -> Result<Finding> {
         ok(format!("{} and {}", warehouse.db, warehouse.ops))
     } else {
         let text = format!("there is no database {}", missing.join(" and no "));
-        fail(text, "northwind migrate (or is CLICKHOUSE_DB or CLICKHOUSE_OPS_DB wrong?)")
+        fail(text, "lockstep migrate (or is CLICKHOUSE_DB or CLICKHOUSE_OPS_DB wrong?)")
     })
 }

@@ -52,7 +52,7 @@ pub fn tables(warehouse: &Warehouse, wanted: &[TableFacts], existing: &[Existing
     if missing.is_empty() {
         ok(format!("{} table(s) and {} of the pipeline's books", wanted.len(), all.len() - wanted.len()))
     } else {
-        fail(format!("there is no table {}", missing.join(", ")), "northwind migrate")
+        fail(format!("there is no table {}", missing.join(", ")), "lockstep migrate")
     }
 }
 
@@ -101,7 +101,7 @@ pub fn engine(warehouse: &Warehouse, wanted: &[&TableFacts], existing: &[Existin
                     "{name} has the engine {engine} instead of ReplacingMergeTree(_version, _deleted): old versions and deleted rows stay"
                 ),
                 format!(
-                    "RENAME TABLE {name} TO {name}_old, then northwind migrate and northwind ingest-{} --from-beginning",
+                    "RENAME TABLE {name} TO {name}_old, then lockstep migrate and lockstep ingest-{} --from-beginning",
                     table.source.replace('_', "-")
                 ),
             );

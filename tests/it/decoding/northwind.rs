@@ -1,7 +1,7 @@
 //! The fourteen tables as data: what a pipeline file says of them.
 
-use northwind::rows::{Column, Schema};
-use northwind::types::{ColumnType, Connector};
+use lockstep::rows::{Column, Schema};
+use lockstep::types::{ColumnType, Connector};
 
 const BPCHAR: &str = "bpchar not null";
 const INT: &str = "smallint not null";

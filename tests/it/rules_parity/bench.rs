@@ -1,7 +1,7 @@
 //! The same rows in two PostgreSQL databases, in ClickHouse and in Rust.
 
 use chrono::NaiveDate;
-use northwind::rules::{
+use lockstep::rules::{
     CLICKHOUSE_SETTINGS, Column, POSTGRES_SETTINGS, Reference, Refusal, Relations, Rule, Scope, Server, Type, Value,
 };
 use postgres::SimpleQueryMessage;

@@ -1,7 +1,7 @@
 //! The rows: for each type the values at its edges, beside ever different ones of the others.
 
 use chrono::{NaiveDate, NaiveDateTime};
-use northwind::rules::{Labels, Type, Value, i256};
+use lockstep::rules::{Labels, Type, Value, i256};
 
 const ROWS: usize = 90;
 

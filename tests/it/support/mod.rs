@@ -119,7 +119,7 @@ impl World {
     /// As `command`, with no word on topic and group.
     fn bare_command(&self, job: &str, args: &[&str]) -> Command {
         // Another executable: the one of an older release, when it makes a fixture.
-        let mut command = Command::new(env("NORTHWIND_UNDER_TEST", env!("CARGO_BIN_EXE_northwind")));
+        let mut command = Command::new(env("LOCKSTEP_UNDER_TEST", env!("CARGO_BIN_EXE_lockstep")));
         command
             .arg(job)
             .args(args)

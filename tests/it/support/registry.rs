@@ -1,6 +1,6 @@
 //! The registry as a list, for tests that walk it.
 
-use northwind::tables::{KeyColumn, Table};
+use lockstep::tables::{KeyColumn, Table};
 
 /// A table of the pipeline, as its file declares it.
 #[derive(Debug)]
@@ -55,8 +55,8 @@ macro_rules! registry {
     ($($Table:ident,)*) => {
         /// Every table, each behind those that it points at.
         pub fn registry() -> Vec<Registered> {
-            vec![$(Registered::of::<northwind::tables::$Table>()),*]
+            vec![$(Registered::of::<lockstep::tables::$Table>()),*]
         }
     };
 }
-northwind::for_each_table!(registry);
+lockstep::for_each_table!(registry);

@@ -10,8 +10,8 @@ from typing import Any
 
 from airflow.sdk import BaseOperator
 
-from northwind_jobs import settings
-from northwind_jobs.outcome import settle, skip_if
+from lockstep_jobs import settings
+from lockstep_jobs.outcome import settle, skip_if
 
 # As `docker stop` does: after this long a job that was told to stop is killed.
 GRACE_SECONDS = 10

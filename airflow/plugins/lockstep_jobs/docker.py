@@ -11,8 +11,8 @@ from airflow.providers.docker.exceptions import DockerContainerFailedException
 from airflow.providers.docker.operators.docker import DockerOperator
 from docker.errors import APIError
 
-from northwind_jobs import settings
-from northwind_jobs.outcome import settle, skip_if
+from lockstep_jobs import settings
+from lockstep_jobs.outcome import settle, skip_if
 
 
 class DockerJobOperator(DockerOperator):
@@ -64,7 +64,7 @@ class DockerJobOperator(DockerOperator):
 
     def remove_what_is_left(self) -> None:
         """Nobody waits for the container of a try whose worker was killed. It may still be at work; only its remains are removed."""
-        same_task = [f"{name}={value}" for name, value in self.labels.items() if name != "northwind.try"]
+        same_task = [f"{name}={value}" for name, value in self.labels.items() if name != "lockstep.try"]
         for left in self.cli.containers(filters={"status": "exited", "label": same_task}, all=True):
             with suppress(APIError):  # somebody else was faster
                 self.cli.remove_container(left["Id"])
@@ -94,12 +94,12 @@ def exit_code(failure: DockerContainerFailedException) -> int:
 
 
 def labels(context: Any) -> dict[str, str]:
-    """To find a container's task, and a task's container: docker ps --filter label=northwind.dag=northwind_ingest"""
+    """To find a container's task, and a task's container: docker ps --filter label=lockstep.dag=northwind_ingest"""
     ti = context["ti"]
     return {
-        "northwind.dag": ti.dag_id,
-        "northwind.run": ti.run_id,
-        "northwind.task": ti.task_id,
-        "northwind.map-index": str(ti.map_index),
-        "northwind.try": str(ti.try_number),
+        "lockstep.dag": ti.dag_id,
+        "lockstep.run": ti.run_id,
+        "lockstep.task": ti.task_id,
+        "lockstep.map-index": str(ti.map_index),
+        "lockstep.try": str(ti.try_number),
     }

@@ -4,11 +4,11 @@ RUNNER=docker runs it in a container of the image, RUNNER=local starts the execu
 holds both to it: the job's last JSON line is the XCom, its exit code says whether to retry (`outcome.py`).
 """
 
-from northwind_jobs.settings import RUNNER
+from lockstep_jobs.settings import RUNNER
 
 if RUNNER == "local":
-    from northwind_jobs.local import LocalJobOperator as JobOperator
+    from lockstep_jobs.local import LocalJobOperator as JobOperator
 else:
-    from northwind_jobs.docker import DockerJobOperator as JobOperator
+    from lockstep_jobs.docker import DockerJobOperator as JobOperator
 
 __all__ = ["JobOperator"]

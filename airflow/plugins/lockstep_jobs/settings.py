@@ -11,12 +11,12 @@ if RUNNER not in ("docker", "local"):
     raise ValueError(f"RUNNER is docker or local, not {RUNNER!r}")
 
 # RUNNER=local: the executable.
-EXECUTABLE = os.environ.get("NORTHWIND_BIN", "northwind")
+EXECUTABLE = os.environ.get("LOCKSTEP_BIN", "lockstep")
 
 # RUNNER=docker: the image, the engine, and the network in which the servers have the names that the jobs are told.
-IMAGE = os.environ.get("NORTHWIND_IMAGE", "northwind-cdc")
-DOCKER_URL = os.environ.get("NORTHWIND_DOCKER_URL") or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
-NETWORK = os.environ.get("NORTHWIND_NETWORK", "host")
+IMAGE = os.environ.get("LOCKSTEP_IMAGE", "lockstep")
+DOCKER_URL = os.environ.get("LOCKSTEP_DOCKER_URL") or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+NETWORK = os.environ.get("LOCKSTEP_NETWORK", "host")
 
 # RUNNER=docker: the checks' settings, a file on the engine's machine, and where a container sees it.
 CHECKS_CONFIG = os.environ.get("CHECKS_CONFIG")

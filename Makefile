@@ -6,7 +6,7 @@ STACK := local-stack/stack
 # Where the jobs find the servers, on whatever ports these were started.
 ENVIRONMENT := eval "$$($(STACK) env)"
 
-.PHONY: help up down wipe status logs build demo airflow airflow-down image check test test-airflow test-compose test-ui fmt lint
+.PHONY: help up down wipe status logs build demo airflow airflow-down image check test test-one test-airflow test-compose test-ui fmt lint
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,9 @@ check: ## format, style and the tests that need no server: seconds, once the cra
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo test --locked --lib -q
+
+test-one: up ## one test, or one file of them: make test-one T=crash
+	$(ENVIRONMENT) && cargo test --locked --test it $(T) -- --test-threads 4
 
 test: up build lint ## every check and test, on the running servers
 	$(ENVIRONMENT) && tests/run

@@ -1,6 +1,8 @@
 //! A topic that got more partitions is a lineage of its own. An offset keeps the number that it was first read under, whoever reads it
 //! again: offsets of two partitions do not say which change came first.
 
+use serde_json::json;
+
 use crate::generation::{generation, other, shown, taken, update, updates};
 use crate::support::checks::Checked;
 use crate::support::event::customer;
@@ -83,6 +85,21 @@ fn what_was_unread_when_partitions_were_added_does_not_win() {
         world.ingest(&[]).expect_exit(0);
         assert_eq!(shown(&world, "AROUT"), "of today\n");
     }
+}
+
+/// The longer partition is not read first: the value that the placeholder stands for has to be there.
+#[test]
+fn an_unchanged_value_is_that_of_the_unread_change_before_partitions_were_added() {
+    let world = World::with_topic("grown_unchanged", 1);
+    let moves_to = |address: &str, name: &str| customer("u", "ALFKI", name, 10).set("address", json!(address));
+    world.produce(&[moves_to("old", "v1").message()]);
+    world.ingest(&[]).expect_exit(0);
+    world.produce(&[moves_to("new", "v2").message()]);
+    world.add_partitions(2);
+    world.produce(&[moves_to("__debezium_unavailable_value", "v3").at(1).message(), at(1, "ANATR", "v1")]);
+    world.ingest(&["--resume-from", "ledger"]).expect_exit(0);
+    let address = "SELECT company_name, address FROM northwind_dw.dim_customers FINAL WHERE customer_id = 'ALFKI'";
+    assert_eq!(world.clickhouse(address), "v3\tnew\n");
 }
 
 /// From two partitions to three, keys also move between the old two: of what is unread there nobody knows the order.

@@ -119,15 +119,18 @@ impl Books {
         self.ledger.iter().filter(|row| row.partition == partition).map(|row| row.end.seq).max().unwrap_or(0) + 1
     }
 
-    /// The plan of these spans.
+    /// The plan of these spans. What has a lower number comes first: the value that a placeholder stands for is carried from it.
     pub fn plan(&self, mode: Mode, Taken { generation, rose }: Taken, mut spans: Vec<Planned>) -> Plan {
-        spans.sort_by_key(|planned| std::cmp::Reverse(planned.span.len()));
+        let numbers = self.lineages.numbers(&self.topic.id, self.partition_count()).unwrap_or_default();
+        spans.sort_by_key(|planned| {
+            (numbers.at(planned.partition, planned.span.start), std::cmp::Reverse(planned.span.len()))
+        });
         Plan {
             mode,
             topic_id: self.topic.id.clone(),
             partitions: self.partition_count(),
             generation,
-            numbers: self.lineages.numbers(&self.topic.id, self.partition_count()).unwrap_or_default(),
+            numbers,
             rose,
             spans,
             cut: Vec::new(),

@@ -19,7 +19,8 @@ pub struct Plan {
     pub numbers: Numbers,
     /// Why it is a new one; empty if it is not.
     pub rose: String,
-    /// Partition by partition, the longest first, so that no partition waits for ever behind `--max-duration`.
+    /// Partition by partition: those with the lowest number first, of these the longest, so that no partition waits for ever behind
+    /// `--max-duration`.
     pub spans: Vec<Planned>,
     /// What `--max-records` has cut off an explicit range.
     pub cut: Vec<(i32, Span)>,

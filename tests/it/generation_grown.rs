@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::generation::{generation, other, shown, taken, update, updates};
 use crate::support::checks::Checked;
 use crate::support::event::customer;
-use crate::support::{Message, World};
+use crate::support::{Message, Outcome, World, outcome, signal, wait_until_frozen};
 
 fn at(partition: i32, id: &str, name: &str) -> Message {
     customer("u", id, name, 90_000).at(partition).message()
@@ -127,6 +127,30 @@ fn unread_offsets_whose_order_nobody_knows_are_skipped_and_sent_again() {
     world.ingest(&[]).expect_exit(0);
     world.ingest_from(&world.topic, &format!("{}.new", world.group), &[]).expect_exit(0);
     assert_eq!(shown(&world, "ALFKI"), "v4, sent again\n", "what was skipped has the lower number for everybody");
+}
+
+/// Something is written to an old partition while the run waits for its number.
+fn busy_while_the_number_is_taken(test: &str, answer: &str) -> (World, Outcome) {
+    let world = World::with_topic(test, 2);
+    world.produce(&[at(0, "ANATR", "v1"), at(1, "ALFKI", "v1"), at(1, "ALFKI", "v2")]);
+    world.ingest(&[]).expect_exit(0);
+    world.add_partitions(3);
+    let mut run = world.start_ingest(&["--resume-from", answer, "--stop-at", "number-wanted"]);
+    wait_until_frozen(&mut run, "number-wanted");
+    world.produce(&[at(0, "ALFKI", "moved")]);
+    signal(&run, "CONT");
+    (world, outcome(run))
+}
+
+/// What it skips ends where the number begins, not where the log ended before.
+#[test]
+fn log_end_skips_all_that_has_the_lower_number() {
+    let (world, done) = busy_while_the_number_is_taken("grown_busy_log_end", "log-end");
+    done.expect_exit(0);
+    assert_eq!(world.ingest(&[]).expect_exit(0).count("windows"), 0, "it was skipped");
+    world.produce(&[at(0, "ALFKI", "sent again")]);
+    assert_eq!(world.ingest(&[]).expect_exit(0).count("written"), 1);
+    assert_eq!((shown(&world, "ALFKI"), ambiguous(&world)), ("sent again\n".to_owned(), 0));
 }
 
 /// Everything was read: nothing is out of order, however many partitions there are.

@@ -15,9 +15,10 @@ impl Books {
         // Every stop comes first: nobody takes a number for a run that does not go on.
         lineage::refuse_number(run, &self.topic, &self.lineages)?;
         let mut starts: Vec<Start> = (0..self.partitions.len()).map(|i| self.decide(i)).collect();
-        let answers = self.answers(run, &starts)?;
+        let mut answers = self.answers(run, &starts)?;
         let number = lineage::generation(run, &self.topic, &mut self.lineages, true)?;
         let generation = number.generation;
+        self.skip_to_number(run, &mut answers, generation);
         if answers.iter().any(|(i, at)| *at < self.log[*i].end) {
             lineage::refuse_older(run, &self.lineages, generation)?;
         }

@@ -21,6 +21,17 @@ impl Books {
         }
     }
 
+    /// `log-end` skips all that has a lower number. The log may have grown before this one was taken, and nobody knows the order of that either.
+    pub fn skip_to_number(&self, run: &Run, answers: &mut [(usize, i64)], generation: Generation) {
+        if run.args.resume_from != Some(ResumeFrom::LogEnd) {
+            return;
+        }
+        let Some(number) = self.lineages.taken.iter().find(|lineage| lineage.generation == generation) else { return };
+        for (i, at) in answers {
+            *at = number.start_of(self.partitions[*i]).max(*at);
+        }
+    }
+
     /// Carries the answers out: a reset row per partition, then the commit. Returns which partitions.
     pub fn reset(
         &self,

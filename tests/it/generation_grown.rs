@@ -153,6 +153,15 @@ fn log_end_skips_all_that_has_the_lower_number() {
     assert_eq!((shown(&world, "ALFKI"), ambiguous(&world)), ("sent again\n".to_owned(), 0));
 }
 
+/// Nothing was unread when the run began; the question counts that is asked when the number is taken.
+#[test]
+fn what_comes_while_the_number_is_taken_is_unread() {
+    let (world, stop) = busy_while_the_number_is_taken("grown_busy_unread", "ledger");
+    let stop = stop.expect_exit(78);
+    assert!(stop.error().contains("partition 0: 1..2"), "{stop:?}");
+    assert_eq!(taken(&world), "1\tA\t2\n");
+}
+
 /// Everything was read: nothing is out of order, however many partitions there are.
 #[test]
 fn with_nothing_unread_any_number_of_partitions_may_be_added() {

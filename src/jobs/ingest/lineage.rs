@@ -66,7 +66,7 @@ pub fn generation(run: &mut Run, topic: &TopicInfo, lineages: &mut Lineages, tak
         None if takes && !run.args.dry_run => take_alone(run, topic, lineages)?,
         None => {
             // As if it had been taken: the plan is checked against it.
-            let (next, rose) = next(run, topic, lineages)?;
+            let (next, rose) = next(run, topic, lineages, Grown::look(run, topic)?)?;
             lineages.taken.extend(next);
             Taken { generation: lineages.newest().unwrap_or(1), rose }
         }
@@ -102,18 +102,22 @@ pub fn refuse_older(run: &Run, lineages: &Lineages, generation: Generation) -> R
 }
 
 /// May a topic that is not known take a number? One that grew, or was made anew, does not pass by the one that came after it; and the
-/// order of its changes has to be known.
+/// order of its changes has to be known. How it grew is for whoever takes the number: it begins at the log's end that was looked at here.
 ///
 /// # Errors
 /// Exit 78, with what to do.
-pub fn refuse_number(run: &Run, topic: &TopicInfo, lineages: &Lineages) -> Result<()> {
+pub fn refuse_number(run: &Run, topic: &TopicInfo, lineages: &Lineages) -> Result<Option<Grown>> {
     if of(lineages, topic).is_some() {
-        return Ok(());
+        return Ok(None);
     }
     if let Some(last) = lineages.last_of(&topic.id, &run.topic) {
         refuse_older(run, lineages, last)?;
     }
-    Grown::look(run, topic)?.map_or(Ok(()), |grown| grown.refuse_unordered(run))
+    let grown = Grown::look(run, topic)?;
+    if let Some(grown) = &grown {
+        grown.refuse_unordered(run)?;
+    }
+    Ok(grown)
 }
 
 /// Those of the run's topic, for its truncates.
@@ -167,8 +171,8 @@ fn take(run: &mut Run, topic: &TopicInfo, lineages: &mut Lineages) -> Result<Tak
         return Ok(Taken { generation, rose: String::new() });
     }
     // Asked anew: whoever had the lock before may have read the topic that replaced this one.
-    refuse_number(run, topic, lineages)?;
-    let (next, rose) = next(run, topic, lineages)?;
+    let grown = refuse_number(run, topic, lineages)?;
+    let (next, rose) = next(run, topic, lineages, grown)?;
     for lineage in next {
         take_one(run, lineage, lineages)?;
     }
@@ -191,9 +195,8 @@ fn take_one(run: &Run, wanted: Lineage, lineages: &mut Lineages) -> Result<()> {
 
 /// What the topic would take: the number above the books and the table, 1 if both are empty; and why. If it grew, and the books do not know
 /// the number that it had before, then that one first.
-fn next(run: &Run, topic: &TopicInfo, lineages: &Lineages) -> Result<(Vec<Lineage>, String)> {
+fn next(run: &Run, topic: &TopicInfo, lineages: &Lineages, grown: Option<Grown>) -> Result<(Vec<Lineage>, String)> {
     let now = topic.partitions.len() as u32;
-    let grown = Grown::look(run, topic)?;
     let mut counts = grown.as_ref().map(Grown::before).unwrap_or_default();
     counts.retain(|count| lineages.of(&topic.id, *count).is_none());
     counts.push(now);

@@ -162,6 +162,25 @@ fn what_comes_while_the_number_is_taken_is_unread() {
     assert_eq!(taken(&world), "1\tA\t2\n");
 }
 
+/// A group that has read nothing would skip nothing.
+#[test]
+fn a_new_group_does_not_answer_for_the_one_that_reads() {
+    let world = World::with_topic("grown_new_answers", 2);
+    world.produce(&[at(0, "ANATR", "v1"), at(1, "ALFKI", "v1"), at(1, "ALFKI", "v2")]);
+    world.ingest(&[]).expect_exit(0);
+    world.produce(&[at(1, "ANTON", "unread")]);
+    world.add_partitions(3);
+    world.produce(&[at(0, "ALFKI", "moved")]);
+    let new = |args: &[&str]| world.ingest_from(&world.topic, &format!("{}.new", world.group), args);
+    let stop = new(&["--resume-from", "log-end"]).expect_exit(78);
+    assert!(stop.error().contains("let the group that reads it answer first"), "{stop:?}");
+    assert_eq!(taken(&world), "1\tA\t2\n");
+    world.ingest(&["--resume-from", "log-end"]).expect_exit(0);
+    world.produce(&[at(0, "ALFKI", "sent again")]);
+    new(&[]).expect_exit(0);
+    assert_eq!(shown(&world, "ALFKI"), "sent again\n");
+}
+
 /// Everything was read: nothing is out of order, however many partitions there are.
 #[test]
 fn with_nothing_unread_any_number_of_partitions_may_be_added() {

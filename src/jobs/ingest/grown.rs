@@ -65,19 +65,23 @@ impl Grown {
     pub fn refuse_unordered(&self, run: &Run) -> Result<()> {
         let had = self.old.len() as u32;
         let unread = self.unread();
-        if had == 0
-            || self.partitions.is_multiple_of(had)
-            || unread.is_empty()
-            || run.args.resume_from == Some(ResumeFrom::LogEnd)
-        {
+        if had == 0 || self.partitions.is_multiple_of(had) || unread.is_empty() {
             return Ok(());
         }
+        let skips = run.args.resume_from == Some(ResumeFrom::LogEnd);
+        // A group that has read nothing starts where the logs do, whatever it was told.
+        let is_new = run.warehouse.ledger_ends(Some(run.table), &run.group, &run.topic)?.is_empty();
+        if skips && !is_new {
+            return Ok(());
+        }
+        let who =
+            if is_new { "This group has read nothing yet: let the group that reads it answer first. " } else { "" };
         let unread: Vec<String> =
             unread.iter().map(|(partition, span)| format!("partition {partition}: {span}")).collect();
         Err(needs_person(format!(
             "{topic} has {now} partitions and had {had}: keys have moved, between the old partitions too, since {now} is not a multiple of {had}. \
              Nobody had read these offsets by then: {unread}. Whether their changes are older or newer than others of the same keys is not known. \
-             Nothing was read. Skip them, and have the table sent again: --resume-from log-end, then \
+             Nothing was read. {who}Skip them, and have the table sent again: --resume-from log-end, then \
              SELECT northwind_cdc.send_again('{table}') in the source",
             topic = run.topic,
             now = self.partitions,

@@ -58,7 +58,8 @@ pub fn decide(state: &PartitionState<'_>) -> Start {
         }
         (_, Some(ledger)) if ledger.partitions != state.partitions => {
             return Start::Stop(format!(
-                "the topic has {} partitions and had {}: keys have moved between partitions",
+                "the topic has {} partitions and had {}: keys have moved between partitions (answer five minutes after that, or when the connector was \
+                 restarted: until then it may write by the old count, metadata.max.age.ms)",
                 state.partitions, ledger.partitions
             ));
         }

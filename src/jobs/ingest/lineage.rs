@@ -262,7 +262,8 @@ fn used_up(target: &str, known: &str) -> anyhow::Error {
     needs_person(format!(
         "{target} would need generation {}, and versions have room for {MAX_GENERATION}{known}. Nothing was read. Delete rows that \
          were written by hand; else let the table be made anew: rename it, remove its rows from northwind_ops.generations, `migrate`, then \
-         read the topic with --from-beginning",
+         read the topic with --from-beginning. If partitions were ever added to it, what was unread then is ordered anew: \
+         check-reconcile --plan after it",
         u32::from(MAX_GENERATION) + 1
     ))
 }

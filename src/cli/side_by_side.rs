@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
-use crate::exit::needs_person;
+use crate::exit::{needs_person, usage};
 
 /// Which topics of one table have no key in common.
 #[derive(Debug, Clone, Default, Args)]
@@ -24,13 +24,33 @@ pub struct Declared {
 }
 
 impl Declared {
-    /// Takes these topics out: another one came in their place. Returns those that the books did not know as replaced.
-    pub fn replace(&mut self, topics: &[String]) -> Vec<String> {
-        self.topics.retain(|topic| !topics.contains(topic));
-        let new: Vec<String> = topics.iter().filter(|topic| !self.replaced.contains(topic)).cloned().collect();
+    /// Takes these topics out: another one, that of the run, came in their place. Returns those that the books did not know as replaced.
+    ///
+    /// # Errors
+    /// It is the run's own topic, or one that was never declared.
+    pub fn replace(&mut self, topics: &[String], own: &str) -> Result<Vec<String>> {
+        let named = || topics.iter().map(|topic| topic.trim()).filter(|topic| !topic.is_empty());
+        if named().any(|topic| topic == own) {
+            return Err(usage(format!(
+                "--replaced {own}: this is the topic that is read here; name the one in whose place it came"
+            )));
+        }
+        if let Some(topic) = named().find(|topic| ![&self.topics, &self.replaced].iter().any(|known| has(known, topic)))
+        {
+            let known = self.topics.join(", ");
+            return Err(usage(format!(
+                "--replaced {topic}: it was never declared side by side with others; these are: {known}"
+            )));
+        }
+        let new: Vec<String> = named().filter(|topic| !has(&self.replaced, topic)).map(str::to_owned).collect();
+        self.topics.retain(|topic| !has(&new, topic));
         self.replaced.extend(new.clone());
-        new
+        Ok(new)
     }
+}
+
+fn has(topics: &[String], topic: &str) -> bool {
+    topics.iter().any(|known| known == topic)
 }
 
 impl SideBySideArgs {
@@ -59,7 +79,7 @@ impl SideBySideArgs {
 
     /// Does `topic` stand side by side with others?
     pub fn names(&self, topic: &str) -> bool {
-        self.side_by_side.iter().any(|named| named == topic)
+        has(&self.side_by_side, topic)
     }
 
     /// Does `other` stand beside `topic`? Both have to be declared; one of the same name has come in its place.
@@ -92,6 +112,14 @@ mod tests {
         let mut args = args(&["", " us", "eu "]);
         assert_eq!(args.learn(declared(&["eu"], &[])).unwrap(), ["us"]);
         assert_eq!(args.side_by_side, ["eu", "us"]);
+    }
+
+    #[test]
+    fn only_another_topic_that_stood_beside_can_be_replaced() {
+        let replace = |topics: &[&str]| declared(&["eu", "us"], &["old"]).replace(&args(topics).side_by_side, "eu2");
+        assert_eq!(replace(&["old", " eu"]).unwrap(), ["eu"]);
+        assert!(replace(&["eu2"]).unwrap_err().to_string().contains("the topic that is read here"));
+        assert!(replace(&["ue"]).unwrap_err().to_string().contains("these are: eu, us"));
     }
 
     #[test]

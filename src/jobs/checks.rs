@@ -74,7 +74,7 @@ fn run(job: &str, checks: &[Check], args: CheckArgs, stop: &Stop) -> Result<Repo
         explain::print(checks, &args, &tables)?;
         return Ok(Report { exit: Exit::Done, fields: Default::default() });
     }
-    let mut run = JobRun::begin(job, name_of(job, args.scope), &args.clickhouse)?;
+    let mut run = JobRun::begin(job, name_of(job, &args), &args.clickhouse)?;
     match Checker::open(job, &mut run, args, stop) {
         Ok(mut checker) => {
             let made = all(checks, &mut checker, &tables, &run);
@@ -84,12 +84,14 @@ fn run(job: &str, checks: &[Check], args: CheckArgs, stop: &Stop) -> Result<Repo
     }
 }
 
-/// What a run is called in the books: one that looks at what is new says nothing of one that looks at everything.
-fn name_of(job: &str, scope: Scope) -> String {
-    match scope {
-        Scope::Full => job.to_owned(),
-        Scope::New | Scope::Recent => format!("{job} --scope {}", scope.name()),
-    }
+/// What a run is called in the books: one that looks at what is new, or at some tables, says nothing of one that looks at everything.
+fn name_of(job: &str, args: &CheckArgs) -> String {
+    let scope = match args.scope {
+        Scope::Full => String::new(),
+        Scope::New | Scope::Recent => format!(" --scope {}", args.scope.name()),
+    };
+    let tables = if args.table.is_empty() { String::new() } else { format!(" --table {}", args.table.join(",")) };
+    format!("{job}{scope}{tables}")
 }
 
 fn all(checks: &[Check], checker: &mut Checker<'_>, tables: &[TableFacts], run: &JobRun) -> Result<Report> {

@@ -9,9 +9,14 @@ use clickhouse::Row;
 use serde::Deserialize;
 
 use crate::cdc::Version;
-use crate::ledger::Mode;
+use crate::ledger::{Mode, join_closest};
 use crate::tables::TableFacts;
 use crate::warehouse::{Warehouse, quote};
+
+/// Offsets of a piece, at most: whoever takes up a window looks at all of them.
+const PIECE: i64 = 1_000;
+/// Windows that are written at most, but for one a partition.
+const MOST_PIECES: usize = 1_000;
 
 /// Repaired rows of a partition that no window tells of.
 #[derive(Debug, Clone, Row, Deserialize)]
@@ -48,26 +53,33 @@ impl Warehouse {
         Ok(self.row::<Stamp>("asking for the moment of a repair", &sql)?.seconds)
     }
 
-    /// A table's repaired rows that no window tells of, by partition. Reads one column of the table, and of the others what was repaired.
+    /// A table's repaired rows that no window tells of, in pieces that lie close together, in order. Reads one column of the table, and of the
+    /// others what was repaired; a join, since a list of windows looked through for each row takes gigabytes.
     ///
     /// # Errors
     /// The server is gone, or `migrate` has not run.
     pub fn untold(&self, table: &TableFacts) -> Result<Vec<Untold>> {
         let sql = format!(
-            "WITH
+            "SELECT repaired.at_partition AS partition, min(repaired.at_offset) AS start_offset, max(repaired.at_offset) + 1 AS end_offset,
+                    count() AS rows
+             FROM
              (
-                 SELECT groupArray((partition, start_offset, end_offset, toUnixTimestamp(closed_at)))
+                 SELECT _partition AS at_partition, _offset AS at_offset, toUnixTimestamp(_updated_at) AS stamp
+                 FROM {db}.{target}
+                 PREWHERE _version % {steps} != 0
+                 WHERE op != 't'
+             ) AS repaired
+             LEFT ANTI JOIN
+             (
+                 SELECT windows.partition AS told_partition, windows.start_offset AS told_from, windows.end_offset AS told_to,
+                        toUnixTimestamp(closed_at) AS told_at
                  FROM {ops}.windows
                  WHERE source = {source} AND mode = '{repair}'
              ) AS told
-             SELECT _partition AS partition, min(_offset) AS start_offset, max(_offset) + 1 AS end_offset, count() AS rows
-             FROM {db}.{target}
-             PREWHERE _version % {steps} != 0
-             WHERE op != 't'
-               AND NOT arrayExists(
-                   w -> w.1 = _partition AND w.2 <= _offset AND _offset < w.3 AND w.4 >= toUnixTimestamp(_updated_at), told)
-             GROUP BY _partition
-             ORDER BY _partition",
+             ON told.told_partition = repaired.at_partition AND told.told_from <= repaired.at_offset AND repaired.at_offset < told.told_to
+                AND told.told_at >= repaired.stamp
+             GROUP BY repaired.at_partition, intDiv(repaired.at_offset, {PIECE})
+             ORDER BY partition, start_offset",
             ops = self.ops,
             db = self.db,
             source = quote(table.source),
@@ -75,6 +87,13 @@ impl Warehouse {
             target = table.target,
             steps = Version::STEPS,
         );
-        self.rows("looking for repaired rows that the ledger does not tell of", &sql)
+        let pieces: Vec<Untold> = self.rows("looking for repaired rows that the ledger does not tell of", &sql)?;
+        let gap = |one: &Untold, next: &Untold| {
+            (one.partition == next.partition).then_some(next.start_offset - one.end_offset)
+        };
+        Ok(join_closest(pieces, MOST_PIECES, gap, |last, next| {
+            last.end_offset = next.end_offset;
+            last.rows += next.rows;
+        }))
     }
 }

@@ -13,7 +13,8 @@ const NAME_LENGTH: usize = 63;
 /// A job whose runs are looked after by `observe` opens this session before its row in `northwind_ops.runs`, and keeps it until
 /// after its final row.
 pub fn session_name(job: &str, run: &str) -> String {
-    format!("{job} run {run}")
+    let command = job.split(' ').next().unwrap_or(job);
+    format!("{command} run {run}")
 }
 
 /// Every session of the server at one moment.

@@ -18,7 +18,7 @@ fn a_million_rows_are_reconciled_in_flat_memory() {
     let rows = format!("SELECT {row} FROM generate_series(1, {ROWS}) AS i");
     postgres.batch_execute(&format!("INSERT INTO customers ({columns}) {rows}")).unwrap();
     postgres.batch_execute("ALTER PUBLICATION northwind_publication ADD TABLE customers").unwrap();
-    let rows = format!("SELECT {row}, 1, 9 FROM (SELECT number + 1 AS i FROM numbers({ROWS}))");
+    let rows = format!("SELECT {row}, 256, 9 FROM (SELECT number + 1 AS i FROM numbers({ROWS}))");
     shop.world.clickhouse(&format!("INSERT INTO northwind_dw.dim_customers ({columns}, _version, _partition) {rows}"));
     shop.world.wait_for_capture(&shop.connector);
 
@@ -29,7 +29,7 @@ fn a_million_rows_are_reconciled_in_flat_memory() {
         "ALTER TABLE northwind_dw.dim_customers DELETE WHERE customer_id IN ('K2', 'K5000', 'K500000', 'K1000000')",
     );
     shop.world.clickhouse(
-        "INSERT INTO northwind_dw.dim_customers (customer_id, company_name, _version, _partition) VALUES ('A', 'x', 1, 9), ('M', 'x', 1, 9), ('Z', 'x', 1, 9)",
+        "INSERT INTO northwind_dw.dim_customers (customer_id, company_name, _version, _partition) VALUES ('A', 'x', 256, 9), ('M', 'x', 256, 9), ('Z', 'x', 256, 9)",
     );
 
     let small = shop.reconcile(&["--table", "region"]).expect_exit(0);

@@ -61,3 +61,20 @@ fn whoever_follows_the_ledger_sees_what_a_killed_repair_has_written() {
         repair_windows(&shop) == before
     });
 }
+
+/// Rows far from each other in the log: what follows the ledger does not look at all that lies between them.
+#[test]
+fn what_was_not_told_is_told_in_pieces() {
+    let shop = Checked::new("repair_pieces", &["region"]);
+    shop.world.clickhouse(
+        "INSERT INTO northwind_dw.dim_regions (region_id, op, _version, _updated_at, _partition, _offset)
+         SELECT 1000 + number, 'r', 4503599627370497 + 256 * at, now(), 0, at FROM
+         (SELECT number, [5, 6, 900000][number + 1] AS at FROM numbers(3))",
+    );
+    shop.reconcile(&["--table", "region"]).expect_exit(10);
+    let windows =
+        "SELECT start_offset, end_offset FROM northwind_ops.windows WHERE mode = 'repair' ORDER BY start_offset";
+    assert_eq!(shop.world.clickhouse(windows), "5\t7\n900000\t900001\n");
+    shop.reconcile(&["--table", "region"]).expect_exit(10);
+    assert_eq!(repair_windows(&shop), 2, "once");
+}

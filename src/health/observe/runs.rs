@@ -92,7 +92,7 @@ fn judge(look: &mut Look, runs: &[RecentRun], just_lost: &[OpenRun]) {
         bad_end(look, newest);
     }
     in_a_row(look, runs);
-    silent(look, newest);
+    silent(look, newest, runs.iter().any(|run| run.by_schedule));
 }
 
 /// After some ends a person has to do something. A run that shall be tried again is tried again.
@@ -127,8 +127,8 @@ const HANGS_AFTER: u32 = 12;
 
 /// A run that ends before its first row, or is never started, leaves nothing behind but the age of the one before it. One that hangs has a session,
 /// and is not lost.
-fn silent(look: &mut Look, newest: &RecentRun) {
-    let Some(limit) = look.settings.observe.silent_after(&newest.job, newest.by_schedule) else { return };
+fn silent(look: &mut Look, newest: &RecentRun, by_schedule: bool) {
+    let Some(limit) = look.settings.observe.silent_after(&newest.job, by_schedule) else { return };
     let is_running = newest.status == "running";
     let limit = if is_running { limit.saturating_mul(HANGS_AFTER) } else { limit };
     let seconds = u64::try_from((look.at_ms() - newest.started_ms) / 1000).unwrap_or(0);

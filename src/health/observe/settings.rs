@@ -105,8 +105,11 @@ impl Observe {
     }
 
     /// How long ago a job that has run before may have been started the last time. A check that a person has made once is not waited for, unless
-    /// the file names it: `by_schedule` says whether Airflow's schedule has started it.
+    /// the file names it: `by_schedule` says whether Airflow's schedule has started it. One of some tables is waited for by schedule only.
     pub fn silent_after(&self, job: &str, by_schedule: bool) -> Option<Duration> {
+        if job.contains(" --table ") && !by_schedule {
+            return None;
+        }
         let own =
             |name: &str| self.silent_after.iter().find(|(known, _)| known.as_ref() == name).map(|(_, time)| *time);
         let built_in = |name: &str| SILENT_AFTER.iter().find(|(known, _)| *known == name).map(|(_, time)| *time);

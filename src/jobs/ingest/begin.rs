@@ -80,6 +80,11 @@ fn topic_missing(run: &Run, ledger: &[LedgerRow]) -> Result<()> {
             "topic {} does not exist yet: nothing to do (Debezium makes a topic with a table's first event)",
             run.topic
         );
+        if !(run.args.replaced.is_empty() && run.args.beside.side_by_side.is_empty()) {
+            tracing::warn!(
+                "what --side-by-side and --replaced say is not noted: the topic is not there yet; say it again when it is"
+            );
+        }
         return Ok(());
     }
     Err(needs_person(format!(

@@ -35,7 +35,7 @@ pub struct Taken {
 /// Exit 78: the books are older than the table. 75: somebody takes a number for the table.
 pub fn enter(run: &mut Run, topic: &TopicInfo) -> Result<Lineages> {
     let mut known = run.warehouse.side_by_side()?;
-    let replaced = known.replace(&run.args.replaced);
+    let replaced = known.replace(&run.args.replaced, &run.topic)?;
     run.declares = Declared { topics: run.args.beside.learn(known)?, replaced };
     if !run.args.dry_run {
         let lock = lock_of(run);

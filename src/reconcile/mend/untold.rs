@@ -21,7 +21,10 @@ pub fn tell(checker: &Checker<'_>, table: &TableFacts, run_id: &str) -> Result<(
         return Ok(());
     }
     let rows: u64 = untold.iter().map(|untold| untold.rows).sum();
-    tracing::warn!("{}: {rows} rows of a repair that was cut short were not in the ledger: now they are", table.source);
+    tracing::warn!(
+        "{}: {rows} rows of a repair were not in the ledger (it was cut short, or its windows were pruned): now they are",
+        table.source
+    );
     let repair = Repair::of(checker, table, run_id)?;
     let windows: Vec<WindowRow> = untold
         .iter()

@@ -26,7 +26,6 @@ mod read_functions;
 mod read_operators;
 mod read_text;
 mod refusal;
-mod reserved;
 mod scope;
 #[cfg(test)]
 mod tests;

@@ -6,12 +6,12 @@ use sqlparser::tokenizer::Location;
 
 use crate::rules::parse;
 use crate::rules::refusal::Refusal;
-use crate::rules::reserved::is_reserved;
 use crate::rules::scope::{Input, Scope};
 use crate::rules::tree::{Comparison, Expr, Node, Test};
 use crate::rules::types::Kind;
 use crate::rules::unify::{Operand, unify};
 use crate::rules::{literal, value::Value};
+use crate::source::is_reserved;
 
 /// Most nodes of a rule's tree.
 const MOST_NODES: usize = 2000;

@@ -1,6 +1,6 @@
-//! Words that PostgreSQL takes for a column only in quotes, though sqlparser takes them without.
+//! Words that PostgreSQL takes for a name only in quotes.
 
-/// The reserved key words of PostgreSQL, in the order of their letters.
+/// PostgreSQL's words that are no names without quotes (`pg_get_keywords()`, catcode R and T), sorted.
 const RESERVED: &[&str] = &[
     "all",
     "analyse",
@@ -104,8 +104,8 @@ const RESERVED: &[&str] = &[
     "with",
 ];
 
-/// Does PostgreSQL take this name for a column only in quotes?
-pub(super) fn is_reserved(name: &str) -> bool {
+/// Does PostgreSQL take this name only in quotes?
+pub fn is_reserved(name: &str) -> bool {
     RESERVED.binary_search(&name).is_ok()
 }
 

@@ -11,7 +11,7 @@ mod row_binary;
 
 use lockstep::cdc::{self, Record};
 use lockstep::rows::{Decoder, Event, Rows};
-use lockstep::tables::{Customers, OrderDetails, Orders, Table};
+use lockstep::old::{Customers, OrderDetails, Orders, Table};
 use northwind_tables::schema;
 
 const ROUNDS: usize = 20;

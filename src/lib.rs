@@ -41,6 +41,7 @@ pub mod reconcile;
 pub mod rows;
 pub mod rules;
 pub mod source;
+pub mod old;
 pub mod tables;
 pub mod types;
 pub mod validate;

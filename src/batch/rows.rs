@@ -12,7 +12,7 @@ use typed_arena::Arena;
 use crate::cdc::{Completion, Decoder, Event, Generation, LongRow, Record, Version};
 use crate::cli::clock;
 use crate::exit::{Exit, fault, try_again};
-use crate::tables::{RowOf, Table};
+use crate::old::{RowOf, Table};
 use crate::warehouse::{InFlight, Insertion, Warehouse, long_values};
 
 /// Long values that are in memory at a time.

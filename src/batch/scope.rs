@@ -10,7 +10,8 @@ use crate::cli::SideBySideArgs;
 use crate::exit::needs_person;
 use crate::ledger::{Kin, MarkAt, Mixed, TruncateRow, Written};
 use crate::quarantine::WarningRow;
-use crate::tables::{RowOf, SourceRow, Table, TableFacts};
+use crate::old::{RowOf, SourceRow, Table};
+use crate::tables::Table;
 use crate::validate::Warning;
 use crate::warehouse::Warehouse;
 

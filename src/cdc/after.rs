@@ -11,7 +11,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::cdc::{Fields, Violation};
-use crate::tables::{RowOf, Table, Text};
+use crate::old::{RowOf, Table, Text};
 
 /// The name of the rule that a record breaks when it cannot be decoded.
 pub const DECODE: &str = "decode";
@@ -117,7 +117,7 @@ fn column_at<'f>(json: &str, fields: &'f Fields<'_>, error: &serde_json::Error) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tables::Customers;
+    use crate::old::Customers;
 
     fn said(json: &str) -> String {
         match serde_json::from_str::<Watched<RowOf<'_, Customers>>>(json) {

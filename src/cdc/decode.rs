@@ -15,7 +15,7 @@ use crate::cdc::envelope::{RawEnvelope, Source, is_about, key_object};
 use crate::cdc::placeholder::{UNAVAILABLE, UNAVAILABLE_BASE64, is_placeholder};
 use crate::cdc::{Fields, Generation, Head, Op, Record, Truncate, Version, Violation};
 
-use crate::tables::{KeyOf, RowKey, RowOf, SourceRow, System, Table, Text};
+use crate::old::{KeyOf, RowKey, RowOf, SourceRow, System, Table, Text};
 
 /// What a record says.
 #[derive(Debug)]

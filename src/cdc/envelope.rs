@@ -218,7 +218,7 @@ impl<'de: 'm, 'm> Deserialize<'de> for Fields<'m> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut fields = Vec::new();
-                while let Some((name, value)) = map.next_entry::<crate::tables::Text<'de>, &'de RawValue>()? {
+                while let Some((name, value)) = map.next_entry::<crate::old::Text<'de>, &'de RawValue>()? {
                     fields.push((name.0, value));
                 }
                 Ok(fields)

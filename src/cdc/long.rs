@@ -12,7 +12,8 @@ use typed_arena::Arena;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::cdc::{Fields, Head};
-use crate::tables::{Picture, TableFacts};
+use crate::old::Picture;
+use crate::tables::Table;
 
 /// Values up to this many bytes are carried as they are.
 pub const LONG: usize = 256;

@@ -19,7 +19,7 @@ pub use long::{LONG, LongRow, Unloaded, identity_of};
 pub use placeholder::{UNAVAILABLE, UNAVAILABLE_BASE64, forms, is_placeholder};
 pub use resent::Resent;
 pub use toast::{Carried, Completion, Missing, resolve};
-pub use truncate::{CLOCK_SLACK_MS, Truncate, Truncates};
+pub use truncate::{CLOCK_SLACK_MS, Standing, Truncate, Truncates};
 pub use version::{Generation, MAX_GENERATION, Version};
 
 /// One Kafka record, wherever its bytes live: in librdkafka's buffer or in the quarantine.

@@ -14,7 +14,8 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::cdc::decode::{Decoder, Event, Partial};
 use crate::cdc::envelope::RawEnvelope;
 use crate::cdc::{Fields, Generation, LongRow, Op, Record, Unloaded, Version, Violation, is_placeholder};
-use crate::tables::{SourceRow, Table, TableFacts};
+use crate::old::{SourceRow, Table};
+use crate::tables::Table;
 
 /// The name of the rule that a record breaks when its missing values are nowhere to be found.
 pub const TOAST_UNAVAILABLE: &str = "toast-unavailable";

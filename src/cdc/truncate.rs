@@ -2,10 +2,22 @@
 //! one, and LSN and commit time together where there is none.
 
 use crate::cdc::{Generation, Version};
-use crate::tables::Standing;
 
 /// A commit later than this beside a lower LSN is of another timeline; less may be a clock that was set.
 pub const CLOCK_SLACK_MS: i64 = 60_000;
+
+/// Where a row stands: what a TRUNCATE judges it by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Standing {
+    pub version: u64,
+    pub partition: i32,
+    pub offset: i64,
+    pub lsn: Option<u64>,
+    /// When the source committed it, milliseconds since the epoch.
+    pub ts_ms: i64,
+    pub deleted: bool,
+}
 
 /// A TRUNCATE event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

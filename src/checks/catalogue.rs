@@ -1,6 +1,6 @@
 //! Which checks there are. A check that is SQL is one file that returns the offending rows; the file's name is the check's.
 
-use crate::tables;
+use crate::old;
 
 /// A check that is SQL, for both sides.
 #[derive(Debug, Clone, Copy)]

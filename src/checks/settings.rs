@@ -13,7 +13,7 @@ use crate::checks::severity::Severity;
 use crate::cli::parse_duration;
 use crate::exit::needs_person;
 use crate::health::observe::settings::Observe;
-use crate::tables::{self, Decimal};
+use crate::old::{self, Decimal};
 
 /// All of it.
 #[derive(Debug, Clone, PartialEq, Default, serde::Deserialize)]

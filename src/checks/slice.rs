@@ -11,7 +11,7 @@ use crate::checks::args::Scope;
 use crate::checks::checker::Checker;
 use crate::ledger::{Consumer, News, OpenWindow, StaysOpen, at_offsets};
 use crate::source;
-use crate::tables::TableFacts;
+use crate::tables::Table;
 use crate::warehouse::{chunks, key_in, key_text, quote};
 
 /// `--scope recent`.

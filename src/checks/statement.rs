@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 
 use crate::cdc::{UNAVAILABLE, forms};
 use crate::checks::settings::Rules;
-use crate::tables::{self, TableFacts};
+use crate::old::{self};
+use crate::tables::Table;
 use crate::warehouse::quote;
 
 /// Offenders beyond these are not told apart.

@@ -25,7 +25,8 @@ use crate::jobs::checks::check::{ALL, Check};
 use crate::jobs::{Job, Kind, end_with_the_reader};
 use crate::ledger::job_run::JobRun;
 use crate::reconcile::mend;
-use crate::tables::{self, TableFacts};
+use crate::old::{self};
+use crate::tables::Table;
 
 /// The job of all of them.
 pub const CHECK_ALL: &str = "check-all";

@@ -20,7 +20,7 @@ use crate::exit::Exit;
 use crate::health::finding::{Finding, ok, warn};
 use crate::jobs::doctor::wanted::{DoctorArgs, SourceFacts, Wanted};
 use crate::jobs::{Job, Kind};
-use crate::tables;
+use crate::old;
 use sheet::{Server, Sheet};
 
 /// The job.

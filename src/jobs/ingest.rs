@@ -37,7 +37,7 @@ use crate::cdc::{Completion, Decoder, Event};
 use crate::cli::{Progress, Report, Stop, clock};
 use crate::exit::Exit;
 use crate::kafka::{Reader, Reading, Span};
-use crate::tables::Table;
+use crate::old::Table;
 use args::OnGaps;
 use judged::Judged;
 use pending::Pending;

@@ -20,7 +20,7 @@ use crate::health::measure;
 use crate::jobs::lag::args::LagArgs;
 use crate::jobs::{Job, Kind};
 use crate::ledger::run_rows;
-use crate::tables::Table;
+use crate::old::Table;
 use crate::warehouse::Warehouse;
 
 /// The job.
@@ -57,7 +57,7 @@ fn run(_: &str, args: LagArgs, stop: &Stop) -> Result<Report> {
 macro_rules! sources {
     ($($Table:ident,)*) => {
         fn sources() -> Vec<&'static str> {
-            vec![$(<crate::tables::$Table as Table>::SOURCE),*]
+            vec![$(<crate::old::$Table as Table>::SOURCE),*]
         }
     };
 }

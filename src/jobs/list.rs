@@ -6,7 +6,8 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::jobs::{Job, Kind};
-use crate::tables::{self, TableFacts};
+use crate::old::{self};
+use crate::tables::Table;
 
 const CONNECTOR: &str = include_str!("../../connectors/debezium-northwind.json");
 

@@ -24,7 +24,7 @@ use clap::{ArgMatches, Command};
 use crate::cli::{JobArgs, Report, Stop};
 use crate::exit::Exit;
 use crate::for_each_table;
-use crate::tables::Table;
+use crate::old::Table;
 
 /// A job: its name, its flags, what it does.
 pub struct Job {
@@ -131,7 +131,7 @@ fn ingest_job<T: Table>() -> Job {
 macro_rules! ingest_jobs {
     ($($Table:ident,)*) => {
         fn ingest_jobs() -> Vec<Job> {
-            vec![$(ingest_job::<crate::tables::$Table>()),*]
+            vec![$(ingest_job::<crate::old::$Table>()),*]
         }
     };
 }

@@ -30,7 +30,7 @@ use crate::health::slot::SLOT;
 use crate::jobs::{Job, Kind};
 use crate::ledger::{OpenRecords, RunRow, run_rows};
 use crate::source::{self, LockPlace};
-use crate::tables;
+use crate::old;
 use crate::warehouse::Warehouse;
 
 /// The job.

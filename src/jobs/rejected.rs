@@ -19,7 +19,7 @@ use crate::for_each_table;
 use crate::jobs::{Job, Kind};
 use crate::kafka::parse_time;
 use crate::quarantine::Selection;
-use crate::tables::Table;
+use crate::old::Table;
 use crate::warehouse::Warehouse;
 
 /// Flags of `rejected`.
@@ -119,7 +119,7 @@ impl JobArgs for RejectedArgs {
 // The source names of the tables that have an ingest job.
 macro_rules! sources {
     ($($Table:ident,)*) => {
-        const SOURCES: &[&str] = &[$(<crate::tables::$Table as Table>::SOURCE),*];
+        const SOURCES: &[&str] = &[$(<crate::old::$Table as Table>::SOURCE),*];
     };
 }
 for_each_table!(sources);

@@ -29,7 +29,7 @@ use crate::for_each_table;
 use crate::jobs::{Job, Kind};
 use crate::kafka::Span;
 use crate::quarantine::{Kept, Shelf};
-use crate::tables::Table;
+use crate::old::Table;
 use args::ReplayArgs;
 use batch::Batch;
 use run::Replay;
@@ -55,7 +55,7 @@ type ReplayTable = fn(&mut Replay, &[Turn], &mut Progress, &Stop) -> Result<()>;
 macro_rules! tables {
     ($($Table:ident,)*) => {
         const TABLES: &[(&str, ReplayTable)] =
-            &[$((<crate::tables::$Table as Table>::SOURCE, replay_table::<crate::tables::$Table>)),*];
+            &[$((<crate::old::$Table as Table>::SOURCE, replay_table::<crate::old::$Table>)),*];
     };
 }
 for_each_table!(tables);

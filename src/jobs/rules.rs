@@ -61,7 +61,7 @@ fn print_json() -> Result<()> {
 macro_rules! by_table {
     ($($Table:ident,)*) => {
         fn by_table() -> Vec<Vec<ListedRule>> {
-            vec![$(rules_of::<crate::tables::$Table>()),*]
+            vec![$(rules_of::<crate::old::$Table>()),*]
         }
     };
 }

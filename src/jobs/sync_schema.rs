@@ -16,7 +16,8 @@ use crate::exit::Exit;
 use crate::jobs::{Job, Kind};
 use crate::ledger::job_run::JobRun;
 use crate::source;
-use crate::tables::{self, TableFacts};
+use crate::old::{self};
+use crate::tables::Table;
 use crate::warehouse::{Warehouse, has, view_of};
 use compare::{Plan, Sides, compare};
 

@@ -6,7 +6,7 @@ use clickhouse::Row;
 use serde::Deserialize;
 
 use crate::cdc::Version;
-use crate::tables::TableFacts;
+use crate::tables::Table;
 use crate::warehouse::{Warehouse, quote};
 
 /// So many rows of each stream are looked at, from its end: those before it may have written the newest row, but are not asked.

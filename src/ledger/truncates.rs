@@ -11,7 +11,10 @@ use serde_json::{Map, Value, json};
 
 use crate::cdc::{CLOCK_SLACK_MS, Generation, Truncate, Truncates, Version};
 use crate::ledger::Kin;
-use crate::tables::{KEY_SEPARATOR, Standing, Table, TableFacts};
+use crate::cdc::Standing;
+use crate::old::Table;
+use crate::tables::Table;
+use crate::types::KEY_SEPARATOR;
 use crate::warehouse::{Warehouse, newest_versions, quote};
 
 /// A row of `northwind_ops.truncates`.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::cdc::Version;
 use crate::ledger::{Mode, join_closest};
-use crate::tables::TableFacts;
+use crate::tables::Table;
 use crate::warehouse::{Warehouse, quote};
 
 /// Offsets of a piece, at most: whoever takes up a window looks at all of them.

@@ -68,7 +68,7 @@ pub(super) fn beside_the_connector(
 ) {
     let mut topics: HashMap<String, &TableSpec> = HashMap::new();
     for table in tables {
-        let (name, topic) = (table.name.as_str(), table.topic(prefix));
+        let (name, topic) = (table.name.as_str(), table.topic(prefix.as_str()));
         match topics.insert(topic.clone(), table) {
             Some(other) if other.source.value != table.source.value => {
                 let what = format!("{name} and {} have the same topic, {topic}", other.name);

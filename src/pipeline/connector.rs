@@ -4,17 +4,17 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::source_sql::name_in_sql;
-use super::spec::{BinaryHandling, Pipeline, SourceTable, TimePrecision};
+use super::spec::{BinaryHandling, PipelineSpec, SourceTable, TimePrecision};
 
 /// Debezium's `table.include.list`: the pipeline's tables by name, then the table of the heartbeat.
-pub fn table_include_list(pipeline: &Pipeline) -> String {
+pub fn table_include_list(pipeline: &PipelineSpec) -> String {
     let tables = super::source_sql::by_name(pipeline).into_iter().chain([&pipeline.connector.heartbeat]);
     tables.map(pattern).collect::<Vec<_>>().join(",")
 }
 
 /// The keys of the connector's configuration that follow from the pipeline. A key without a value has to be absent, because
 /// what Debezium does without it is meant.
-pub fn connector_settings(pipeline: &Pipeline) -> Vec<(&'static str, Option<String>)> {
+pub fn connector_settings(pipeline: &PipelineSpec) -> Vec<(&'static str, Option<String>)> {
     let connector = &pipeline.connector;
     let SourceTable { schema, table } = &connector.heartbeat;
     let heartbeat = name_in_sql(&connector.heartbeat);
@@ -42,7 +42,7 @@ pub fn connector_settings(pipeline: &Pipeline) -> Vec<(&'static str, Option<Stri
 ///
 /// # Errors
 /// The file is no JSON with a name and a config.
-pub fn connector_file(file: &str, pipeline: &Pipeline) -> Result<String> {
+pub fn connector_file(file: &str, pipeline: &PipelineSpec) -> Result<String> {
     let mut json: Value = serde_json::from_str(file).context("reading the connector's file")?;
     let root = json.as_object_mut().context("the connector's file is no JSON object")?;
     root.insert("name".to_owned(), Value::from(pipeline.connector.name.as_str()));
@@ -58,7 +58,7 @@ pub fn connector_file(file: &str, pipeline: &Pipeline) -> Result<String> {
 }
 
 /// Columns that are never read; Debezium leaves them out of its messages.
-fn excluded_columns(pipeline: &Pipeline) -> Option<String> {
+fn excluded_columns(pipeline: &PipelineSpec) -> Option<String> {
     let column = |table: &SourceTable, column: &str| {
         [table.schema.as_str(), table.table.as_str(), column].map(escaped).join("\\.")
     };

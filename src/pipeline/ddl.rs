@@ -1,7 +1,6 @@
 //! The warehouse's tables: a table of the pipeline, the system columns, and how ClickHouse keeps them.
 
-use super::name::DatabaseName;
-use super::spec::{Pipeline, TableSpec};
+use super::spec::{PipelineSpec, TableSpec};
 
 /// A column that every table of the warehouse has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,13 +43,13 @@ pub struct WarehouseColumn {
 
 /// The file of a table's DDL. `columns` are those of the source, in the order of [`TableSpec::columns`].
 pub fn create_table(
-    pipeline: &Pipeline,
-    database: &DatabaseName,
+    pipeline: &PipelineSpec,
+    database: &str,
     table: &TableSpec,
     columns: &[WarehouseColumn],
 ) -> String {
     let key = list(table.key.iter().map(|column| column.as_str()));
-    let topic = table.topic(&pipeline.topic_prefix);
+    let topic = table.topic(pipeline.topic_prefix.as_str());
     let own =
         table.columns.iter().zip(columns).map(|(column, kept)| {
             (identifier(column.name.as_str()), kept.column_type.as_str(), kept.comment.as_deref())

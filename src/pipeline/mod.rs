@@ -6,7 +6,7 @@
 //! read   sections → names, columns, references, rules; unknown keys and wrong types are reported
 //! check  tables side by side: names that two have, where references lead; each table behind those that it references
 //!   ▼
-//! Pipeline
+//! PipelineSpec
 //!   │ ddl         the warehouse's tables
 //!   │ connector   the keys of the connector's file that follow from it
 //!   ▼ source_sql  publication and grants in PostgreSQL
@@ -55,26 +55,26 @@ pub use placeholders::fill;
 pub use problem::{Problem, Problems};
 pub use source_sql::{grants, name_in_sql, publication};
 pub use spec::{
-    BinaryHandling, ClickHouseSpec, ColumnSpec, Connector, DecimalHandling, Example, ExcludedColumn, Limit, Pipeline,
+    BinaryHandling, ClickHouseSpec, ColumnSpec, Connector, DecimalHandling, Example, ExcludedColumn, Limit, PipelineSpec,
     ReferenceSpec, RuleSpec, Severity, SourceTable, TableSpec, TimePrecision, Warehouse,
 };
 pub use table::ENGINE_RULES;
 pub use text::{At, Located, TextFile, Texts};
 
-impl Pipeline {
+impl PipelineSpec {
     /// Reads a pipeline.
     ///
     /// # Errors
     /// Exit 78 with everything that is wrong, a line each.
-    pub fn load(origin: &Origin) -> anyhow::Result<Pipeline> {
-        Pipeline::read(origin).map_err(|problems| needs_person(problems.to_string()))
+    pub fn load(origin: &Origin) -> anyhow::Result<PipelineSpec> {
+        PipelineSpec::read(origin).map_err(|problems| needs_person(problems.to_string()))
     }
 
-    /// As [`Pipeline::load`], with the problems one by one.
+    /// As [`PipelineSpec::load`], with the problems one by one.
     ///
     /// # Errors
     /// Everything that is wrong.
-    pub fn read(origin: &Origin) -> Result<Pipeline, Problems> {
+    pub fn read(origin: &Origin) -> Result<PipelineSpec, Problems> {
         let (texts, problems) = find::read(origin);
         parse(texts, problems)
     }
@@ -93,7 +93,7 @@ struct Sections {
 }
 
 /// Makes a pipeline of its texts; the first one is the file that was asked for. `problems` have been found before.
-fn parse(texts: Texts, problems: Vec<Problem>) -> Result<Pipeline, Problems> {
+fn parse(texts: Texts, problems: Vec<Problem>) -> Result<PipelineSpec, Problems> {
     if texts.0.is_empty() {
         return Err(Problems(problems));
     }
@@ -121,7 +121,7 @@ fn parse(texts: Texts, problems: Vec<Problem>) -> Result<Pipeline, Problems> {
     match (report.is_empty(), pipeline, connector, warehouse) {
         (true, Some(head), Some(connector), Some(warehouse)) => {
             let read::Head { name, topic_prefix } = head;
-            Ok(Pipeline { name, topic_prefix, connector, warehouse, limits, tables, texts })
+            Ok(PipelineSpec { name, topic_prefix, connector, warehouse, limits, tables, texts })
         }
         _ => Err(report.into_problems()),
     }

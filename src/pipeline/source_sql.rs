@@ -1,19 +1,19 @@
 //! What the source has to have: the captured tables, published and readable by the connector's role.
 
-use super::spec::{Pipeline, SourceTable};
+use super::spec::{PipelineSpec, SourceTable};
 use crate::source::is_reserved;
 
 /// Longest line of a list of tables.
 const WIDTH: usize = 110;
 
 /// `GRANT SELECT` on the captured tables, to the connector's role.
-pub fn grants(pipeline: &Pipeline) -> String {
+pub fn grants(pipeline: &PipelineSpec) -> String {
     let role = quoted(pipeline.connector.role.as_str());
     format!("GRANT SELECT ON\n{}\nTO {role};\n", lines(&by_name(pipeline)))
 }
 
 /// The tables of the publication: the captured ones, those of heartbeat and signals.
-pub fn publication(pipeline: &Pipeline) -> String {
+pub fn publication(pipeline: &PipelineSpec) -> String {
     let connector = &pipeline.connector;
     let name = quoted(connector.publication.as_str());
     let captured = lines(&by_name(pipeline));
@@ -22,7 +22,7 @@ pub fn publication(pipeline: &Pipeline) -> String {
 }
 
 /// The captured tables, by name: a list that a person can read, whatever the order of the file.
-pub(super) fn by_name(pipeline: &Pipeline) -> Vec<&SourceTable> {
+pub(super) fn by_name(pipeline: &PipelineSpec) -> Vec<&SourceTable> {
     let mut tables: Vec<&SourceTable> = pipeline.tables.iter().map(|table| &table.source.value).collect();
     tables.sort();
     tables

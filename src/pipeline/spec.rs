@@ -6,11 +6,12 @@ use super::name::{
     ColumnName, ConnectorName, DatabaseName, LimitName, PipelineName, ReferenceName, RuleName, SlotName, SourceName,
     TableName, TargetName, TopicPrefix,
 };
+use super::number::Number;
 use super::text::{Located, Texts};
 
 /// A pipeline.
 #[derive(Debug, Clone)]
-pub struct Pipeline {
+pub struct PipelineSpec {
     /// Its name.
     pub name: PipelineName,
     /// The first part of its topics' names.
@@ -246,7 +247,7 @@ pub struct ClickHouseSpec {
     pub settings: Vec<(String, String)>,
 }
 
-impl Pipeline {
+impl PipelineSpec {
     /// The table of a name.
     pub fn table(&self, name: &str) -> Option<&TableSpec> {
         self.tables.iter().find(|table| table.name.as_str() == name)
@@ -275,7 +276,7 @@ impl TableSpec {
     }
 
     /// Its topic, as Debezium names it: what Kafka does not allow in a topic's name becomes `_`.
-    pub fn topic(&self, prefix: &TopicPrefix) -> String {
+    pub fn topic(&self, prefix: &str) -> String {
         let name = format!("{prefix}.{}.{}", self.source.schema, self.source.table);
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
         // Java counts a letter outside the first 65,536 as two.
@@ -286,6 +287,22 @@ impl TableSpec {
     /// The warehouse's view of its live rows.
     pub fn view(&self) -> String {
         format!("v_{}", self.name)
+    }
+}
+
+impl Limit {
+    /// Is this a number that a flag may give the limit?
+    ///
+    /// # Errors
+    /// It is none, or lies outside of its bounds.
+    pub fn accepts(&self, value: &str) -> Result<(), String> {
+        let number = Number::parse(value).ok_or("it is no decimal number, as in 0.25")?;
+        let bound = |text: &Option<Located<String>>| text.as_ref().and_then(|text| Number::parse(text));
+        match (bound(&self.min), bound(&self.max)) {
+            (Some(min), _) if number < min => Err(format!("it is below {}", self.min.as_ref().map_or("", |min| min))),
+            (_, Some(max)) if number > max => Err(format!("it is above {}", self.max.as_ref().map_or("", |max| max))),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::checks::checker::Checker;
 use crate::checks::results::{Failure, Finding, Status};
 use crate::reconcile::offenders::{Answer, Question, Shown};
-use crate::tables::TableFacts;
+use crate::tables::Table;
 use crate::warehouse::newest_versions;
 
 impl Checker<'_> {

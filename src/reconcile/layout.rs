@@ -8,7 +8,8 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::cdc::{Fields, refusal};
 use crate::reconcile::value::{Canonical, Kind};
 use crate::source::{SourceColumn, sent_as};
-use crate::tables::{SYSTEM_COLUMNS, TableFacts};
+use crate::rows::SYSTEM_COLUMNS;
+use crate::tables::Table;
 use crate::warehouse::{Column, Landing, Origin, identifier};
 
 /// A table's columns, on both sides, at one moment.
@@ -180,7 +181,7 @@ fn put(object: &mut String, name: &str, value: Option<String>) {
 mod tests {
     use super::*;
     use crate::source::SourceType;
-    use crate::tables;
+    use crate::old;
     use serde_json::json;
 
     fn source(name: &str, text: &str) -> SourceColumn {

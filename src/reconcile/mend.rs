@@ -17,7 +17,8 @@ use crate::exit::Exit;
 use crate::ledger::job_run::JobRun;
 use crate::reconcile::difference::Difference;
 use crate::reconcile::rounds::Compared;
-use crate::tables::{self, TableFacts};
+use crate::old::{self};
+use crate::tables::Table;
 
 pub use untold::tell;
 

@@ -16,7 +16,8 @@ use crate::checks::statement::{self, MOST_OFFENDERS, Side};
 use crate::exit::needs_person;
 use crate::reconcile::difference::Difference;
 use crate::source::{Moment, key_in, key_parts};
-use crate::tables::{Pointer, TableFacts};
+use crate::old::Pointer;
+use crate::tables::Table;
 use crate::warehouse::{self, chunks};
 
 /// A check, and the table that it is about.

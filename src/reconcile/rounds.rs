@@ -18,7 +18,7 @@ use crate::reconcile::fence::{Fence, Passed};
 use crate::reconcile::layout::Layout;
 use crate::reconcile::rows::{Side, SideRow, SpoolWriter};
 use crate::source::{Moment, Rows, Snapshot, next_transaction};
-use crate::tables::TableFacts;
+use crate::tables::Table;
 use crate::warehouse::{Warehouse, chunks, key_between, key_in, key_order};
 
 /// Between two rounds.

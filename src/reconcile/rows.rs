@@ -11,7 +11,8 @@ use crate::cdc::Fields;
 use crate::exit::needs_person;
 use crate::reconcile::layout::{Layout, Written};
 use crate::source;
-use crate::tables::{Key, SYSTEM_COLUMNS};
+use crate::rows::SYSTEM_COLUMNS;
+use crate::tables::Key;
 use crate::warehouse::JsonLines;
 
 /// A row of either side.

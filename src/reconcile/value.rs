@@ -5,7 +5,7 @@ use chrono::DateTime;
 use serde_json::value::RawValue;
 
 use crate::source::SourceType;
-use crate::tables::{Date, Picture};
+use crate::old::{Date, Picture};
 use crate::warehouse::{Landing, MICROS};
 
 /// How a column's values are written.

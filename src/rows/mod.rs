@@ -8,7 +8,7 @@ mod schema;
 mod store;
 
 pub use decoder::{Change, Decoder, Event};
-pub use schema::{Column, Schema};
+pub use schema::{Column, SYSTEM_COLUMNS, Schema};
 pub use store::{Row, RowId, Rows};
 
 #[cfg(test)]

@@ -1,7 +1,21 @@
 //! A table's columns and key, as the decoder needs them.
 
-use crate::tables::{KEY_SEPARATOR, SYSTEM_COLUMNS};
-use crate::types::ColumnType;
+use crate::types::{ColumnType, KEY_SEPARATOR};
+
+/// The names of the system columns.
+pub const SYSTEM_COLUMNS: [&str; 11] = [
+    "op",
+    "src_ts",
+    "_version",
+    "_deleted",
+    "_updated_at",
+    "_source_ts_ms",
+    "_lsn",
+    "_tx_id",
+    "_partition",
+    "_offset",
+    "_extra",
+];
 
 /// A column.
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! The rows of a window, one behind the other as they are sent, and where each column of each row begins.
 
 use crate::cdc::{Head, Op};
-use crate::tables::Standing;
+use crate::cdc::Standing;
 use crate::types::write_text;
 
 /// The place of a row among those of its window.

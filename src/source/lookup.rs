@@ -7,7 +7,8 @@ use postgres::Client;
 use postgres::types::ToSql;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::tables::{KEY_SEPARATOR, KeyColumn};
+use crate::tables::KeyColumn;
+use crate::types::KEY_SEPARATOR;
 
 /// Keys known to exist are remembered for the run, up to this many (16 bytes each).
 const REMEMBERED: usize = 1 << 20;

@@ -7,7 +7,9 @@ use postgres::{Client, IsolationLevel, Transaction};
 
 use crate::source::catalogue::columns;
 use crate::source::{Snapshot, SourceColumn, is_possible, lsn_position, sent_as};
-use crate::tables::{KEY_SEPARATOR, KeyColumn, SYSTEM_COLUMNS, TableFacts};
+use crate::rows::SYSTEM_COLUMNS;
+use crate::tables::{KeyColumn, Table};
+use crate::types::KEY_SEPARATOR;
 
 /// Longer waits for a lock would queue the shop behind us: an `ALTER TABLE` that waits for our reading stops everybody after it.
 const TIME_LIMITS: &str = "SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '30min'";

@@ -3,23 +3,55 @@
 use serde_json::value::RawValue;
 
 use crate::types::kind::Kind;
-use crate::types::write::Misfit;
+use crate::types::write::{Misfit, Written};
 use crate::types::{ColumnType, raw, time};
 
 impl ColumnType {
+    /// Appends the cell of a server's answer, as an event that brings the value would; `None` is NULL.
+    ///
+    /// # Errors
+    /// As [`ColumnType::canonical`].
+    pub fn write_answer(&self, answer: Option<&str>, out: &mut Vec<u8>) -> Result<(), String> {
+        let Some(answer) = answer else {
+            self.kind.write_null(out);
+            return Ok(());
+        };
+        if self.nullable() {
+            out.push(0);
+        }
+        let written = self.kind.write_answer(answer, out);
+        written.map_err(|misfit| self.misfit(answer, misfit))
+    }
+
+    fn misfit(&self, answer: &str, misfit: Misfit) -> String {
+        match misfit {
+            Misfit::Unexpected => format!("{answer} is not {}", self.kind.expected()),
+            Misfit::Because(why) => format!("{answer}: {why}"),
+        }
+    }
+
     /// The canonical text of a server's answer; the same as [`ColumnType::text`] has of the value.
     ///
     /// # Errors
     /// The warehouse's type cannot hold the value: an event that brings it is refused.
     pub fn canonical(&self, answer: &str) -> Result<String, String> {
-        self.kind.canonical(answer).map_err(|misfit| match misfit {
-            Misfit::Unexpected => format!("{answer} is not {}", self.kind.expected()),
-            Misfit::Because(why) => format!("{answer}: {why}"),
-        })
+        self.kind.canonical(answer).map_err(|misfit| self.misfit(answer, misfit))
     }
 }
 
 impl Kind {
+    fn write_answer(&self, answer: &str, out: &mut Vec<u8>) -> Written {
+        match self {
+            Kind::Decimal { .. } | Kind::Numeric(_) => self.write_decimal(answer, out),
+            // A `real` is not exact: it is read as an event's number is.
+            Kind::Amount(amount) => {
+                let number = answer.parse().ok().and_then(|number| amount.of_f64(number));
+                number.map(|number| amount.0.write(number, out)).ok_or(Misfit::Unexpected)
+            }
+            _ => self.write_str(answer, out).unwrap_or(Err(Misfit::Unexpected)),
+        }
+    }
+
     fn canonical(&self, answer: &str) -> Result<String, Misfit> {
         let mut bytes = Vec::new();
         let written = match self {
@@ -28,15 +60,9 @@ impl Kind {
             Kind::TstzRange => return Ok(time::range_in_utc(answer)),
             Kind::Array(element) => return element.canonical_array(answer),
             Kind::Vector => return Kind::Float { single: true }.canonical_array(answer),
-            Kind::Decimal { .. } | Kind::Numeric(_) => Some(self.write_decimal(answer, &mut bytes)),
-            // A `real` is not exact: it is read as an event's number is.
-            Kind::Amount(amount) => {
-                let number = answer.parse().ok().and_then(|number| amount.of_f64(number));
-                Some(number.map(|number| amount.0.write(number, &mut bytes)).ok_or(Misfit::Unexpected))
-            }
-            _ => self.write_str(answer, &mut bytes),
+            _ => self.write_answer(answer, &mut bytes),
         };
-        written.unwrap_or(Err(Misfit::Unexpected))?;
+        written?;
         self.text(&bytes, false).map(|text| text.into_owned()).ok_or(Misfit::Unexpected)
     }
 

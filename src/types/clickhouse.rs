@@ -43,6 +43,16 @@ impl ColumnType {
         }
     }
 
+    /// What the warehouse's column holds, where its name and the source's type do not say it.
+    pub fn comment(&self) -> Option<&'static str> {
+        match self.kind {
+            Kind::Bpchar => Some("without the trailing blanks of bpchar"),
+            Kind::Digest(_) => Some("length in bytes, SHA-256 in hex; the bytes themselves are not kept here"),
+            Kind::Time(_) | Kind::Interval => Some("in microseconds"),
+            _ => None,
+        }
+    }
+
     /// Appends what a deleted row has in this column: NULL, or nothing of its type.
     pub fn write_default(&self, out: &mut Vec<u8>) {
         match self.kind {

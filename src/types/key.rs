@@ -5,6 +5,9 @@ use crate::types::clickhouse::{Value, int};
 use crate::types::digits;
 use crate::types::kind::Kind;
 
+/// Separates the parts of a composite key in its canonical text.
+pub const KEY_SEPARATOR: char = '\u{1f}';
+
 impl ColumnType {
     /// The type that a look-up casts keys to, so that the comparison and its index are the source's own.
     ///

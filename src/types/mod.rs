@@ -33,6 +33,7 @@ pub use cell::CellSeed;
 
 pub use clickhouse::Value;
 pub use connector::Connector;
+pub use key::KEY_SEPARATOR;
 pub use kind::Kind;
 pub use source::SourceType;
 pub(crate) use write::write_text;
@@ -74,6 +75,13 @@ impl ColumnType {
     /// May it be NULL?
     pub fn nullable(&self) -> bool {
         self.source.nullable
+    }
+
+    /// The same type of a column that may be NULL: what a row is looked up for may have no value.
+    pub fn or_null(&self) -> ColumnType {
+        let mut column_type = self.clone();
+        column_type.source.nullable = true;
+        column_type
     }
 
     /// What the connector loses of the type's values, and nobody can tell from an event. `doctor` says it.

@@ -8,8 +8,9 @@ use postgres::Client;
 
 use crate::cdc::{Event, Op};
 use crate::source::{LookUps, look_up};
-use crate::tables::rules::{Parent, Reference};
-use crate::tables::{KeyColumn, RowOf, SourceRow, Table};
+use crate::old::rules::{Parent, Reference};
+use crate::old::{RowOf, SourceRow, Table};
+use crate::tables::KeyColumn;
 use crate::validate::Validator;
 use crate::warehouse::{Warehouse, newest_columns};
 

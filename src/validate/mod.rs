@@ -17,7 +17,7 @@ use anyhow::Result;
 
 use crate::cdc::Violation;
 use crate::source::Existence;
-use crate::tables::Table;
+use crate::old::Table;
 use settings::Settings;
 
 /// The name of the rule that every table has: the row itself exists in the source.

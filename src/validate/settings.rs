@@ -7,8 +7,8 @@ use clap::Args;
 
 use crate::exit::usage;
 use crate::for_each_table;
-use crate::tables::rules::{Limits, Severity};
-use crate::tables::{Decimal, Table};
+use crate::old::rules::{Limits, Severity};
+use crate::old::{Decimal, Table};
 
 /// Flags about rules.
 #[derive(Debug, Clone, Args)]
@@ -99,7 +99,7 @@ macro_rules! all_rules {
     ($($Table:ident,)*) => {
         /// The rules of every table.
         pub fn all_rules() -> Vec<ListedRule> {
-            [$(rules_of::<crate::tables::$Table>()),*].concat()
+            [$(rules_of::<crate::old::$Table>()),*].concat()
         }
     };
 }

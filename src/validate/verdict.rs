@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use anyhow::Result;
 
 use crate::cdc::{Change, Event, Op, Truncates, Violation};
-use crate::tables::rules::{self, Parent, Severity};
-use crate::tables::{SourceRow, Table};
+use crate::old::rules::{self, Parent, Severity};
+use crate::old::{SourceRow, Table};
 use crate::validate::lookups::{Known, Servers, rows_of};
 use crate::validate::{NOT_IN_POSTGRES, Validator};
 use crate::warehouse::newest_versions;
@@ -114,7 +114,7 @@ impl Validator {
     }
 
     /// Is the row, or one that it points at, not in the source now?
-    fn orphan<T: Table>(&self, known: &Known, row: &crate::tables::RowOf<'_, T>) -> Option<(Violation, Severity)> {
+    fn orphan<T: Table>(&self, known: &Known, row: &crate::old::RowOf<'_, T>) -> Option<(Violation, Severity)> {
         let key = row.key_text();
         if known.is_missing(T::SOURCE, &key) {
             let detail = format!("{} {key:?} is NOT in Postgres", T::SOURCE);

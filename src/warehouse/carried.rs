@@ -9,7 +9,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::cdc::{Carried, Fields, LONG, Missing, forms, identity_of, is_placeholder};
-use crate::tables::{Table, TableFacts};
+use crate::old::Table;
+use crate::tables::Table;
 use crate::warehouse::newest::{key_in, key_text};
 use crate::warehouse::{Warehouse, chunks, identifier, quote};
 

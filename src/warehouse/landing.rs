@@ -3,7 +3,7 @@
 //! in `_extra`.
 
 use crate::source::SourceType;
-use crate::tables::Date;
+use crate::old::Date;
 use crate::warehouse::quote;
 
 /// 0001-01-01 to 9999-12-31 in µs: what DateTime64(6) holds. Infinity lies beyond.

@@ -6,7 +6,8 @@ use anyhow::Result;
 use clickhouse::Row;
 use serde::Deserialize;
 
-use crate::tables::{KEY_SEPARATOR, KeyColumn};
+use crate::tables::KeyColumn;
+use crate::types::KEY_SEPARATOR;
 use crate::warehouse::{Warehouse, chunks, quote};
 
 #[derive(Row, Deserialize)]

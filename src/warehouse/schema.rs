@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::tables;
+use crate::old;
 use crate::warehouse::Warehouse;
 
 pub(crate) const DATABASES: &str = include_str!("../../clickhouse/init/00_databases.sql");

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clickhouse::Row;
 use serde::Deserialize;
 
-use crate::tables::Table;
+use crate::old::Table;
 use crate::warehouse::{PLAIN_NUMBERS, Warehouse, key_in, key_order, key_text};
 
 #[derive(Deserialize)]

@@ -4,7 +4,8 @@
 
 use anyhow::Result;
 
-use crate::tables::{SYSTEM_COLUMNS, TableFacts};
+use crate::rows::SYSTEM_COLUMNS;
+use crate::tables::Table;
 use crate::warehouse::{Column, Warehouse, identifier};
 
 impl Warehouse {

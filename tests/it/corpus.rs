@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use format::Message;
 use lockstep::cdc::{Decoder, Event, Record};
-use lockstep::tables::Table;
+use lockstep::old::Table;
 
 use crate::support::registry::registry;
 use crate::support::root;
@@ -48,7 +48,7 @@ macro_rules! outcome_by_table {
     ($($Table:ident,)*) => {
         fn outcome(message: &Message) -> String {
             match message.table.as_str() {
-                $(<lockstep::tables::$Table as Table>::SOURCE => outcome_of::<lockstep::tables::$Table>(message),)*
+                $(<lockstep::old::$Table as Table>::SOURCE => outcome_of::<lockstep::old::$Table>(message),)*
                 other => panic!("offset {}: the registry has no table {other}", message.offset),
             }
         }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use lockstep::cdc::{self, Record};
 use lockstep::rows::{Decoder, Event, Rows};
-use lockstep::tables::{SourceRow, Table};
+use lockstep::old::{SourceRow, Table};
 use northwind_tables::{TABLES, schema};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -66,7 +66,7 @@ macro_rules! oracle {
     ($($Table:ident,)*) => {
         fn oracle(table: &str, record: &Record<'_>) -> Outcome {
             match table {
-                $(<lockstep::tables::$Table as Table>::SOURCE => by_type::<lockstep::tables::$Table>(record),)*
+                $(<lockstep::old::$Table as Table>::SOURCE => by_type::<lockstep::old::$Table>(record),)*
                 other => panic!("the registry has no table {other}"),
             }
         }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use lockstep::cdc::DECODE;
 use lockstep::pipeline::{
-    DatabaseName, ENGINE_RULES, Origin, Pipeline, SYSTEM_COLUMNS, SourceName, SourceTable, TableSpec, WarehouseColumn,
+    DatabaseName, ENGINE_RULES, Origin, PipelineSpec, SYSTEM_COLUMNS, SourceName, SourceTable, TableSpec, WarehouseColumn,
     create_table, name_in_sql,
 };
-use lockstep::tables::{self, TableFacts};
+use lockstep::old::{self, TableFacts};
 use lockstep::validate::{ListedRule, NOT_IN_POSTGRES, rules_of};
 
 use crate::support::{World, clickhouse};
@@ -15,18 +15,18 @@ use crate::support::{World, clickhouse};
 macro_rules! rules {
     ($($Table:ident,)*) => {
         fn rules_of_the_registry() -> Vec<ListedRule> {
-            [$(rules_of::<lockstep::tables::$Table>()),*].concat()
+            [$(rules_of::<lockstep::old::$Table>()),*].concat()
         }
     };
 }
 lockstep::for_each_table!(rules);
 
-fn northwind() -> Pipeline {
-    Pipeline::read(&Origin::Embedded).unwrap()
+fn northwind() -> PipelineSpec {
+    PipelineSpec::read(&Origin::Embedded).unwrap()
 }
 
 /// The tables of the file beside those of the registry.
-fn beside_the_registry(pipeline: &Pipeline) -> Vec<(&TableSpec, TableFacts)> {
+fn beside_the_registry(pipeline: &PipelineSpec) -> Vec<(&TableSpec, TableFacts)> {
     let facts = tables::all();
     let names = |list: Vec<&str>| list.join(", ");
     assert_eq!(
@@ -44,7 +44,7 @@ fn its_tables_are_those_of_the_registry() {
         assert_eq!((table.source.schema.as_str(), table.source.table.as_str()), ("public", facts.source));
         assert_eq!(table.target.as_str(), facts.target);
         assert_eq!(table.ingest_job(), facts.ingest_job());
-        assert_eq!(table.topic(&pipeline.topic_prefix), facts.topic("northwind"));
+        assert_eq!(table.topic(pipeline.topic_prefix.as_str()), facts.topic("northwind"));
         assert_eq!(table.group(&pipeline.name), facts.group("northwind"));
         let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
         assert_eq!(columns, facts.source_columns().collect::<Vec<_>>(), "columns of {}", facts.source);
@@ -203,20 +203,20 @@ fn a_table_with_odd_names_can_be_made() {
         "a\"b",
     ];
     let quoted = names.map(|name| format!("{name:?}"));
-    let mut text = Pipeline::read(&Origin::Embedded).unwrap().texts.files()[0].text.clone();
+    let mut text = PipelineSpec::read(&Origin::Embedded).unwrap().texts.files()[0].text.clone();
     text += "[tables.odd]\nsource = { schema = \"S\", table = \"order\" }\ntarget = \"odd\"\n";
     text += &format!("key = [{}]\n", quoted.join(", "));
     text += &quoted.map(|name| format!("columns.{name} = \"text not null\"\n")).concat();
     let file = std::env::temp_dir().join(format!("odd_{}.toml", std::process::id()));
     std::fs::write(&file, text).unwrap();
-    let pipeline = Pipeline::read(&Origin::Flag(file.clone()));
+    let pipeline = PipelineSpec::read(&Origin::Flag(file.clone()));
     std::fs::remove_file(file).unwrap();
     let pipeline = pipeline.unwrap();
     let odd = pipeline.table("odd").unwrap();
     let columns = names.map(|_| WarehouseColumn { column_type: "String".to_owned(), comment: Some("it's".to_owned()) });
     let world = World::new("pipeline_odd");
     let database = DatabaseName::new(&world.dw).unwrap();
-    clickhouse(create_table(&pipeline, &database, odd, &columns).trim_end().trim_end_matches(';'));
+    clickhouse(create_table(&pipeline, database.as_str(), odd, &columns).trim_end().trim_end_matches(';'));
     let made = world.clickhouse(
         "SELECT toJSONString(groupArray(name)) FROM
             (SELECT name FROM system.columns WHERE database = 'northwind_dw' AND table = 'odd' AND is_in_sorting_key ORDER BY position)

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 use lockstep::rules::{Column, Limit, Reference, Rule, Scope, Type, Value};
-use lockstep::tables::rules::{Known, Limits, Parent};
-use lockstep::tables::{Decimal, Employees, OrderDetails, Orders, Products, RowOf, Table};
+use lockstep::old::rules::{Known, Limits, Parent};
+use lockstep::old::{Decimal, Employees, OrderDetails, Orders, Products, RowOf, Table};
 use serde_json::{Map, Value as Json, json};
 
 use crate::support::root;

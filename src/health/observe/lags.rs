@@ -15,7 +15,7 @@ use crate::health::lateness::clock::{self, Clock};
 use crate::health::lateness::{self, Captured};
 use crate::health::{self, Lag, Target, TopicLag};
 use crate::ledger::LagRow;
-use crate::tables::TableFacts;
+use crate::tables::Table;
 
 /// How long a slot may take to confirm what the source has, if there is no heartbeat to go by.
 const PATIENCE: Duration = Duration::from_secs(5);

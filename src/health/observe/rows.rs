@@ -4,7 +4,7 @@ use super::alarm::Alarm;
 use super::look::{CLICKHOUSE, Look};
 use crate::health::finding::broken;
 use crate::ledger::NewestWindow;
-use crate::tables::TableFacts;
+use crate::tables::Table;
 
 /// Asks of each table whether it has the rows of its newest window.
 pub fn look(look: &mut Look, tables: &[TableFacts]) {

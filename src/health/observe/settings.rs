@@ -129,7 +129,7 @@ impl Observe {
 fn is_known(name: &str) -> bool {
     let (command, flags) = name.split_once(' ').unwrap_or((name, ""));
     match command.strip_prefix("ingest-") {
-        Some(table) => flags.is_empty() && crate::tables::chosen(&[table.replace('-', "_")]).is_ok(),
+        Some(table) => flags.is_empty() && crate::old::chosen(&[table.replace('-', "_")]).is_ok(),
         None if checks::is_job(command) => ["", "--scope new", "--scope recent"].contains(&flags),
         None if command == "rejected" => ["", "--prune", "--prune-ledger", "--prune --prune-ledger"].contains(&flags),
         None => flags.is_empty() && (command == SYNC_SCHEMA || SILENT_AFTER.iter().any(|(known, _)| *known == command)),

@@ -6,7 +6,7 @@ use crate::checks::checker::Checker;
 use crate::checks::results::Finding;
 use crate::checks::slice::Slice;
 use crate::jobs::checks::{freshness, integrity, reconcile, rules, volume};
-use crate::tables::TableFacts;
+use crate::tables::Table;
 
 /// A kind of check; a job of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

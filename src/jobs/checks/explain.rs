@@ -8,7 +8,7 @@ use crate::checks::statement::{self, Side};
 use crate::jobs::checks::check::Check;
 use crate::jobs::checks::{integrity, rules, volume};
 use crate::reconcile::offenders::Question;
-use crate::tables::TableFacts;
+use crate::tables::Table;
 use crate::warehouse::key_order;
 
 /// Prints the SQL of these checks.

@@ -16,7 +16,7 @@ use crate::exit::{needs_person, try_again};
 use crate::health::lag::{self, Target};
 use crate::health::lateness::clock::{self, Clock};
 use crate::health::lateness::{self, Captured, time};
-use crate::tables::TableFacts;
+use crate::tables::Table;
 use crate::warehouse::quote;
 
 /// The check's name.

@@ -9,7 +9,8 @@ use crate::checks::severity::Severity;
 use crate::checks::slice::Slice;
 use crate::checks::statement;
 use crate::reconcile::offenders::Question;
-use crate::tables::{self, TableFacts};
+use crate::old::{self};
+use crate::tables::Table;
 
 /// The questions about a table, in the order in which they are asked.
 pub fn questions(table: &TableFacts) -> Vec<Question<'_>> {

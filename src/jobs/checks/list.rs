@@ -2,7 +2,7 @@
 
 use crate::checks::catalogue::listed;
 use crate::checks::settings::Settings;
-use crate::tables::TableFacts;
+use crate::tables::Table;
 
 /// The list for people: what each check of these jobs looks for, and what its "no" is worth.
 pub fn list(jobs: &[&str], settings: &Settings, chosen: &[TableFacts]) -> String {

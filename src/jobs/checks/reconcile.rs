@@ -8,7 +8,7 @@ use crate::checks::results::{Failure, Finding, Status};
 use crate::checks::slice::Slice;
 use crate::reconcile::compare::Tally;
 use crate::reconcile::rounds::Compared;
-use crate::tables::TableFacts;
+use crate::tables::Table;
 
 /// The check's name.
 pub const NAME: &str = "reconcile";

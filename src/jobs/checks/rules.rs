@@ -8,7 +8,7 @@ use crate::checks::results::Finding;
 use crate::checks::severity::Severity;
 use crate::checks::slice::Slice;
 use crate::reconcile::offenders::Question;
-use crate::tables::TableFacts;
+use crate::tables::Table;
 
 /// The questions about a table.
 pub fn questions(table: &TableFacts) -> Vec<Question<'_>> {

@@ -10,7 +10,7 @@ use crate::checks::checker::Checker;
 use crate::checks::results::{Failure, Finding, Status};
 use crate::checks::settings::{Settings, Volume};
 use crate::checks::slice::Slice;
-use crate::tables::TableFacts;
+use crate::tables::Table;
 use crate::warehouse::quote;
 
 /// Runs that are judged at a time, at most: about those of a day.

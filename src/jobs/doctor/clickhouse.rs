@@ -17,7 +17,7 @@ use crate::health::finding::{Finding, Verdict, broken, clip, fail, ok, unreachab
 use crate::health::observe;
 use crate::ledger::Versions;
 use crate::source::LockPlace;
-use crate::tables::TableFacts;
+use crate::tables::Table;
 use crate::warehouse::{Warehouse, quote};
 
 const TIMEOUT: Duration = Duration::from_secs(3);

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::cdc::{Generation, MAX_GENERATION};
 use crate::cli::Declared;
 use crate::health::finding::{Finding, ok, warn};
-use crate::tables::TableFacts;
+use crate::tables::Table;
 use crate::warehouse::Warehouse;
 
 /// From here on it is time to think about it: numbers are taken by persons' decisions, so a thousand of them last.

@@ -12,7 +12,7 @@ use super::wanted::{Wanted, dial};
 use crate::cli::KafkaArgs;
 use crate::health::finding::{Finding, broken, fail, ok, unreachable, warn};
 use crate::kafka::{self, Consumer};
-use crate::tables::TableFacts;
+use crate::tables::Table;
 
 /// For one request; the jobs' own patience is too long for somebody who waits for a diagnosis.
 const TIMEOUT: Duration = Duration::from_secs(3);

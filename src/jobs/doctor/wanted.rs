@@ -10,7 +10,7 @@ use clap::Args;
 
 use crate::cli::{ClickHouseArgs, ConnectArgs, JobArgs, KafkaArgs, OutputArgs, PostgresArgs, TablesArgs};
 use crate::source::LockPlace;
-use crate::tables::TableFacts;
+use crate::tables::Table;
 
 /// Flags of `doctor`.
 #[derive(Debug, Clone, Args)]

@@ -5,7 +5,7 @@ use clickhouse::Row;
 use serde::Deserialize;
 
 use crate::health::finding::{Finding, fail, ok};
-use crate::tables::TableFacts;
+use crate::tables::Table;
 use crate::warehouse::{BOOKS, Warehouse, quote, without_default};
 
 /// A table of `system.tables`.

@@ -9,7 +9,7 @@ use crate::exit::{Exit, fault};
 use crate::jobs::ingest::judged::Judged;
 use crate::jobs::ingest::run::Run;
 use crate::kafka::{Span, Window};
-use crate::tables::Table;
+use crate::old::Table;
 
 /// What the offsets of a window came to.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use crate::exit::{Exit, fault};
 use crate::jobs::ingest::plan::Plan;
 use crate::jobs::ingest::run::Run;
 use crate::kafka::Window;
-use crate::tables::Table;
+use crate::old::Table;
 use crate::validate::{Servers, Warning, is_orphan};
 use crate::warehouse::carried_rows;
 

@@ -1,7 +1,7 @@
 //! A window once it is judged.
 
 use crate::cdc::{Completion, Event, Record};
-use crate::tables::Table;
+use crate::old::Table;
 use crate::validate::Warning;
 
 /// The records of a window, and what became of them.

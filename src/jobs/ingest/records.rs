@@ -13,7 +13,7 @@ use crate::jobs::ingest::run::Run;
 use crate::kafka::Window;
 use crate::ledger::WindowRow;
 use crate::quarantine::{Bytes, Quarantined, RejectedRow};
-use crate::tables::Table;
+use crate::old::Table;
 
 /// A window of a compacted topic may have as many gaps as records.
 const LISTED_GAPS: usize = 100;

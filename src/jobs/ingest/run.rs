@@ -14,7 +14,7 @@ use crate::jobs::ingest::totals::Totals;
 use crate::kafka::{self, Committed, Consumer, Span};
 use crate::ledger::{Kin, Mode, RunRow, run_rows};
 use crate::source::{self, LookUps};
-use crate::tables::Table;
+use crate::old::Table;
 use crate::validate::Validator;
 use crate::warehouse::Warehouse;
 

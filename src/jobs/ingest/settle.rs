@@ -10,7 +10,7 @@ use crate::jobs::ingest::run::Run;
 use crate::jobs::ingest::totals::Totals;
 use crate::kafka::commit;
 use crate::source;
-use crate::tables::Table;
+use crate::old::Table;
 use crate::warehouse::chunks;
 
 impl Run {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::cdc::Fields;
-use crate::tables::{RowOf, SourceRow, Table};
+use crate::old::{RowOf, SourceRow, Table};
 use crate::warehouse::chunks;
 
 /// What is not compared: times of writing, and the same time twice.

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::batch::scope::Logged;
 use crate::cdc::{Event, Op, Record, Resent};
 use crate::kafka::gaps::GapList;
-use crate::tables::{SourceRow, Table};
+use crate::old::{SourceRow, Table};
 
 /// Counters of a run. Every term is counted by the code that did it.
 #[derive(Debug, Default)]

@@ -13,7 +13,7 @@ use crate::jobs::ingest::pending::Pending;
 use crate::jobs::ingest::run::Run;
 use crate::jobs::ingest::shown::{Fingerprint, Line, columns_of};
 use crate::kafka;
-use crate::tables::{RowOf, Table};
+use crate::old::{RowOf, Table};
 use crate::warehouse::newest_rows;
 
 impl Run {

@@ -15,7 +15,7 @@ use crate::jobs::ingest::run::Run;
 use crate::jobs::ingest::shown::Shown;
 use crate::kafka::{Committed, Window};
 use crate::quarantine::{RejectedRow, WarningRow};
-use crate::tables::{RowOf, Table};
+use crate::old::{RowOf, Table};
 
 impl Run {
     /// Writes what the window's records came to; returns before the rows are acknowledged. `None` for a dry run.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use chrono::DateTime;
 
 use crate::quarantine::Listed;
-use crate::tables::KEY_SEPARATOR;
+use crate::types::KEY_SEPARATOR;
 
 /// One line per record, and the reason below it.
 pub fn table(listed: &[Listed]) -> String {

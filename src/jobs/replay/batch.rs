@@ -9,7 +9,8 @@ use crate::cdc::{self, Completion, Decoder, Event, Missing, Record, Version, Vio
 use crate::kafka::Span;
 use crate::ledger::Written;
 use crate::quarantine::{Kept, Shelf};
-use crate::tables::{SourceRow, Standing, Table};
+use crate::cdc::Standing;
+use crate::old::{SourceRow, Table};
 use crate::validate::Warning;
 use crate::warehouse::{Warehouse, carried_rows, newest_versions};
 

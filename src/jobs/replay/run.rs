@@ -16,7 +16,7 @@ use crate::kafka::Span;
 use crate::ledger::{RunRow, run_rows};
 use crate::quarantine::{Kept, Shelf};
 use crate::source::{self, LookUps, TargetLock};
-use crate::tables;
+use crate::old;
 use crate::validate::Validator;
 use crate::warehouse::Warehouse;
 

@@ -4,7 +4,8 @@ use anyhow::Result;
 
 use crate::jobs::replay::batch::Batch;
 use crate::jobs::replay::run::Replay;
-use crate::tables::{Table, TableFacts};
+use crate::old::Table;
+use crate::tables::Table;
 use crate::validate::Servers;
 
 impl Replay {

@@ -6,7 +6,7 @@ use crate::jobs::replay::batch::Batch;
 use crate::jobs::replay::run::Replay;
 use crate::kafka::Span;
 use crate::ledger::{Mode, WindowRow, join_closest};
-use crate::tables::Table;
+use crate::old::Table;
 
 /// Windows of a batch at most; the closest groups of a batch that is more scattered are told as one.
 const MOST_WINDOWS: usize = 100;

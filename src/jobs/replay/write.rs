@@ -16,7 +16,7 @@ use crate::kafka::Span;
 use crate::ledger::Kin;
 use crate::quarantine::{Kept, RejectedRow, WarningRow};
 use crate::source;
-use crate::tables::{RowOf, Table};
+use crate::old::{RowOf, Table};
 
 impl Replay {
     /// Writes what the batch's records came to, and closes them.

@@ -4,7 +4,8 @@
 use super::identity::identity;
 use super::known::{Fit, fit};
 use crate::source::{SourceColumn, SourceTable};
-use crate::tables::{SYSTEM_COLUMNS, TableFacts};
+use crate::rows::SYSTEM_COLUMNS;
+use crate::tables::Table;
 use crate::warehouse::{Column, Origin, Untouched, has, identifier, without_default};
 
 /// What is to be done about a table, and to be said.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use crate::pipeline::tests::SHOP;
-use crate::pipeline::{Origin, Pipeline, Problems, flag};
+use crate::pipeline::{Origin, PipelineSpec, Problems, flag};
 
 /// The small pipeline in two files.
 fn in_two_files() -> (TempDir, PathBuf) {
@@ -21,8 +21,8 @@ fn in_two_files() -> (TempDir, PathBuf) {
     (folder, file)
 }
 
-fn read(file: &std::path::Path) -> Result<Pipeline, Problems> {
-    Pipeline::read(&Origin::Flag(file.to_owned()))
+fn read(file: &std::path::Path) -> Result<PipelineSpec, Problems> {
+    PipelineSpec::read(&Origin::Flag(file.to_owned()))
 }
 
 fn problems(file: &std::path::Path) -> String {
@@ -83,7 +83,7 @@ fn a_file_that_cannot_be_read_is_reported_and_never_replaced_by_another() {
     assert!(problems(&folder.path().join("none.toml")).contains("none.toml: cannot be read: No such file"));
     assert!(problems(folder.path()).contains("cannot be read: Is a directory"));
     assert!(problems("/dev/zero".as_ref()).contains("/dev/zero: has more than 16 MiB"));
-    let error = Pipeline::load(&Origin::Variable("none.toml".into())).unwrap_err().to_string();
+    let error = PipelineSpec::load(&Origin::Variable("none.toml".into())).unwrap_err().to_string();
     assert!(error.starts_with("none.toml: cannot be read"), "{error}");
 }
 

@@ -5,10 +5,10 @@ mod mutations;
 mod northwind;
 mod problems;
 
-use crate::pipeline::{Origin, Pipeline, Problems, TextFile, Texts, parse};
+use crate::pipeline::{Origin, PipelineSpec, Problems, TextFile, Texts, parse};
 
 /// A pipeline of one text.
-fn read(text: &str) -> Result<Pipeline, Problems> {
+fn read(text: &str) -> Result<PipelineSpec, Problems> {
     parse(Texts(vec![TextFile { name: "x.toml".to_owned(), text: text.to_owned() }]), Vec::new())
 }
 
@@ -58,7 +58,7 @@ columns.id = "bigint not null"
 "#;
 
 /// The small pipeline with a text of it changed.
-fn changed(from: &str, to: &str) -> Result<Pipeline, Problems> {
+fn changed(from: &str, to: &str) -> Result<PipelineSpec, Problems> {
     assert_eq!(SHOP.matches(from).count(), 1, "{from}");
     read(&SHOP.replace(from, to))
 }
@@ -82,7 +82,7 @@ fn a_pipeline_is_what_its_file_says() {
     assert_eq!(lines.rules[0].unchanged[0].value, "basket_row");
     let (_, line, column) = shop.texts.place(&shop.texts.within(&lines.rules[0].expect, "amount ".len()));
     assert_eq!((line, column), (33, 18));
-    let names = (lines.ingest_job(), lines.group(&shop.name), lines.topic(&shop.topic_prefix), lines.view());
+    let names = (lines.ingest_job(), lines.group(&shop.name), lines.topic(shop.topic_prefix.as_str()), lines.view());
     assert_eq!((names.0.as_str(), names.1.as_str()), ("ingest-lines", "shop.ingest-lines"));
     assert_eq!((names.2.as_str(), names.3.as_str()), ("shop.public.lines", "v_lines"));
 }
@@ -104,7 +104,7 @@ fn names_of_the_source_may_be_anything() {
         .replace("{ basket = 99 }", "{ \"Order #\" = 99 }")
         .replace(", basket = { null = true }", "");
     let shop = read(&odd).unwrap();
-    assert_eq!(shop.table("baskets").unwrap().topic(&shop.topic_prefix), "shop.public.Wagen___gro___v1.0");
+    assert_eq!(shop.table("baskets").unwrap().topic(shop.topic_prefix.as_str()), "shop.public.Wagen___gro___v1.0");
     assert_eq!(super::table_include_list(&shop), r#"public\.Wagen\, "groß" v1\.0,public.lines,shop_cdc.heartbeat"#);
     assert!(super::grants(&shop).contains("    public.\"Wagen, \"\"groß\"\" v1.0\", public.lines\n"));
     let column = shop.table("lines").unwrap().column("Order #").unwrap();
@@ -119,7 +119,7 @@ fn the_small_things_of_a_table_are_in_its_ddl() {
         .columns
         .iter()
         .map(|column| super::WarehouseColumn { column_type: column.source_type.value.clone(), comment: None });
-    let ddl = super::create_table(&shop, &shop.warehouse.database, lines, &columns.collect::<Vec<_>>());
+    let ddl = super::create_table(&shop, shop.warehouse.database.as_str(), lines, &columns.collect::<Vec<_>>());
     assert!(ddl.contains("CREATE TABLE IF NOT EXISTS shop_dw.lines\n"), "{ddl}");
     let end = "\nPARTITION BY id % 10\nORDER BY (part, id)\nSETTINGS non_replicated_deduplication_window = 10000, index_granularity = 512, storage_policy = 'hot''s';\n";
     assert!(ddl.ends_with(end), "{ddl}");

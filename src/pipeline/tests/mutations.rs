@@ -61,7 +61,7 @@ fn judge(text: &str) -> Result<(), TestCaseError> {
                     .map(|_| crate::pipeline::WarehouseColumn { column_type: "String".to_owned(), comment: None });
                 let ddl = crate::pipeline::create_table(
                     &pipeline,
-                    &pipeline.warehouse.database,
+                    pipeline.warehouse.database.as_str(),
                     table,
                     &columns.collect::<Vec<_>>(),
                 );

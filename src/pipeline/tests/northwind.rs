@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::pipeline::{
-    ColumnSpec, Origin, Pipeline, TableSpec, WarehouseColumn, connector_file, connector_settings, create_table, grants,
+    ColumnSpec, Origin, PipelineSpec, TableSpec, WarehouseColumn, connector_file, connector_settings, create_table, grants,
     publication,
 };
 
-fn northwind() -> Pipeline {
-    Pipeline::read(&Origin::Embedded).unwrap()
+fn northwind() -> PipelineSpec {
+    PipelineSpec::read(&Origin::Embedded).unwrap()
 }
 
 const DDL: [(&str, &str); 14] = [
@@ -57,9 +57,9 @@ fn kept(column: &ColumnSpec) -> WarehouseColumn {
     }
 }
 
-fn ddl(pipeline: &Pipeline, table: &TableSpec) -> String {
+fn ddl(pipeline: &PipelineSpec, table: &TableSpec) -> String {
     let columns: Vec<WarehouseColumn> = table.columns.iter().map(kept).collect();
-    create_table(pipeline, &pipeline.warehouse.database, table, &columns)
+    create_table(pipeline, pipeline.warehouse.database.as_str(), table, &columns)
 }
 
 #[test]

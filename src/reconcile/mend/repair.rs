@@ -21,7 +21,9 @@ use crate::ledger::{MarkAt, Mode, WindowRow, Written};
 use crate::reconcile::difference::Difference;
 use crate::reconcile::layout::Layout;
 use crate::reconcile::rows::SideRow;
-use crate::tables::{KEY_SEPARATOR, Standing, TableFacts};
+use crate::cdc::Standing;
+use crate::tables::Table;
+use crate::types::KEY_SEPARATOR;
 use crate::warehouse::{chunks, newest_columns};
 
 /// Where rows stand that the log knows nothing of.

@@ -9,7 +9,7 @@ use anyhow::Result;
 use crate::checks::checker::Checker;
 use crate::ledger::WindowRow;
 use crate::reconcile::mend::repair::Repair;
-use crate::tables::TableFacts;
+use crate::tables::Table;
 
 /// Writes the missing windows of a table's repaired rows, all in one insert.
 ///

@@ -1,6 +1,6 @@
 //! The registry as a list, for tests that walk it.
 
-use lockstep::tables::{KeyColumn, Table};
+use lockstep::old::{KeyColumn, Table};
 
 /// A table of the pipeline, as its file declares it.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ macro_rules! registry {
     ($($Table:ident,)*) => {
         /// Every table, each behind those that it points at.
         pub fn registry() -> Vec<Registered> {
-            vec![$(Registered::of::<lockstep::tables::$Table>()),*]
+            vec![$(Registered::of::<lockstep::old::$Table>()),*]
         }
     };
 }

@@ -1,7 +1,7 @@
 //! `customer_customer_demo`: which kinds a customer is of.
 
-use crate::tables::rules::Reference;
-use crate::tables::{Bpchar, CustomerDemographics, Customers, KeyColumn, KeyPart, Table, row};
+use crate::old::rules::Reference;
+use crate::old::{Bpchar, CustomerDemographics, Customers, KeyColumn, KeyPart, Table, row};
 
 /// `northwind.public.customer_customer_demo` → `northwind_dw.dim_customer_customer_demo`.
 #[derive(Debug)]

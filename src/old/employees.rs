@@ -1,7 +1,7 @@
 //! `employees`: who sells.
 
-use crate::tables::rules::{Reference, Rule, Severity, require};
-use crate::tables::{Date, Int, KeyColumn, KeyPart, Picture, Table, Text, row};
+use crate::old::rules::{Reference, Rule, Severity, require};
+use crate::old::{Date, Int, KeyColumn, KeyPart, Picture, Table, Text, row};
 
 /// `northwind.public.employees` → `northwind_dw.dim_employees`.
 #[derive(Debug)]

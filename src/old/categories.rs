@@ -1,6 +1,6 @@
 //! `categories`: kinds of goods.
 
-use crate::tables::{Int, KeyColumn, Picture, Table, Text, row};
+use crate::old::{Int, KeyColumn, Picture, Table, Text, row};
 
 /// `northwind.public.categories` → `northwind_dw.dim_categories`.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! `products`: what is sold.
 
-use crate::tables::rules::{Reference, Rule, Severity, not_negative};
-use crate::tables::{Categories, Decimal, Int, KeyColumn, KeyPart, Suppliers, Table, Text, row};
+use crate::old::rules::{Reference, Rule, Severity, not_negative};
+use crate::old::{Categories, Decimal, Int, KeyColumn, KeyPart, Suppliers, Table, Text, row};
 
 /// `northwind.public.products` → `northwind_dw.dim_products`.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! `orders`: who ordered what is delivered when.
 
-use crate::tables::rules::{Reference, Rule, Severity, not_negative, require};
-use crate::tables::{Bpchar, Customers, Date, Decimal, Employees, Int, KeyColumn, KeyPart, Shippers, Table, Text, row};
+use crate::old::rules::{Reference, Rule, Severity, not_negative, require};
+use crate::old::{Bpchar, Customers, Date, Decimal, Employees, Int, KeyColumn, KeyPart, Shippers, Table, Text, row};
 
 /// `northwind.public.orders` → `northwind_dw.fact_orders`.
 #[derive(Debug)]

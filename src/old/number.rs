@@ -6,8 +6,8 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer, Unexpected, Visitor};
 use serde::{Serialize, Serializer};
 
-use crate::tables::KeyPart;
-use crate::tables::noise::without_noise;
+use crate::old::KeyPart;
+use crate::old::noise::without_noise;
 
 /// `smallint`, `integer`, `bigint`: Int64 in the warehouse, so that a widened column is nothing to do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]

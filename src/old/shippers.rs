@@ -1,6 +1,6 @@
 //! `shippers`: who carries.
 
-use crate::tables::{Int, KeyColumn, Table, Text, row};
+use crate::old::{Int, KeyColumn, Table, Text, row};
 
 /// `northwind.public.shippers` → `northwind_dw.dim_shippers`.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 //! A `real` keeps six decimal digits, a double fourteen that can be told from its noise: within that many, no other number lies as near as
 //! four of the last binary digits. So what is dropped is never a digit that somebody can have written.
 
-use crate::tables::Decimal;
+use crate::old::Decimal;
 
 /// How many of the last binary digits are arithmetic's.
 const NOISE: f64 = 4.0;

@@ -5,8 +5,8 @@ use clickhouse::Row;
 
 use crate::exit::usage;
 use crate::for_each_table;
-use crate::tables::rules::Reference;
-use crate::tables::{Codec, KeyColumn, SYSTEM_COLUMNS, Table};
+use crate::old::rules::Reference;
+use crate::old::{Codec, KeyColumn, SYSTEM_COLUMNS, Table};
 
 /// That a column points at a row of another table.
 #[derive(Debug, Clone, Copy)]
@@ -92,7 +92,7 @@ macro_rules! facts {
     ($($Table:ident,)*) => {
         /// Every registered table.
         pub fn all() -> Vec<TableFacts> {
-            vec![$(TableFacts::of::<crate::tables::$Table>()),*]
+            vec![$(TableFacts::of::<crate::old::$Table>()),*]
         }
     };
 }

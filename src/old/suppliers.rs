@@ -1,6 +1,6 @@
 //! `suppliers`: who delivers.
 
-use crate::tables::{Int, KeyColumn, Table, Text, row};
+use crate::old::{Int, KeyColumn, Table, Text, row};
 
 /// `northwind.public.suppliers` → `northwind_dw.dim_suppliers`.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! `customers`: who buys.
 
-use crate::tables::{Bpchar, KeyColumn, Table, Text, row};
+use crate::old::{Bpchar, KeyColumn, Table, Text, row};
 
 /// `northwind.public.customers` → `northwind_dw.dim_customers`.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ row! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tables::SourceRow;
+    use crate::old::SourceRow;
 
     #[test]
     fn a_null_in_a_required_column_is_an_error_that_names_it() {

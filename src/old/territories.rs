@@ -1,7 +1,7 @@
 //! `territories`: where employees work.
 
-use crate::tables::rules::Reference;
-use crate::tables::{Bpchar, Int, KeyColumn, KeyPart, Regions, Table, Text, row};
+use crate::old::rules::Reference;
+use crate::old::{Bpchar, Int, KeyColumn, KeyPart, Regions, Table, Text, row};
 
 /// `northwind.public.territories` → `northwind_dw.dim_territories`.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! `customer_demographics`: kinds of customers.
 
-use crate::tables::{Bpchar, KeyColumn, Table, Text, row};
+use crate::old::{Bpchar, KeyColumn, Table, Text, row};
 
 /// `northwind.public.customer_demographics` → `northwind_dw.dim_customer_demographics`.
 #[derive(Debug)]

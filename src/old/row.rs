@@ -5,8 +5,10 @@ use std::borrow::Cow;
 use clickhouse::{Row, RowWrite};
 use serde::{Deserialize, Serialize};
 
-use crate::tables::Text;
-use crate::tables::rules::{Reference, Rule};
+use crate::cdc::Standing;
+use crate::old::Text;
+use crate::old::rules::{Reference, Rule};
+use crate::types::KEY_SEPARATOR;
 
 /// A key column: its name, and the type it has in PostgreSQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,9 +18,6 @@ pub struct KeyColumn {
     /// PostgreSQL type, as in a cast.
     pub source_type: &'static str,
 }
-
-/// Separates the parts of a composite key in its canonical text.
-pub const KEY_SEPARATOR: char = '\u{1f}';
 
 /// What the engine needs to know of a table. Everything else about a table stands in its own file.
 pub trait Table: Sized + 'static {
@@ -66,19 +65,6 @@ pub trait SourceRow<'a>: Sized + Serialize + Deserialize<'a> {
     fn standing(&self) -> Standing;
 }
 
-/// Where a row stands: what a TRUNCATE judges it by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct Standing {
-    pub version: u64,
-    pub partition: i32,
-    pub offset: i64,
-    pub lsn: Option<u64>,
-    /// When the source committed it, milliseconds since the epoch.
-    pub ts_ms: i64,
-    pub deleted: bool,
-}
-
 /// The key columns of a row.
 pub trait RowKey {
     /// The canonical text of the key, as [`SourceRow::key_text`].
@@ -87,21 +73,6 @@ pub trait RowKey {
     /// Bytes that compare as the key does in `ORDER BY`.
     fn sort_key(&self) -> Vec<u8>;
 }
-
-/// The names of the system columns.
-pub const SYSTEM_COLUMNS: [&str; 11] = [
-    "op",
-    "src_ts",
-    "_version",
-    "_deleted",
-    "_updated_at",
-    "_source_ts_ms",
-    "_lsn",
-    "_tx_id",
-    "_partition",
-    "_offset",
-    "_extra",
-];
 
 /// The system columns (design: `docs/DESIGN.md`, "Columns that every row has").
 #[derive(Debug, Clone, Default)]
@@ -140,7 +111,7 @@ pub fn join_key<'a>(parts: &[Cow<'a, str>]) -> Cow<'a, str> {
 
 /// Declares a table's row type, its key type, and the system columns behind them.
 ///
-/// A field's type says how it is decoded and encoded (see [`crate::tables::column`]); `Option` says that it may be NULL.
+/// A field's type says how it is decoded and encoded (see [`crate::old::column`]); `Option` says that it may be NULL.
 macro_rules! row {
     (
         $(#[$meta:meta])*
@@ -156,7 +127,7 @@ macro_rules! row {
         pub struct $Row<$a> {
             $(pub $key: $KeyType,)+
             $(pub $column: $Type,)*
-            #[serde(default)] pub op: $crate::tables::Text<$a>,
+            #[serde(default)] pub op: $crate::old::Text<$a>,
             #[serde(default)] pub src_ts: u32,
             #[serde(default)] pub _version: u64,
             #[serde(default)] pub _deleted: u8,
@@ -166,7 +137,7 @@ macro_rules! row {
             #[serde(default)] pub _tx_id: Option<u64>,
             #[serde(default)] pub _partition: i32,
             #[serde(default)] pub _offset: i64,
-            #[serde(default)] pub _extra: $crate::tables::Text<$a>,
+            #[serde(default)] pub _extra: $crate::old::Text<$a>,
         }
 
         /// The key columns alone.
@@ -179,31 +150,31 @@ macro_rules! row {
             borrows: std::marker::PhantomData<&$a ()>,
         }
 
-        impl $crate::tables::RowKey for $Key<'_> {
+        impl $crate::old::RowKey for $Key<'_> {
             fn text(&self) -> std::borrow::Cow<'_, str> {
-                $crate::tables::join_key(&[$($crate::tables::KeyPart::text(&self.$key)),+])
+                $crate::old::join_key(&[$($crate::old::KeyPart::text(&self.$key)),+])
             }
 
             fn sort_key(&self) -> Vec<u8> {
                 let mut out = Vec::new();
-                $($crate::tables::KeyPart::sort_key(&self.$key, &mut out);)+
+                $($crate::old::KeyPart::sort_key(&self.$key, &mut out);)+
                 out
             }
         }
 
         impl<$a> $Row<$a> {
             /// The primary key's columns.
-            pub const KEY: &'static [$crate::tables::KeyColumn] = &[$($crate::tables::KeyColumn {
+            pub const KEY: &'static [$crate::old::KeyColumn] = &[$($crate::old::KeyColumn {
                 name: stringify!($key),
-                source_type: <$KeyType as $crate::tables::KeyPart>::SOURCE_TYPE,
+                source_type: <$KeyType as $crate::old::KeyPart>::SOURCE_TYPE,
             }),+];
         }
 
-        impl<$a> $crate::tables::SourceRow<$a> for $Row<$a> {
+        impl<$a> $crate::old::SourceRow<$a> for $Row<$a> {
             type Key = $Key<$a>;
 
             fn key_text(&self) -> std::borrow::Cow<'_, str> {
-                $crate::tables::join_key(&[$($crate::tables::KeyPart::text(&self.$key)),+])
+                $crate::old::join_key(&[$($crate::old::KeyPart::text(&self.$key)),+])
             }
 
             fn deleted(key: Self::Key) -> Self {
@@ -215,7 +186,7 @@ macro_rules! row {
                 }
             }
 
-            fn stamp(&mut self, system: $crate::tables::System<$a>) {
+            fn stamp(&mut self, system: $crate::old::System<$a>) {
                 self.op = system.op;
                 self.src_ts = system.src_ts;
                 self._version = system.version;
@@ -233,8 +204,8 @@ macro_rules! row {
                 self._version
             }
 
-            fn standing(&self) -> $crate::tables::Standing {
-                $crate::tables::Standing {
+            fn standing(&self) -> $crate::cdc::Standing {
+                $crate::cdc::Standing {
                     version: self._version,
                     partition: self._partition,
                     offset: self._offset,

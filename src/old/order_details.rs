@@ -1,7 +1,7 @@
 //! `order_details`: the lines of an order.
 
-use crate::tables::rules::{Known, Parent, Reference, Rule, Severity, not_negative, require};
-use crate::tables::{Decimal, Int, KeyColumn, KeyPart, Orders, Products, Table, row};
+use crate::old::rules::{Known, Parent, Reference, Rule, Severity, not_negative, require};
+use crate::old::{Decimal, Int, KeyColumn, KeyPart, Orders, Products, Table, row};
 
 /// `northwind.public.order_details` → `northwind_dw.fact_order_details`.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! `us_states`: the states of the USA.
 
-use crate::tables::{Int, KeyColumn, Table, Text, row};
+use crate::old::{Int, KeyColumn, Table, Text, row};
 
 /// `northwind.public.us_states` → `northwind_dw.dim_us_states`.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! `region`: parts of the country.
 
-use crate::tables::{Bpchar, Int, KeyColumn, Table, row};
+use crate::old::{Bpchar, Int, KeyColumn, Table, row};
 
 /// `northwind.public.region` → `northwind_dw.dim_regions`.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Reading rows of any table without naming its type: for jobs that compare both sides of tables.
 
-use crate::tables::{KeyOf, RowKey, RowOf, SourceRow, System, Table};
+use crate::old::{KeyOf, RowKey, RowOf, SourceRow, System, Table};
 
 /// A row's key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,7 +55,7 @@ fn canonical<T: Table>(json: &str) -> serde_json::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tables::OrderDetails;
+    use crate::old::OrderDetails;
 
     #[test]
     fn both_sides_write_a_row_the_same_way() {

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::tables::{Decimal, KeyColumn, RowOf, Table};
+use crate::old::{Decimal, KeyColumn, RowOf, Table};
 
 /// What happens to a row that breaks a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

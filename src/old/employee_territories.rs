@@ -1,7 +1,7 @@
 //! `employee_territories`: who works where.
 
-use crate::tables::rules::Reference;
-use crate::tables::{Employees, Int, KeyColumn, KeyPart, Table, Territories, Text, row};
+use crate::old::rules::Reference;
+use crate::old::{Employees, Int, KeyColumn, KeyPart, Table, Territories, Text, row};
 
 /// `northwind.public.employee_territories` → `northwind_dw.dim_employee_territories`.
 #[derive(Debug)]

@@ -1,0 +1,98 @@
+//! References: columns that hold the key of a row of another table.
+
+use crate::pipeline::{Problem, ReferenceSpec};
+use crate::rows::{Row, Schema};
+use crate::tables::{KeyColumn, Pipeline, Table};
+use crate::types::{ColumnType, KEY_SEPARATOR};
+
+/// A reference of a table.
+#[derive(Debug)]
+pub struct Reference {
+    /// By what rules name it.
+    pub name: &'static str,
+    /// Name of the rule "that row exists".
+    pub rule: &'static str,
+    /// What the file says.
+    pub spec: &'static ReferenceSpec,
+    /// The places of the columns that point, in the order of the other table's key.
+    pub columns: Vec<usize>,
+    /// The table that it leads to.
+    pub parent: Parent,
+    /// The columns of that table which rules read.
+    pub facts: Vec<Fact>,
+    /// Does a rule ask whether the row has changed since the event?
+    pub is_watched: bool,
+}
+
+/// The table that a reference leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parent {
+    /// Name.
+    pub name: &'static str,
+    /// In PostgreSQL, schema and all, as SQL.
+    pub relation: String,
+    /// Name in the warehouse.
+    pub target: &'static str,
+    /// The primary key.
+    pub key: Vec<KeyColumn>,
+}
+
+/// A column of another table that rules read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// Its name.
+    pub column: &'static str,
+    /// Its type.
+    pub column_type: ColumnType,
+}
+
+impl Reference {
+    /// As far as the table itself knows it.
+    pub(super) fn of(spec: &'static ReferenceSpec, schema: &Schema) -> Reference {
+        let place = |name: &str| schema.columns().iter().position(|column| column.name == name);
+        let parent = Parent { name: spec.table.as_str(), relation: String::new(), target: "", key: Vec::new() };
+        Reference {
+            name: spec.name.as_str(),
+            rule: spec.rule().leak(),
+            spec,
+            columns: spec.columns.iter().filter_map(|column| place(column.as_str())).collect(),
+            parent,
+            facts: Vec::new(),
+            is_watched: false,
+        }
+    }
+
+    /// The canonical text of the key that a row holds; `None` if a part of it is NULL.
+    pub fn key_of(&self, schema: &Schema, row: Row<'_>) -> Option<String> {
+        let mut key = String::new();
+        for (n, place) in self.columns.iter().enumerate() {
+            if n > 0 {
+                key.push(KEY_SEPARATOR);
+            }
+            key.push_str(&schema.columns()[*place].column_type.text(row.cell(*place))?);
+        }
+        Some(key)
+    }
+}
+
+/// References whose columns cannot hold a key of the other table.
+pub(super) fn problems(pipeline: &Pipeline) -> Vec<Problem> {
+    let of_table = |table: &Table| -> Vec<Problem> {
+        let of_reference = |reference: &Reference| -> Vec<Problem> {
+            let pairs = reference.columns.iter().zip(&reference.parent.key).zip(&reference.spec.columns);
+            let wrong = pairs.filter_map(|((place, key), named)| {
+                let column = &table.schema.columns()[*place];
+                let why = match column.column_type.key_type() {
+                    Ok(own) if own == key.source_type => return None,
+                    Ok(own) => format!("{own} is never equal to {}, the type of {}", key.source_type, key.name),
+                    Err(why) => why,
+                };
+                let what = format!("the reference {} of {}: {}: {why}", reference.name, table.name, column.name);
+                Some(Problem::new(&pipeline.spec.texts, &named.at, what, "leave the reference out"))
+            });
+            wrong.collect()
+        };
+        table.references.iter().flat_map(of_reference).collect()
+    };
+    pipeline.tables.iter().flat_map(of_table).collect()
+}

@@ -1,0 +1,286 @@
+//! The rules of a table: each text as a tree, and where the values are that it reads.
+
+use std::borrow::Cow;
+
+use chrono::{NaiveDate, Utc};
+use ethnum::i256;
+
+use crate::pipeline::{Located, PipelineSpec, Problem, RuleSpec};
+use crate::rows::{Row, Schema};
+use crate::rules::{self, Refusal, Rule, Scope, Type, Value};
+use crate::tables::{Fact, Pipeline, Table};
+use crate::types::{self, ColumnType, Kind};
+
+/// The values that rules name, as the file or a flag has them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits(Vec<rules::Limit>);
+
+/// A rule of a table.
+#[derive(Debug)]
+pub struct CompiledRule {
+    /// What the file says.
+    pub spec: &'static RuleSpec,
+    /// Its tree.
+    pub rule: Rule,
+    /// Where the values are that it reads.
+    pub places: Vec<Place>,
+    /// References that it uses: while one of these rows is not there though the key is set, the rule is undecided.
+    pub references: Vec<usize>,
+    /// References whose rows must not have changed since the event.
+    pub unchanged: Vec<usize>,
+}
+
+/// Where a value is that a rule reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The column at this place of the row.
+    Own(usize),
+    /// Of the row that a reference leads to.
+    Parent {
+        /// The reference's number.
+        reference: usize,
+        /// The number among its facts.
+        fact: usize,
+    },
+}
+
+impl Limits {
+    /// As the file has them.
+    pub fn of(spec: &PipelineSpec) -> Limits {
+        let limit = |limit: &crate::pipeline::Limit| {
+            let declared = ColumnType::parse(&format!("{} not null", limit.limit_type), None, &types::Connector::default());
+            rules::Limit {
+                name: limit.name.to_string(),
+                ty: declared.map_or(Type::Other(limit.limit_type.to_string()), |declared| rule_type(&declared)),
+                value: limit.value.to_string(),
+            }
+        };
+        Limits(spec.limits.iter().map(limit).collect())
+    }
+
+    /// Gives one of them another value.
+    ///
+    /// # Errors
+    /// There is no such limit, or the value is no number within its bounds.
+    pub fn set(&mut self, spec: &PipelineSpec, name: &str, value: &str) -> Result<(), String> {
+        let known = || spec.limits.iter().map(|limit| limit.name.as_str()).collect::<Vec<_>>().join(", ");
+        let declared = spec.limits.iter().find(|limit| limit.name.as_str() == name);
+        let declared = declared.ok_or_else(|| format!("there is no limit {name}; there are {}", known()))?;
+        declared.accepts(value).map_err(|why| format!("{name}={value}: {why}"))?;
+        if let Some(limit) = self.0.iter_mut().find(|limit| limit.name == name) {
+            value.clone_into(&mut limit.value);
+        }
+        Ok(())
+    }
+
+    /// Name and value of each.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|limit| (limit.name.as_str(), limit.value.as_str()))
+    }
+}
+
+impl CompiledRule {
+    /// The rules of a table, under these limits; those that are off are there too.
+    ///
+    /// # Errors
+    /// A rule's text cannot be judged with a limit's value, though it could with the file's.
+    pub fn of(pipeline: &Pipeline, table: &Table, limits: &Limits) -> Result<Vec<CompiledRule>, Refusal> {
+        let scope = scope(pipeline, table, limits);
+        table.spec.rules.iter().map(|spec| CompiledRule::new(spec, table, &scope)).collect()
+    }
+
+    fn new(spec: &'static RuleSpec, table: &Table, scope: &Scope) -> Result<CompiledRule, Refusal> {
+        let rule = Rule::parse(&spec.expect, scope)?;
+        let number = |name: &str| table.references.iter().position(|reference| reference.name == name);
+        let place = |input: &rules::Input| match &input.reference {
+            None => table.columns().iter().position(|column| column.name == input.column).map(Place::Own),
+            Some(name) => {
+                let reference = number(name)?;
+                let mut facts = table.references[reference].facts.iter();
+                facts.position(|fact| fact.column == input.column).map(|fact| Place::Parent { reference, fact })
+            }
+        };
+        let places = rule.inputs().iter().filter_map(place).collect();
+        let references = rule.references().iter().filter_map(|reference| number(&reference.name)).collect();
+        let unchanged = spec.unchanged.iter().filter_map(|name| number(name.as_str())).collect();
+        Ok(CompiledRule { spec, rule, places, references, unchanged })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        self.spec.name.as_str()
+    }
+
+    /// Is it false of a row? `parents` are the rows that its references lead to, as cells of their facts; `None` where there is none.
+    pub fn is_broken(&self, table: &Table, row: Row<'_>, parents: &[Option<&[Vec<u8>]>]) -> bool {
+        let values: Vec<Value<'_>> = self.places.iter().map(|place| self.value(*place, table, row, parents)).collect();
+        self.rule.evaluate(&values) == Some(false)
+    }
+
+    /// The values that it reads, by name, for people.
+    pub fn shown(&self, table: &Table, row: Row<'_>, parents: &[Option<&[Vec<u8>]>]) -> String {
+        let shown = self.rule.inputs().iter().zip(&self.places).map(|(input, place)| {
+            let (column_type, cell) = self.cell(*place, table, row, parents);
+            let text = cell.and_then(|cell| column_type.text(cell)).unwrap_or(Cow::Borrowed("NULL"));
+            let name = match &input.reference {
+                None => input.column.clone(),
+                Some(reference) => format!("{reference}.{}", input.column),
+            };
+            format!("{name} is {text}")
+        });
+        shown.collect::<Vec<_>>().join(", ")
+    }
+
+    fn value<'r>(&self, place: Place, table: &'r Table, row: Row<'r>, parents: &[Option<&'r [Vec<u8>]>]) -> Value<'r> {
+        let (column_type, cell) = self.cell(place, table, row, parents);
+        cell.map_or(Value::Null, |cell| value_of(column_type, cell))
+    }
+
+    fn cell<'r>(
+        &self,
+        place: Place,
+        table: &'r Table,
+        row: Row<'r>,
+        parents: &[Option<&'r [Vec<u8>]>],
+    ) -> (&'r ColumnType, Option<&'r [u8]>) {
+        match place {
+            Place::Own(n) => (&table.columns()[n].column_type, Some(row.cell(n))),
+            Place::Parent { reference, fact } => {
+                let cells = parents.get(reference).copied().flatten();
+                let cell = cells.and_then(|cells| cells.get(fact)).map(Vec::as_slice);
+                (&table.references[reference].facts[fact].column_type, cell)
+            }
+        }
+    }
+}
+
+/// What the names in a table's rules stand for.
+pub(super) fn scope(pipeline: &Pipeline, table: &Table, limits: &Limits) -> Scope {
+    let today: NaiveDate = Utc::now().date_naive();
+    let mut scope = Scope::of(columns_of(&table.schema), today);
+    scope.limits = limits.0.clone();
+    scope.references = table
+        .references
+        .iter()
+        .filter_map(|reference| {
+            let parent = pipeline.table(reference.spec.table.as_str())?;
+            let own = reference.spec.columns.iter().map(|column| column.to_string());
+            Some(rules::Reference {
+                name: reference.name.to_owned(),
+                key: own.zip(parent.schema.key_names().map(str::to_owned)).collect(),
+                columns: columns_of(&parent.schema),
+            })
+        })
+        .collect();
+    scope
+}
+
+fn columns_of(schema: &Schema) -> Vec<rules::Column> {
+    let column =
+        |column: &crate::rows::Column| rules::Column { name: column.name.clone(), ty: rule_type(&column.column_type) };
+    schema.columns().iter().map(column).collect()
+}
+
+/// For each table, and each of its references: the columns of the other table that rules read.
+pub(super) fn facts(pipeline: &Pipeline) -> Vec<Vec<Vec<Fact>>> {
+    let of_table = |table: &Table| {
+        let scope = scope(pipeline, table, &pipeline.limits());
+        let rules: Vec<Rule> =
+            table.spec.rules.iter().filter_map(|spec| Rule::parse(&spec.expect, &scope).ok()).collect();
+        let of_reference = |reference: &crate::tables::Reference| {
+            let Some(parent) = pipeline.table(reference.spec.table.as_str()) else { return Vec::new() };
+            let is_read = |column: &str| {
+                let reads = |input: &rules::Input| {
+                    input.reference.as_deref() == Some(reference.name) && input.column == column
+                };
+                rules.iter().any(|rule| rule.inputs().iter().any(reads))
+            };
+            let fact = |column: &'static str| {
+                Some(Fact { column, column_type: parent.column_type(column)?.or_null() })
+            };
+            parent.source_columns().filter(|column| is_read(column)).filter_map(fact).collect()
+        };
+        table.references.iter().map(of_reference).collect()
+    };
+    pipeline.tables.iter().map(of_table).collect()
+}
+
+/// Rules whose text cannot be judged.
+pub(super) fn problems(pipeline: &Pipeline) -> Vec<Problem> {
+    let limits = pipeline.limits();
+    let mut problems = Vec::new();
+    for table in &pipeline.tables {
+        let scope = scope(pipeline, table, &limits);
+        for spec in &table.spec.rules {
+            if let Err(refusal) = Rule::parse(&spec.expect, &scope) {
+                let at = pipeline.spec.texts.within(&spec.expect, offset(&spec.expect, &refusal));
+                let what = format!("the rule {} of {}: {}", spec.name, table.name, refusal.message);
+                problems.push(Problem::new(&pipeline.spec.texts, &at, what, ""));
+            }
+        }
+    }
+    problems
+}
+
+/// The byte of a text at a refusal's line and character.
+fn offset(text: &Located<String>, refusal: &Refusal) -> usize {
+    let lines = text.split_inclusive('\n');
+    let before: usize = lines.clone().take(refusal.line.saturating_sub(1) as usize).map(str::len).sum();
+    let line = lines.skip(refusal.line.saturating_sub(1) as usize).next().unwrap_or_default();
+    let within: usize = line.chars().take(refusal.column.saturating_sub(1) as usize).map(char::len_utf8).sum();
+    before + within
+}
+
+/// A column's type, as rules see it.
+pub fn rule_type(column_type: &ColumnType) -> Type {
+    let source = column_type.source();
+    let bounds = |decimal: types::decimal::Decimal| (decimal.precision as u8, decimal.scale as u8);
+    match (column_type.kind(), source.base.as_str()) {
+        (Kind::Bool, "boolean") => Type::Bool,
+        (Kind::Int { .. }, "smallint") => Type::Int(16),
+        (Kind::Int { .. }, "integer") => Type::Int(32),
+        (Kind::Int { .. }, "bigint") => Type::Int(64),
+        (Kind::Float { single: true }, "real") => Type::Real(None),
+        (Kind::Float { .. }, "double precision") => Type::Double(None),
+        (Kind::Amount(amount), "real") => Type::Real(Some(bounds(amount.0))),
+        (Kind::Amount(amount), "double precision") => Type::Double(Some(bounds(amount.0))),
+        (Kind::Decimal { kept, .. }, "numeric") => {
+            let (precision, scale) = bounds(*kept);
+            Type::Decimal(precision, scale)
+        }
+        (Kind::Text, "text" | "character varying") => Type::Text,
+        (Kind::Bpchar, _) => Type::Char(source.modifiers.first().map_or(u32::MAX, |n| *n as u32)),
+        (Kind::Date, _) => Type::Date,
+        (Kind::Timestamp(_), _) => Type::Timestamp,
+        (Kind::TimestampTz, _) => Type::TimestampTz,
+        (Kind::Uuid, _) => Type::Uuid,
+        _ => Type::Other(source.text.clone()),
+    }
+}
+
+/// The value of a cell, as rules see it.
+fn value_of<'c>(column_type: &ColumnType, cell: &'c [u8]) -> Value<'c> {
+    if let (Type::Other(_), false) = (rule_type(column_type), column_type.value(cell) == types::Value::Null) {
+        return Value::Opaque;
+    }
+    match column_type.value(cell) {
+        types::Value::Null => Value::Null,
+        types::Value::Int(number) => Value::number(number),
+        types::Value::Float(number) => Value::Double(number),
+        types::Value::Decimal(bytes) => Value::Number(unscaled(bytes)),
+        types::Value::Bool(truth) => Value::Bool(truth),
+        types::Value::Text(text) => Value::text(text),
+        types::Value::Date(days) => Value::Moment(i64::from(days)),
+        types::Value::Timestamp(micros) => Value::Moment(micros),
+        types::Value::Uuid(_) => column_type.text(cell).map_or(Value::Null, Value::Text),
+        types::Value::Digest(..) => Value::Opaque,
+    }
+}
+
+/// A number of up to 32 bytes, little-endian.
+fn unscaled(bytes: &[u8]) -> i256 {
+    let mut wide = [if bytes.last().is_some_and(|byte| byte & 0x80 != 0) { 0xff } else { 0 }; 32];
+    let width = bytes.len().min(32);
+    wide[..width].copy_from_slice(&bytes[..width]);
+    i256::from_le_bytes(wide)
+}

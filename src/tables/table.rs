@@ -1,0 +1,115 @@
+//! A table: its columns and key, its names on all sides, its references.
+
+use crate::pipeline::{PipelineSpec, Problem, TableSpec, WarehouseColumn, create_table, name_in_sql};
+use crate::rows::{Column, SYSTEM_COLUMNS, Schema};
+use crate::tables::{KeyColumn, Parent, Reference};
+use crate::types::ColumnType;
+
+/// A table of the pipeline.
+#[derive(Debug)]
+pub struct Table {
+    /// As the pipeline calls it: in flags, in the books, in messages.
+    pub name: &'static str,
+    /// What the file says.
+    pub spec: &'static TableSpec,
+    /// In PostgreSQL, schema and all, as SQL.
+    pub relation: String,
+    /// Its name in the warehouse.
+    pub target: &'static str,
+    /// What its events are decoded by.
+    pub schema: Schema,
+    /// The primary key.
+    pub key: Vec<KeyColumn>,
+    /// The columns of an insert: those of the source, then the system columns.
+    pub written: Vec<&'static str>,
+    /// The rows of other tables that a row references.
+    pub references: Vec<Reference>,
+    pipeline: &'static PipelineSpec,
+}
+
+impl Table {
+    /// As far as it can be known without the other tables.
+    pub(super) fn of(
+        pipeline: &'static PipelineSpec,
+        spec: &'static TableSpec,
+        columns: Vec<Column>,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Table> {
+        let key: Vec<&str> = spec.key.iter().map(|column| column.as_str()).collect();
+        let excluded = spec.excluded.iter().map(|column| column.name.to_string()).collect();
+        let schema = match Schema::new(spec.source.table.as_str(), columns, &key, excluded) {
+            Ok(schema) => schema,
+            Err(why) => {
+                let at = spec.key.first().map_or(&spec.name.at, |key| &key.at);
+                problems.push(Problem::new(&pipeline.texts, at, why, "name another column, or another type"));
+                return None;
+            }
+        };
+        let key_column = |(name, place): (&'static str, &usize)| KeyColumn {
+            name,
+            source_type: schema.columns()[*place].column_type.key_type().unwrap_or("text"),
+        };
+        let key = spec.key.iter().map(|column| column.as_str()).zip(schema.key()).map(key_column).collect();
+        let references = spec.references.iter().map(|reference| Reference::of(reference, &schema)).collect();
+        Some(Table {
+            name: spec.name.as_str(),
+            spec,
+            relation: name_in_sql(&spec.source),
+            target: spec.target.as_str(),
+            key,
+            written: spec.columns.iter().map(|column| column.name.as_str()).chain(SYSTEM_COLUMNS).collect(),
+            references,
+            pipeline,
+            schema,
+        })
+    }
+
+    /// The statement that makes the warehouse's table, in this database.
+    pub fn ddl(&self, database: &str) -> String {
+        let kept = |column: &Column| WarehouseColumn {
+            column_type: column.column_type.clickhouse_type(),
+            comment: column.column_type.comment().map(str::to_owned),
+        };
+        create_table(self.pipeline, database, self.spec, &self.columns().iter().map(kept).collect::<Vec<_>>())
+    }
+
+    /// The columns that come from the source.
+    pub fn columns(&self) -> &[Column] {
+        self.schema.columns()
+    }
+
+    /// Their names.
+    pub fn source_columns(&self) -> impl Iterator<Item = &'static str> {
+        self.spec.columns.iter().map(|column| column.name.as_str())
+    }
+
+    /// The type of a column.
+    pub fn column_type(&self, name: &str) -> Option<&ColumnType> {
+        self.columns().iter().find(|column| column.name == name).map(|column| &column.column_type)
+    }
+
+    /// The name of its ingest job.
+    pub fn ingest_job(&self) -> String {
+        self.spec.ingest_job()
+    }
+
+    /// Its topic.
+    pub fn topic(&self, prefix: &str) -> String {
+        self.spec.topic(prefix)
+    }
+
+    /// The consumer group of its ingest job.
+    pub fn group(&self, prefix: &str) -> String {
+        format!("{prefix}.{}", self.ingest_job())
+    }
+
+    /// The warehouse's view of its live rows.
+    pub fn view(&self) -> String {
+        self.spec.view()
+    }
+
+    /// What a reference to it knows of it.
+    pub(super) fn as_parent(&self) -> Parent {
+        Parent { name: self.name, relation: self.relation.clone(), target: self.target, key: self.key.clone() }
+    }
+}

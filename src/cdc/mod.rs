@@ -2,23 +2,15 @@
 //!
 //! Reference: Debezium manual, PostgreSQL connector, "Data change events".
 
-mod after;
-mod decode;
 mod envelope;
-mod long;
 mod placeholder;
 mod resent;
-mod toast;
 mod truncate;
 mod version;
 
-pub use after::{DECODE, NOT_FINITE, refusal};
-pub use decode::{Change, Decoder, Event, Partial};
 pub use envelope::{Fields, Head, Op, RawEnvelope, Sequence, Source, is_about, key_object};
-pub use long::{LONG, LongRow, Unloaded, identity_of};
 pub use placeholder::{UNAVAILABLE, UNAVAILABLE_BASE64, forms, is_placeholder};
 pub use resent::Resent;
-pub use toast::{Carried, Completion, Missing, resolve};
 pub use truncate::{CLOCK_SLACK_MS, Standing, Truncate, Truncates};
 pub use version::{Generation, MAX_GENERATION, Version};
 
@@ -36,6 +28,11 @@ pub struct Record<'m> {
     /// Message value; `None` is a tombstone.
     pub value: Option<&'m [u8]>,
 }
+
+/// The name of the rule that a record breaks when it cannot be decoded.
+pub const DECODE: &str = "decode";
+/// The name of the rule that a number breaks which is none.
+pub const NOT_FINITE: &str = "not-finite";
 
 /// Why a record is not written: the rule that it breaks, and the sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq)]

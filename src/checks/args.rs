@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::{ClickHouseArgs, JobArgs, KafkaArgs, OutputArgs, PostgresArgs, StopAt, parse_duration};
+use crate::cli::{ClickHouseArgs, JobArgs, KafkaArgs, OutputArgs, PostgresArgs, PrefixArgs, StopAt, parse_duration};
 
 /// Which rows are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -57,11 +57,10 @@ pub struct CheckArgs {
     #[arg(long)]
     pub explain: bool,
     /// The connector's replication slot
-    #[arg(long, env = "SLOT", default_value = "northwind_slot")]
+    #[arg(long, env = "SLOT")]
     pub slot: String,
-    /// Topics are PREFIX.public.<table>, groups PREFIX.ingest-<table>
-    #[arg(long, env = "TOPIC_PREFIX", default_value = "northwind")]
-    pub prefix: String,
+    #[command(flatten)]
+    pub prefix: PrefixArgs,
     #[command(flatten)]
     pub kafka: KafkaArgs,
     #[command(flatten)]

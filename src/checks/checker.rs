@@ -7,11 +7,12 @@ use postgres::Client;
 
 use crate::checks::args::CheckArgs;
 use crate::checks::settings::Settings;
-use crate::cli::{Report, Stop};
+use crate::cli::{Call, Report, Stop};
 use crate::exit::{Exit, fault, needs_person};
 use crate::ledger::job_run::JobRun;
 use crate::ledger::run_rows;
 use crate::source;
+use crate::tables::Pipeline;
 use crate::warehouse::Warehouse;
 
 /// The connector confirms its place in the log every second or two. What differs is worth that much, even with `--wait 0s`.
@@ -24,6 +25,8 @@ pub const STOPPED: &str = "stopped by a signal before every check was made; run 
 pub struct Checker<'s> {
     /// The job's name.
     pub job: String,
+    /// The pipeline.
+    pub pipeline: &'static Pipeline,
     /// Flags.
     pub args: CheckArgs,
     /// Severities and limits.
@@ -53,16 +56,17 @@ impl<'s> Checker<'s> {
     ///
     /// # Errors
     /// The settings are wrong (78); PostgreSQL is not there, or refuses, or is a standby (78); the books do not fit.
-    pub fn open(job: &str, run: &mut JobRun, args: CheckArgs, stop: &'s Stop) -> Result<Checker<'s>> {
+    pub fn open(call: &Call<'s>, run: &mut JobRun, args: CheckArgs) -> Result<Checker<'s>> {
+        let Call { job, pipeline, stop } = *call;
         // For the case that a server keeps the job from returning in time.
         stop.remember(Report::of_error(&fault(Exit::Stopped, STOPPED)).line(job));
-        let settings = Settings::read(args.config.as_deref())?;
+        let settings = Settings::read(args.config.as_deref(), pipeline)?;
         let warehouse = Warehouse::new(&args.clickhouse)?;
         let session = run.session_name();
         let mut client = connect(&args, &session)?;
         run.open(&mut client)?;
         let patience = Patience { capture: args.wait.max(GRACE), ingest: args.wait };
-        Ok(Checker { job: job.to_owned(), args, settings, warehouse, stop, patience, session, client })
+        Ok(Checker { job: job.to_owned(), pipeline, args, settings, warehouse, stop, patience, session, client })
     }
 
     /// PostgreSQL; connected again if the session was lost meanwhile.

@@ -13,7 +13,8 @@ use crate::checks::severity::Severity;
 use crate::cli::parse_duration;
 use crate::exit::needs_person;
 use crate::health::observe::settings::Observe;
-use crate::old::{self, Decimal};
+use crate::old::Decimal;
+use crate::tables::Pipeline;
 
 /// All of it.
 #[derive(Debug, Clone, PartialEq, Default, serde::Deserialize)]
@@ -78,7 +79,7 @@ pub struct Volume {
 
 impl Default for Rules {
     fn default() -> Self {
-        Rules { discount_limit: tables::rules::Limits::default().discount }
+        Rules { discount_limit: crate::old::rules::Limits::default().discount }
     }
 }
 
@@ -100,28 +101,29 @@ impl Settings {
     ///
     /// # Errors
     /// Exit 78, with the line: the file cannot be read, is no TOML, or names something that is not there.
-    pub fn read(file: Option<&Path>) -> Result<Settings> {
+    pub fn read(file: Option<&Path>, pipeline: &'static Pipeline) -> Result<Settings> {
         let Some(file) = file else { return Ok(Settings::default()) };
         let wrong = |why: String| needs_person(format!("{}: {why}", file.display()));
         let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
-        Settings::parse(&text).map_err(wrong)
+        Settings::parse(&text, pipeline).map_err(wrong)
     }
 
-    fn parse(text: &str) -> Result<Settings, String> {
+    fn parse(text: &str, pipeline: &'static Pipeline) -> Result<Settings, String> {
         let settings: Settings = toml::from_str(text).map_err(|error| error.to_string())?;
         let line = |name: &Spanned<String>| text[..name.span().start].matches('\n').count() + 1;
         for name in settings.severity.keys() {
-            if !catalogue::is_name(name.as_ref()) {
+            if !catalogue::is_name(pipeline, name.as_ref()) {
                 let known = catalogue::names().join(", ");
                 let text = format!("line {}: there is no check {:?}; there are {known}", line(name), name.as_ref());
                 return Err(format!("{text}, each also as \"table.check\""));
             }
         }
         for name in settings.freshness.tables.keys() {
-            tables::chosen(&[name.as_ref().clone()])
-                .map_err(|_| format!("line {}: there is no table {:?}", line(name), name.as_ref()))?;
+            if pipeline.table(name.as_ref()).is_none() {
+                return Err(format!("line {}: there is no table {:?}", line(name), name.as_ref()));
+            }
         }
-        if let Some(name) = settings.observe.unknown_job() {
+        if let Some(name) = settings.observe.unknown_job(pipeline) {
             let known = "ingest, ingest-<table>, build-order-wide, replay-rejected, check, check-<name> (or \"check-<name> --scope new\"), sync-schema, rejected";
             return Err(format!(
                 "line {}: {:?} is none of the jobs that are listened for: {known}",
@@ -163,7 +165,7 @@ mod tests {
 
     #[test]
     fn the_file_says_what_is_compiled_in() {
-        let file = Settings::parse(include_str!("../../checks.toml")).unwrap();
+        let file = Settings::parse(include_str!("../../checks.toml"), Pipeline::embedded()).unwrap();
         let built_in = Settings::default();
         assert_eq!(
             (&file.rules, &file.freshness, &file.volume),
@@ -177,7 +179,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_refused_with_its_line() {
-        let error = |text: &str| Settings::parse(text).unwrap_err();
+        let error = |text: &str| Settings::parse(text, Pipeline::embedded()).unwrap_err();
         assert!(error("[volume]\nfewest_run = 3").contains("line 2"));
         assert!(error("[severity]\n\nreconcil = \"fail\"").starts_with("line 3: there is no check \"reconcil\""));
         assert!(error("[severity]\n\"nowhere.reconcile\" = \"fail\"").starts_with("line 2: there is no check"));
@@ -199,6 +201,7 @@ mod tests {
     fn a_table_may_have_its_own() {
         let settings = Settings::parse(
             "[severity]\nreconcile = \"warn\"\n\"orders.reconcile\" = \"off\"\n[freshness.tables]\nregion = { warn_after = \"1d\", fail_after = \"2d\" }",
+            Pipeline::embedded(),
         )
         .unwrap();
         assert_eq!(settings.severity("reconcile", "orders"), Severity::Off);

@@ -30,14 +30,14 @@ pub struct Slice {
 
 impl Slice {
     /// What a check says of keys that the source cannot have: they lie in quarantine, and are known to be absent there.
-    pub fn note(&self, table: &TableFacts) -> String {
+    pub fn note(&self, table: &Table) -> String {
         let impossible = self.keys.iter().flatten().filter(|key| !source::is_possible(key)).count();
         if impossible == 0 {
             return String::new();
         }
         format!(
             "; keys with a NUL character, which PostgreSQL cannot have and was not asked for: {impossible} (lockstep rejected --table {})",
-            table.source
+            table.name
         )
     }
 
@@ -63,13 +63,13 @@ impl Checker<'_> {
     ///
     /// # Errors
     /// The warehouse is gone, or `migrate` has not run.
-    pub fn slice(&self, consumer: &str, table: &TableFacts) -> Result<Slice> {
+    pub fn slice(&self, consumer: &str, table: &Table) -> Result<Slice> {
         let news = match self.args.scope {
             Scope::Full => return Ok(Slice::default()),
-            Scope::New => self.warehouse.news(consumer, &[table.source])?,
+            Scope::New => self.warehouse.news(consumer, &[table.name])?,
             Scope::Recent => {
                 let since = (Utc::now() - RECENT).timestamp_millis();
-                self.warehouse.windows_since(since, &[table.source])?
+                self.warehouse.windows_since(since, &[table.name])?
             }
         };
         let keys = if news.truncates > 0 { None } else { self.keys(table, &news)? };
@@ -77,8 +77,8 @@ impl Checker<'_> {
     }
 
     /// The keys that stand in the windows: written ones, and refused ones.
-    fn keys(&self, table: &TableFacts, news: &News) -> Result<Option<Vec<String>>> {
-        let spans = news.spans(table.source);
+    fn keys(&self, table: &Table, news: &News) -> Result<Option<Vec<String>>> {
+        let spans = news.spans(table.name);
         let Some(written) = at_offsets(&spans, "_partition", "_offset") else { return Ok(Some(Vec::new())) };
         let refused = at_offsets(&spans, "partition", "offset").unwrap_or_default();
         let sql = format!(
@@ -89,11 +89,11 @@ impl Checker<'_> {
                  SELECT row_key AS key FROM {ops}.rejected WHERE `table` = {table} AND row_key != '' AND {refused}
              )
              LIMIT {limit}",
-            key = key_text(table.key),
+            key = key_text(&table.key),
             db = self.warehouse.db,
             target = table.target,
             ops = self.warehouse.ops,
-            table = quote(table.source),
+            table = quote(table.name),
             limit = MOST_KEYS + 1,
         );
         let keys: Vec<KeyRow> = self.warehouse.rows("looking for the keys of windows", &sql)?;
@@ -109,7 +109,7 @@ impl Checker<'_> {
         &self,
         consumer: &str,
         run_id: &str,
-        table: &TableFacts,
+        table: &Table,
         news: &News,
         undecided: &[String],
         unfinished: &[String],
@@ -125,11 +125,11 @@ impl Checker<'_> {
         let stays_open = some_stay.then_some(&stays_open as StaysOpen<'_>);
         let passes = |point: &str| self.passes(point);
         let consumer = Consumer { name: consumer, run_id, passes: &passes };
-        self.warehouse.take_up(consumer, &[table.source], news, stays_open)
+        self.warehouse.take_up(consumer, &[table.name], news, stays_open)
     }
 
     /// Where the last events of keys stand, by partition: those that were written, and those that were refused.
-    fn places(&self, table: &TableFacts, keys: &[String]) -> Result<HashMap<i32, HashSet<i64>>> {
+    fn places(&self, table: &Table, keys: &[String]) -> Result<HashMap<i32, HashSet<i64>>> {
         let mut places: HashMap<i32, HashSet<i64>> = HashMap::new();
         for chunk in chunks::of_keys(keys, 2) {
             let texts = chunk.iter().map(|key| quote(key)).collect::<Vec<_>>().join(", ");
@@ -139,9 +139,9 @@ impl Checker<'_> {
                  SELECT partition, offset FROM {}.rejected WHERE `table` = {} AND row_key IN ({texts})",
                 self.warehouse.db,
                 table.target,
-                key_in(table.key, chunk),
+                key_in(&table.key, chunk),
                 self.warehouse.ops,
-                quote(table.source),
+                quote(table.name),
             );
             for PlaceRow { partition, offset } in self.warehouse.rows("looking for the events of keys", &sql)? {
                 places.entry(partition).or_default().insert(offset);

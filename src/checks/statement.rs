@@ -8,8 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::cdc::{UNAVAILABLE, forms};
 use crate::checks::settings::Rules;
-use crate::old::{self};
-use crate::tables::Table;
+use crate::tables::{Pipeline, Table};
 use crate::warehouse::quote;
 
 /// Offenders beyond these are not told apart.
@@ -25,7 +24,7 @@ pub enum Side<'s> {
 }
 
 /// A check's statement for a side, for the rows that fulfil a condition.
-pub fn fill(file: &str, table: &TableFacts, limits: &Rules, side: Side<'_>, condition: &str) -> String {
+pub fn fill(pipeline: &Pipeline, file: &str, table: &Table, limits: &Rules, side: Side<'_>, condition: &str) -> String {
     let mut sql = file.trim_end().to_owned();
     let mut put = |name: &str, text: &str| sql = sql.replace(&format!("{{{name}}}"), text);
     let key = table.key.iter().map(|column| column.name).collect::<Vec<_>>().join(", ");
@@ -37,10 +36,10 @@ pub fn fill(file: &str, table: &TableFacts, limits: &Rules, side: Side<'_>, cond
     put("discount_limit", &limits.discount_limit.to_string());
     let rows = rows(table, side, condition, &sql);
     sql = sql.replace("{rows}", &rows);
-    for other in tables::all() {
-        let name = format!("{{{}}}", other.source);
+    for other in &pipeline.tables {
+        let name = format!("{{{}}}", other.name);
         if sql.contains(&name) {
-            let rows = self::rows(&other, side, "true", &sql);
+            let rows = self::rows(other, side, "true", &sql);
             sql = sql.replace(&name, &rows);
         }
     }
@@ -49,23 +48,23 @@ pub fn fill(file: &str, table: &TableFacts, limits: &Rules, side: Side<'_>, cond
 }
 
 /// The tables that a statement looks at, besides its own.
-pub fn others(file: &str) -> Vec<TableFacts> {
-    tables::all().into_iter().filter(|table| file.contains(&format!("{{{}}}", table.source))).collect()
+pub fn others(pipeline: &'static Pipeline, file: &str) -> Vec<&'static Table> {
+    pipeline.tables.iter().filter(|table| file.contains(&format!("{{{}}}", table.name))).collect()
 }
 
 /// "The row points at a row that is not there", for one of the table's pointers.
-pub fn for_pointer(file: &str, table: &TableFacts, column: &str, parent: &TableFacts) -> String {
+pub fn for_pointer(file: &str, table: &Table, column: &str, parent: &Table) -> String {
     let parent_key = parent.key.iter().map(|column| column.name).collect::<Vec<_>>().join(", ");
     let mut shown: Vec<&str> = table.key.iter().map(|key| key.name).collect();
     shown.extend(Some(column).filter(|column| !shown.contains(column)));
     file.replace("{key_and_column}", &shown.join(", "))
         .replace("{column}", column)
         .replace("{parent_key}", &parent_key)
-        .replace("{parent}", &format!("{{{}}}", parent.source))
+        .replace("{parent}", &format!("{{{}}}", parent.name))
 }
 
 /// Texts that must be there; keys are, or there would be no row.
-pub fn required(table: &TableFacts) -> Vec<&'static str> {
+pub fn required(table: &Table) -> Vec<&'static str> {
     let is_key = |column: &str| table.key.iter().any(|key| key.name == column);
     let is_required = |column: &&str| {
         table.declaration(column).is_some_and(|declaration| declaration.split_whitespace().next() == Some("String"))
@@ -73,7 +72,7 @@ pub fn required(table: &TableFacts) -> Vec<&'static str> {
     table.source_columns().filter(|column| !is_key(column)).filter(is_required).collect()
 }
 
-fn placeholders(table: &TableFacts, side: Side<'_>) -> Vec<String> {
+fn placeholders(table: &Table, side: Side<'_>) -> Vec<String> {
     let hash = hash();
     let condition = |column: &'static str| {
         let declaration = table.declaration(column).unwrap_or_default();
@@ -91,7 +90,7 @@ fn placeholders(table: &TableFacts, side: Side<'_>) -> Vec<String> {
 
 /// A placeholder in a column that the row type does not know: in `_extra` as it was sent, and in what was added for it. In the source, anywhere
 /// in the row: whoever has written it there meant it.
-fn in_other_columns(table: &TableFacts, side: Side<'_>) -> String {
+fn in_other_columns(table: &Table, side: Side<'_>) -> String {
     let quoted = |texts: Vec<String>| texts.iter().map(|text| quote(text)).collect::<Vec<_>>().join(", ");
     match side {
         Side::Source => format!("found::text LIKE '%{UNAVAILABLE}%'"),
@@ -104,7 +103,7 @@ fn in_other_columns(table: &TableFacts, side: Side<'_>) -> String {
  OR arrayExists(value -> ifNull(value, '') IN ({}), array('', * EXCEPT ({}) APPLY(toString)))",
                 quoted(forms()),
                 quoted(shown),
-                table.columns.join(", ")
+                table.written.join(", ")
             )
         }
     }
@@ -134,20 +133,20 @@ pub fn names(statement: &str, column: &str) -> bool {
 }
 
 /// A table's rows as a subquery, with its key and the columns that the statement names; with all of them for one that names none of the others.
-fn rows(table: &TableFacts, side: Side<'_>, condition: &str, statement: &str) -> String {
+fn rows(table: &Table, side: Side<'_>, condition: &str, statement: &str) -> String {
     let is_key = |column: &str| table.key.iter().any(|key| key.name == column);
     let columns = table.source_columns().filter(|column| is_key(column) || names(statement, column));
     let all = statement.contains("found::text") || names(statement, "_extra");
     let is_decimal = |column: &str| table.declaration(column).is_some_and(|declared| declared.contains("Decimal"));
     match side {
-        Side::Source if all => format!("(SELECT * FROM public.{} WHERE {condition})", table.source),
+        Side::Source if all => format!("(SELECT * FROM {} WHERE {condition})", table.relation),
         Side::Warehouse(db) if all => format!("(SELECT * FROM {db}.{} FINAL WHERE {condition})", table.target),
         Side::Source => {
             let select = columns.map(|column| match is_decimal(column) {
                 true => format!("round({column}::text::numeric, 4) AS {column}"),
                 false => column.to_owned(),
             });
-            format!("(SELECT {} FROM public.{} WHERE {condition})", select.collect::<Vec<_>>().join(", "), table.source)
+            format!("(SELECT {} FROM {} WHERE {condition})", select.collect::<Vec<_>>().join(", "), table.relation)
         }
         Side::Warehouse(db) => {
             let select = columns.collect::<Vec<_>>().join(", ");
@@ -161,14 +160,16 @@ mod tests {
     use super::*;
     use crate::checks::catalogue::{NO_PLACEHOLDERS, REFERENCES, RULES};
 
-    fn table(name: &str) -> TableFacts {
-        tables::chosen(&[name.to_owned()]).unwrap().remove(0)
+    fn table(name: &str) -> &'static Table {
+        Pipeline::embedded().table(name).unwrap()
     }
 
     #[test]
     fn one_file_asks_both_sides() {
         let rule = RULES.iter().find(|rule| rule.check.name == "discount-limit").unwrap();
-        let of = |side, condition| fill(rule.check.sql, &table("order_details"), &Rules::default(), side, condition);
+        let of = |side, condition| {
+            fill(Pipeline::embedded(), rule.check.sql, table("order_details"), &Rules::default(), side, condition)
+        };
         let source = of(Side::Source, "true");
         let rounded = "round(discount::text::numeric, 4) AS discount FROM public.order_details WHERE true) AS line";
         assert!(source.contains(rounded), "{source}");
@@ -180,9 +181,12 @@ mod tests {
 
     #[test]
     fn other_tables_are_looked_at_as_a_whole() {
-        let file = for_pointer(REFERENCES.sql, &table("orders"), "customer_id", &table("customers"));
-        assert_eq!(others(&file).iter().map(|table| table.source).collect::<Vec<_>>(), ["customers"]);
-        let sql = fill(&file, &table("orders"), &Rules::default(), Side::Source, "order_id = 1");
+        let file = for_pointer(REFERENCES.sql, table("orders"), "customer_id", table("customers"));
+        assert_eq!(
+            others(Pipeline::embedded(), &file).iter().map(|table| table.name).collect::<Vec<_>>(),
+            ["customers"]
+        );
+        let sql = fill(Pipeline::embedded(), &file, table("orders"), &Rules::default(), Side::Source, "order_id = 1");
         let parents =
             "NOT IN (SELECT customer_id FROM (SELECT customer_id FROM public.customers WHERE true) AS parent)";
         assert!(sql.contains(parents), "{sql}");
@@ -190,10 +194,11 @@ mod tests {
 
     #[test]
     fn texts_and_pictures_may_hold_a_placeholder() {
-        let of = |side| fill(NO_PLACEHOLDERS.sql, &table("employees"), &Rules::default(), side, "true");
+        let of =
+            |side| fill(Pipeline::embedded(), NO_PLACEHOLDERS.sql, table("employees"), &Rules::default(), side, "true");
         assert!(of(Side::Source).contains("photo = convert_to('__debezium_unavailable_value', 'UTF8')"));
         assert!(of(Side::Warehouse("dw")).contains("photo.2 = '"));
-        let required = required(&table("employees"));
+        let required = required(table("employees"));
         assert!(required.contains(&"last_name") && !required.contains(&"title"), "{required:?}");
     }
 }

@@ -97,7 +97,7 @@ pub struct PostgresArgs {
     #[arg(long, env = "POSTGRES_PORT", default_value_t = 5432)]
     pub postgres_port: u16,
     /// Database
-    #[arg(long, env = "POSTGRES_DB", default_value = "northwind")]
+    #[arg(long, env = "POSTGRES_DB")]
     pub postgres_db: String,
     /// User; SELECT on the tables is enough
     #[arg(long, env = "POSTGRES_USER", default_value = "app_user")]
@@ -127,7 +127,7 @@ pub struct ConnectArgs {
     #[arg(long, env = "CONNECT_URL", value_name = "URL", default_value = "http://127.0.0.1:8083", value_parser = parse_url)]
     pub connect_url: String,
     /// The connector
-    #[arg(long, value_name = "NAME", default_value = "northwind-cdc-connector")]
+    #[arg(long, value_name = "NAME", env = "CONNECTOR")]
     pub connector: String,
 }
 
@@ -147,10 +147,10 @@ pub struct ClickHouseArgs {
     #[arg(long, env = "CLICKHOUSE_PORT", default_value_t = 8123)]
     pub clickhouse_port: u16,
     /// Database of the warehouse tables
-    #[arg(long, env = "CLICKHOUSE_DB", default_value = "northwind_dw")]
+    #[arg(long, env = "CLICKHOUSE_DB")]
     pub clickhouse_db: String,
     /// Database of the pipeline's own books: runs, ledger, quarantine
-    #[arg(long, env = "CLICKHOUSE_OPS_DB", default_value = "northwind_ops")]
+    #[arg(long, env = "CLICKHOUSE_OPS_DB")]
     pub clickhouse_ops_db: String,
     /// User
     #[arg(long, env = "CLICKHOUSE_USER", default_value = "default")]

@@ -1,5 +1,6 @@
 //! What every job shares on the command line: connections, logging, signals, progress, summary.
 
+mod call;
 pub(crate) mod clock;
 mod connect;
 mod duration;
@@ -12,6 +13,7 @@ mod signals;
 mod stop_at;
 mod tables;
 
+pub use call::Call;
 pub use connect::{ClickHouseArgs, ConnectArgs, KafkaArgs, PostgresArgs, ReplicaArgs, Secret};
 pub use duration::{age, parse_duration};
 pub use logging::{LogFormat, SummaryMode};
@@ -21,4 +23,4 @@ pub use report::Report;
 pub use side_by_side::{Declared, SideBySideArgs};
 pub use signals::Stop;
 pub use stop_at::StopAt;
-pub use tables::TablesArgs;
+pub use tables::{PrefixArgs, TablesArgs};

@@ -2,16 +2,21 @@
 
 use clap::Args;
 
+/// What stands before the names of topics and groups.
+#[derive(Debug, Clone, Args)]
+pub struct PrefixArgs {
+    /// Topics are PREFIX.<schema>.<table>, consumer groups PREFIX.ingest-<table>
+    #[arg(long, value_name = "PREFIX", env = "TOPIC_PREFIX")]
+    pub prefix: String,
+}
+
 /// The tables of a pipeline.
 #[derive(Debug, Clone, Args)]
 pub struct TablesArgs {
-    /// Look at this table only; may be repeated [default: every table that has a job]
+    /// Look at this table only; may be repeated [default: every table]
     #[arg(long, value_name = "TABLE")]
     pub table: Vec<String>,
-    /// What stands before .public.<table> in the topics' names
-    #[arg(long, value_name = "NAME", default_value = "northwind")]
-    pub topic_prefix: String,
-    /// What stands before .ingest-<table> in the consumer groups' names
-    #[arg(long, value_name = "NAME", default_value = "northwind")]
-    pub group_prefix: String,
+    /// Their topics and groups.
+    #[command(flatten)]
+    pub prefix: PrefixArgs,
 }

@@ -19,14 +19,14 @@ use crate::checks::results::{Finding, Findings, Status};
 use crate::checks::settings::Settings;
 use crate::checks::severity::Severity;
 use crate::checks::slice::Slice;
-use crate::cli::{Report, Stop};
+use crate::cli::Call;
+use crate::cli::Report;
 use crate::exit::Exit;
 use crate::jobs::checks::check::{ALL, Check};
 use crate::jobs::{Job, Kind, end_with_the_reader};
 use crate::ledger::job_run::JobRun;
 use crate::reconcile::mend;
-use crate::old::{self};
-use crate::tables::Table;
+use crate::tables::{Pipeline, Table};
 
 /// The job of all of them.
 pub const CHECK_ALL: &str = "check-all";
@@ -37,46 +37,50 @@ pub fn is_job(name: &str) -> bool {
 }
 
 /// The jobs.
-pub fn jobs() -> Vec<Job> {
+pub fn jobs(pipeline: &'static Pipeline) -> Vec<Job> {
     let example =
         |name: &str| format!("  {name}\n  {name} --table orders --table order_details\n  {name} --scope new --wait 0s");
-    let job = |check: Check, run| super::job(check.job(), check.about(), &example(check.job()), Kind::Check, run);
+    let job = |check: Check| {
+        let about = (check.job(), check.about(), example(check.job()));
+        super::job(pipeline, about.0, about.1, &about.2, Kind::Check, move |call, args| run(call, &[check], args))
+    };
     let reconcile = "  check-reconcile\n  check-reconcile --table customers --wait 5m\n  check-reconcile --table customers --repair";
     vec![
-        super::job(CHECK_ALL, "All checks", &example(CHECK_ALL), Kind::Check, |job, args, stop| {
-            run(job, &ALL, args, stop)
+        super::job(pipeline, CHECK_ALL, "All checks", &example(CHECK_ALL), Kind::Check, |call, args| {
+            run(call, &ALL, args)
         }),
-        job(Check::Freshness, |job, args, stop| run(job, &[Check::Freshness], args, stop)),
-        job(Check::Volume, |job, args, stop| run(job, &[Check::Volume], args, stop)),
-        job(Check::Integrity, |job, args, stop| run(job, &[Check::Integrity], args, stop)),
-        job(Check::Rules, |job, args, stop| run(job, &[Check::Rules], args, stop)),
-        super::job(Check::Reconcile.job(), Check::Reconcile.about(), reconcile, Kind::Check, run_reconcile),
+        job(Check::Freshness),
+        job(Check::Volume),
+        job(Check::Integrity),
+        job(Check::Rules),
+        super::job(pipeline, Check::Reconcile.job(), Check::Reconcile.about(), reconcile, Kind::Check, run_reconcile),
     ]
 }
 
-fn run_reconcile(job: &str, args: ReconcileArgs, stop: &Stop) -> Result<Report> {
+fn run_reconcile(call: &Call<'_>, args: ReconcileArgs) -> Result<Report> {
     match args.plan || args.repair {
-        true => mend::run(job, args, stop),
-        false => run(job, &[Check::Reconcile], args.check, stop),
+        true => mend::run(call, args),
+        false => run(call, &[Check::Reconcile], args.check),
     }
 }
 
-fn run(job: &str, checks: &[Check], args: CheckArgs, stop: &Stop) -> Result<Report> {
-    let tables = tables::chosen(&args.table)?;
+fn run(call: &Call<'_>, checks: &[Check], args: CheckArgs) -> Result<Report> {
+    let (job, pipeline) = (call.job, call.pipeline);
+    let tables = pipeline.chosen(&args.table)?;
     if args.list || args.explain {
         end_with_the_reader();
     }
     if args.list {
         let jobs: Vec<&str> = checks.iter().map(|check| check.job()).collect();
-        print!("{}", list::list(&jobs, &Settings::read(args.config.as_deref())?, &tables));
+        print!("{}", list::list(&jobs, &Settings::read(args.config.as_deref(), pipeline)?, pipeline, &tables));
         return Ok(Report { exit: Exit::Done, fields: Default::default() });
     }
     if args.explain {
-        explain::print(checks, &args, &tables)?;
+        explain::print(pipeline, checks, &args, &tables)?;
         return Ok(Report { exit: Exit::Done, fields: Default::default() });
     }
     let mut run = JobRun::begin(job, name_of(job, &args), &args.clickhouse)?;
-    match Checker::open(job, &mut run, args, stop) {
+    match Checker::open(call, &mut run, args) {
         Ok(mut checker) => {
             let made = all(checks, &mut checker, &tables, &run);
             Ok(run.close(made))
@@ -95,7 +99,7 @@ fn name_of(job: &str, args: &CheckArgs) -> String {
     format!("{job}{scope}{tables}")
 }
 
-fn all(checks: &[Check], checker: &mut Checker<'_>, tables: &[TableFacts], run: &JobRun) -> Result<Report> {
+fn all(checks: &[Check], checker: &mut Checker<'_>, tables: &[&'static Table], run: &JobRun) -> Result<Report> {
     let mut findings = Findings::new(&checker.job, checker.args.scope.name(), run);
     for check in checks {
         for table in tables {
@@ -109,8 +113,8 @@ fn all(checks: &[Check], checker: &mut Checker<'_>, tables: &[TableFacts], run: 
 }
 
 /// One check of one table. If it cannot be made, the others still are.
-fn one(check: Check, checker: &mut Checker<'_>, table: &TableFacts, findings: &mut Findings) -> Result<()> {
-    if checker.settings.severity(check.stands_for(), table.source) == Severity::Off {
+fn one(check: Check, checker: &mut Checker<'_>, table: &'static Table, findings: &mut Findings) -> Result<()> {
+    if checker.settings.severity(check.stands_for(), table.name) == Severity::Off {
         return Ok(());
     }
     let slice = match check {
@@ -149,10 +153,10 @@ fn one(check: Check, checker: &mut Checker<'_>, table: &TableFacts, findings: &m
 }
 
 /// "I could not check" is never a "no".
-fn not_made(check: Check, table: &TableFacts, error: anyhow::Error) -> Result<Vec<Finding>> {
+fn not_made(check: Check, table: &Table, error: anyhow::Error) -> Result<Vec<Finding>> {
     let is_locked = |error: &postgres::Error| error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE);
     let locked = error.chain().any(|cause| cause.downcast_ref().is_some_and(is_locked));
-    let mut finding = Finding::new(check.stands_for(), table.source, "an answer");
+    let mut finding = Finding::new(check.stands_for(), table.name, "an answer");
     // Data exceptions (class 22): a column is of another type than the check's SQL takes it for.
     let is_misfit = |error: &postgres::Error| error.code().is_some_and(|state| state.code().starts_with("22"));
     let misfit = error.chain().any(|cause| cause.downcast_ref().is_some_and(is_misfit));

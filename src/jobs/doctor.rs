@@ -15,23 +15,24 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-use crate::cli::{Report, Stop};
+use crate::cli::Call;
+use crate::cli::Report;
 use crate::exit::Exit;
 use crate::health::finding::{Finding, ok, warn};
 use crate::jobs::doctor::wanted::{DoctorArgs, SourceFacts, Wanted};
 use crate::jobs::{Job, Kind};
-use crate::old;
+use crate::tables::Pipeline;
 use sheet::{Server, Sheet};
 
 /// The job.
-pub fn job() -> Job {
+pub fn job(pipeline: &'static Pipeline) -> Job {
     let examples =
         "  doctor\n  doctor --table customers\n  doctor --connect-url http://connect:8083 --connector my-connector";
-    super::job("doctor", "Say which dependency is broken, and how to mend it", examples, Kind::Tool, run)
+    super::job(pipeline, "doctor", "Say which dependency is broken, and how to mend it", examples, Kind::Tool, run)
 }
 
-fn run(_: &str, args: DoctorArgs, stop: &Stop) -> Result<Report> {
-    let wanted = Arc::new(wanted(args)?);
+fn run(call: &Call<'_>, args: DoctorArgs) -> Result<Report> {
+    let wanted = Arc::new(wanted(call.pipeline, args)?);
     let sheet = Sheet::default();
     // The connector first: its configuration names the slot and the publication that PostgreSQL should have.
     let connector = sheet.within_patience(Server::Connect, &wanted, connect::check).flatten();
@@ -45,7 +46,7 @@ fn run(_: &str, args: DoctorArgs, stop: &Stop) -> Result<Report> {
     });
     let ask = move |sheet: &Sheet, wanted: &Wanted| clickhouse::check(sheet, wanted, locks.as_ref());
     let warehouse_clock_ms = sheet.within_patience(Server::ClickHouse, &wanted, ask).flatten();
-    if stop.asked() {
+    if call.stop.asked() {
         return Ok(Report { exit: Exit::Stopped, ..sheet.report() });
     }
     if let Some(finding) = clocks(clock_ms, warehouse_clock_ms) {
@@ -55,9 +56,9 @@ fn run(_: &str, args: DoctorArgs, stop: &Stop) -> Result<Report> {
     Ok(sheet.report())
 }
 
-fn wanted(args: DoctorArgs) -> Result<Wanted> {
-    let tables = tables::chosen(&args.tables.table)?;
-    Ok(Wanted { args, tables })
+fn wanted(pipeline: &'static Pipeline, args: DoctorArgs) -> Result<Wanted> {
+    let tables = pipeline.chosen(&args.tables.table)?;
+    Ok(Wanted { args, pipeline, tables })
 }
 
 /// Freshness is measured across machines: their clocks have to agree.

@@ -12,7 +12,6 @@ mod gaps;
 mod group_plan;
 mod grown;
 mod judge;
-mod judged;
 mod late;
 mod lineage;
 mod pending;
@@ -33,13 +32,14 @@ use std::time::Instant;
 use anyhow::Result;
 use typed_arena::Arena;
 
-use crate::cdc::{Completion, Decoder, Event};
-use crate::cli::{Progress, Report, Stop, clock};
+use crate::batch::Batch;
+use crate::cli::Call;
+use crate::cli::{Progress, Report, Stop};
 use crate::exit::Exit;
 use crate::kafka::{Reader, Reading, Span};
-use crate::old::Table;
+use crate::tables::Table;
+
 use args::OnGaps;
-use judged::Judged;
 use pending::Pending;
 use plan::{Late, Plan, Planned};
 use run::Run;
@@ -50,20 +50,20 @@ pub use args::{IngestArgs, examples};
 ///
 /// # Errors
 /// The run could not even be entered into the books; every later failure is in the report.
-pub fn run<T: Table>(job: &str, args: IngestArgs, stop: &Stop) -> Result<Report> {
-    let mut run = Run::open::<T>(job, args)?;
-    stop.remember(run.last_words());
-    let result = work::<T>(&mut run, stop);
+pub fn run(call: &Call<'_>, table: &'static Table, args: IngestArgs) -> Result<Report> {
+    let mut run = Run::open(call, table, args)?;
+    call.stop.remember(run.last_words());
+    let result = work(&mut run, call.stop);
     Ok(run.close(result))
 }
 
-fn work<T: Table>(run: &mut Run, stop: &Stop) -> Result<Exit> {
+fn work(run: &mut Run, stop: &Stop) -> Result<Exit> {
     let Some(plan) = begin::plan(run)? else { return Ok(run.nothing_to_do()) };
     if plan.spans.iter().all(|planned| planned.span.is_empty()) && run.late.is_empty() {
         tracing::info!("{}, group {}: nothing to do, no offset to read", run.topic, run.group);
         return Ok(run.nothing_to_do());
     }
-    let Rest { unfinished, late } = drain::<T>(run, &plan, stop)?;
+    let Rest { unfinished, late } = drain(run, &plan, stop)?;
     run.leaves(&plan, &unfinished);
     if stop.asked() {
         return Ok(Exit::Stopped);
@@ -84,7 +84,7 @@ struct Rest {
 }
 
 /// Works through the plan; returns what is left of it.
-fn drain<T: Table>(run: &mut Run, plan: &Plan, stop: &Stop) -> Result<Rest> {
+fn drain(run: &mut Run, plan: &Plan, stop: &Stop) -> Result<Rest> {
     let deadline = run.args.max_duration.map(|limit| Instant::now() + limit);
     // However little time there is, one window is done: runs that are repeated get somewhere.
     let mut begun = false;
@@ -126,37 +126,29 @@ fn drain<T: Table>(run: &mut Run, plan: &Plan, stop: &Stop) -> Result<Rest> {
             };
             begun = true;
             if !window.gaps.is_empty() && run.args.on_gaps == OnGaps::Stop {
-                run.settle::<T>(pending.take(), &mut progress)?;
+                run.settle(pending.take(), &mut progress)?;
                 return Err(run.stops_at_gaps(&window));
             }
             run.passes("read");
             stop.remember(run.last_words());
             let arena = Arena::new();
-            let records = window.records();
-            let decoder = Decoder::<T>::new(plan.number_of(&window), clock::now_seconds(), &arena);
-            let mut events = records.iter().map(|record| decoder.decode(record)).collect::<Result<Vec<_>>>()?;
-            run.totals.look_for_resent(&records, &events);
-            let mut carried = Completion::default();
-            if events.iter().any(|event| matches!(event, Event::Partial(_))) {
+            let mut batch = Batch::decode(run.table, plan.number_of(&window), window.records())?;
+            run.totals.look_for_resent(&batch);
+            if batch.lacks_values() {
                 // What is carried forward may be in the insert that is still in flight.
-                run.settle::<T>(pending.take(), &mut progress)?;
-                carried = run.carry::<T>(plan, &window, &mut events, &records, &decoder, &arena)?;
+                run.settle(pending.take(), &mut progress)?;
+                run.carry(plan, &window, &mut batch, &arena)?;
             }
-            let warnings = run.judge::<T>(&mut events)?;
+            run.judge(&mut batch)?;
             run.passes("validated");
-            run.settle::<T>(pending.take(), &mut progress)?;
-            run.within_reject_ratio::<T>(&records, &events)?;
-            pending = run.write::<T>(
-                plan,
-                &rest,
-                &window,
-                &Judged { records: &records, events: &events, warnings, carried },
-            )?;
+            run.settle(pending.take(), &mut progress)?;
+            run.within_reject_ratio(&batch)?;
+            pending = run.write(plan, &rest, &window, &batch)?;
             rest.span = Span { start: window.span.end, end: rest.span.end };
             rest.seq += 1;
         }
     }
-    run.settle::<T>(pending.take(), &mut progress)?;
+    run.settle(pending.take(), &mut progress)?;
     left.unfinished.extend(spans);
     Ok(left)
 }

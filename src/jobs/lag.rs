@@ -10,9 +10,9 @@ use anyhow::Result;
 use chrono::Utc;
 use serde_json::{Map, Value, json};
 
+use crate::cli::Call;
 use crate::cli::{Report, Stop};
 use crate::exit::{Exit, usage};
-use crate::for_each_table;
 use crate::health::Lag;
 use crate::health::Target;
 use crate::health::TopicLag;
@@ -20,17 +20,17 @@ use crate::health::measure;
 use crate::jobs::lag::args::LagArgs;
 use crate::jobs::{Job, Kind};
 use crate::ledger::run_rows;
-use crate::old::Table;
+use crate::tables::{Pipeline, Table};
 use crate::warehouse::Warehouse;
 
 /// The job.
-pub fn job() -> Job {
-    let examples = "  lag\n  lag --topic northwind.public.customers --max-records 10000\n  lag --watch 5";
-    super::job("lag", "Say how far the jobs are behind the topics", examples, Kind::Tool, run)
+pub fn job(pipeline: &'static Pipeline) -> Job {
+    let examples = "  lag\n  lag --topic shop.public.customers --max-records 10000\n  lag --watch 5";
+    super::job(pipeline, "lag", "Say how far the jobs are behind the topics", examples, Kind::Tool, run)
 }
 
-fn run(_: &str, args: LagArgs, stop: &Stop) -> Result<Report> {
-    let targets = targets(&args)?;
+fn run(call: &Call<'_>, args: LagArgs) -> Result<Report> {
+    let targets = targets(call.pipeline, &args)?;
     let warehouse = Warehouse::new(&args.clickhouse)?;
     run_rows::fit_if_there(&warehouse)?;
     let mut source = capture::Source::connect(&args);
@@ -43,7 +43,7 @@ fn run(_: &str, args: LagArgs, stop: &Stop) -> Result<Report> {
     let (mut lags, mut seen) = measure();
     print!("{}{}", table::table(&lags, args.max_records), seen.line());
     while let Some(seconds) = args.watch {
-        if !sleep(Duration::from_secs(seconds), stop) {
+        if !sleep(Duration::from_secs(seconds), call.stop) {
             break;
         }
         (lags, seen) = measure();
@@ -53,32 +53,23 @@ fn run(_: &str, args: LagArgs, stop: &Stop) -> Result<Report> {
     report(&lags, &seen, args.max_records)
 }
 
-// The source names of the tables that have an ingest job.
-macro_rules! sources {
-    ($($Table:ident,)*) => {
-        fn sources() -> Vec<&'static str> {
-            vec![$(<crate::old::$Table as Table>::SOURCE),*]
-        }
-    };
-}
-for_each_table!(sources);
-
-fn targets(args: &LagArgs) -> Result<Vec<Target>> {
-    let target = |source: &'static str| Target {
-        source: Some(source),
-        topic: format!("northwind.public.{source}"),
-        group: format!("northwind.ingest-{}", source.replace('_', "-")),
-    };
+fn targets(pipeline: &'static Pipeline, args: &LagArgs) -> Result<Vec<Target>> {
+    let prefix = &args.prefix.prefix;
+    let target =
+        |table: &Table| Target { source: Some(table.name), topic: table.topic(prefix), group: table.group(prefix) };
     let Some(topic) = args.topic.clone() else {
         return match &args.group {
-            None => Ok(sources().into_iter().map(target).collect()),
+            None => Ok(pipeline.tables.iter().map(target).collect()),
             Some(group) => Err(usage(format!("--group {group} needs --topic: a group's offsets belong to a topic"))),
         };
     };
-    let source = sources().into_iter().find(|source| topic.ends_with(&format!(".{source}")));
-    match (args.group.clone(), source) {
-        (Some(group), source) => Ok(vec![Target { source, topic, group }]),
-        (None, Some(source)) => Ok(vec![Target { topic, ..target(source) }]),
+    // A topic with another prefix is of the same table.
+    let of_topic =
+        |table: &&Table| topic.ends_with(&table.topic("")) || topic == table.topic("").trim_start_matches('.');
+    let table = pipeline.tables.iter().find(of_topic);
+    match (args.group.clone(), table) {
+        (Some(group), table) => Ok(vec![Target { source: table.map(|table| table.name), topic, group }]),
+        (None, Some(table)) => Ok(vec![Target { topic, ..target(table) }]),
         (None, None) => {
             Err(usage(format!("--topic {topic} is not a topic of a table that has a job: say --group as well")))
         }

@@ -6,36 +6,34 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::jobs::{Job, Kind};
-use crate::old::{self};
-use crate::tables::Table;
+use crate::tables::{Pipeline, Table};
 
 const CONNECTOR: &str = include_str!("../../connectors/debezium-northwind.json");
 
 /// The job.
-pub fn job() -> Job {
+pub fn job(pipeline: &'static Pipeline) -> Job {
     super::tool(
         "jobs",
         "Print the list of jobs as JSON",
         |command| command,
-        |_| {
+        move |_| {
             let connector: Value = serde_json::from_str(CONNECTOR).context("reading the connector's file")?;
             let jobs: Result<Vec<Value>> =
-                super::all().iter().map(|job| described(job, &connector["config"])).collect();
+                super::all(pipeline).iter().map(|job| described(pipeline, job, &connector["config"])).collect();
             println!("{}", serde_json::to_string_pretty(&jobs?)?);
             Ok(())
         },
     )
 }
 
-fn described(job: &Job, connector: &Value) -> Result<Value> {
+fn described(pipeline: &Pipeline, job: &Job, connector: &Value) -> Result<Value> {
     let mut entry = json!({"name": job.name, "kind": job.kind.name(), "about": job.about});
     if job.kind == Kind::Ingest {
-        let tables = tables::all();
-        let facts = tables.iter().find(|table| table.ingest_job() == job.name);
+        let facts = pipeline.tables.iter().find(|table| table.ingest_job() == job.name);
         let facts = facts.with_context(|| format!("{} belongs to no table", job.name))?;
-        entry["table"] = json!(facts.source);
+        entry["table"] = json!(facts.name);
         // Which rule asks for which table: who schedules jobs brings that table first.
-        let references: BTreeMap<_, _> = facts.pointers.iter().map(|it| (it.rule, it.table)).collect();
+        let references: BTreeMap<_, _> = facts.references.iter().map(|it| (it.rule, it.parent.name)).collect();
         entry["references"] = json!(references);
         entry["partitions"] = json!(partitions(facts, connector)?);
     }
@@ -43,7 +41,7 @@ fn described(job: &Job, connector: &Value) -> Result<Value> {
 }
 
 /// With how many partitions the connector creates a table's topic: by the group that names it, else by default.
-fn partitions(table: &TableFacts, connector: &Value) -> Result<u32> {
+fn partitions(table: &Table, connector: &Value) -> Result<u32> {
     let setting = |name: &str| connector[name].as_str().unwrap_or_default();
     let topic = table.topic(setting("topic.prefix"));
     let names_it = |group: &&str| {
@@ -71,10 +69,7 @@ mod tests {
             "topic.creation.large.include": "northwind\\.public\\.products,northwind\\.public\\.orders",
             "topic.creation.large.partitions": "6",
         });
-        let of = |name: &str| {
-            let table = tables::all().into_iter().find(|table| table.source == name).unwrap();
-            partitions(&table, &connector).unwrap()
-        };
+        let of = |name: &str| partitions(Pipeline::embedded().table(name).unwrap(), &connector).unwrap();
         assert_eq!((of("orders"), of("products"), of("customers")), (6, 6, 1));
     }
 }

@@ -9,11 +9,13 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use crate::cli::{ClickHouseArgs, JobArgs, OutputArgs, PostgresArgs, Report, Stop, StopAt, parse_duration};
+use crate::cli::Call;
+use crate::cli::{ClickHouseArgs, JobArgs, OutputArgs, PostgresArgs, Report, StopAt, parse_duration};
 use crate::exit::Exit;
 use crate::jobs::{Job, Kind};
 use crate::ledger::{SCHEMA_VERSION, Versions};
 use crate::source::{self, LockPlace};
+use crate::tables::Pipeline;
 use crate::warehouse::Warehouse;
 
 /// A migration may have to write a table anew; one statement may take this long.
@@ -46,17 +48,17 @@ impl JobArgs for MigrateArgs {
 }
 
 /// The job.
-pub fn job() -> Job {
+pub fn job(pipeline: &'static Pipeline) -> Job {
     let examples = "  migrate\n  migrate --wait 10m\n  CLICKHOUSE_HOST=ch.internal CLICKHOUSE_PASSWORD_FILE=/run/secrets/ch migrate\n  migrate --moved --clickhouse-db renamed_dw";
-    super::job("migrate", "Create or update the tables in ClickHouse", examples, Kind::Tool, run)
+    super::job(pipeline, "migrate", "Create or update the tables in ClickHouse", examples, Kind::Tool, run)
 }
 
-fn run(job: &str, args: MigrateArgs, _: &Stop) -> Result<Report> {
+fn run(call: &Call<'_>, args: MigrateArgs) -> Result<Report> {
     let warehouse = Warehouse::new(&args.clickhouse)?.with_query_timeout(STATEMENT_TIMEOUT);
-    let mut session = source::connect(&args.postgres, job)?;
+    let mut session = source::connect(&args.postgres, call.job)?;
     let locks = LockPlace::of(&mut session)?;
     let versions = here(&warehouse, &locks, args.moved)?;
-    let comment = format!("northwind migrate of {}", warehouse.ops);
+    let comment = format!("lockstep migrate of {}", warehouse.ops);
     if versions.is_current() && !args.moved {
         source::share_books(&mut session, &warehouse.ops)?;
     } else {
@@ -73,7 +75,7 @@ fn run(job: &str, args: MigrateArgs, _: &Stop) -> Result<Report> {
     };
     warehouse.begin_books(&locks, args.moved)?;
     passes("versions-made");
-    let applied = warehouse.migrate(&versions, &passes)?;
+    let applied = warehouse.migrate(call.pipeline, &versions, &passes)?;
     let fields = [
         ("from_version", json!(versions.newest())),
         ("version", json!(SCHEMA_VERSION)),

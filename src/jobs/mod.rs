@@ -19,12 +19,12 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::Result;
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command};
 
-use crate::cli::{JobArgs, Report, Stop};
+use crate::cli::{Call, JobArgs, Report, Stop};
 use crate::exit::Exit;
-use crate::for_each_table;
-use crate::old::Table;
+use crate::pipeline::{self, Origin};
+use crate::tables::{Pipeline, Table};
 
 /// A job: its name, its flags, what it does.
 pub struct Job {
@@ -65,20 +65,21 @@ impl Kind {
 
 /// A job with logs, signals, a summary and an exit code.
 fn job<A: JobArgs + 'static>(
+    pipeline: &'static Pipeline,
     name: &str,
     about: &str,
     examples: &str,
     kind: Kind,
-    run: fn(&str, A, &Stop) -> Result<Report>,
+    run: impl Fn(&Call<'_>, A) -> Result<Report> + 'static,
 ) -> Job {
-    let command = A::augment_args(Command::new(name.to_owned()))
+    let command = with_defaults(A::augment_args(Command::new(name.to_owned())), pipeline)
         .version(crate::VERSION)
         .about(about.to_owned())
         .before_help(format!("Examples:\n{examples}"))
         .after_help(EXIT_CODES);
     let job_name = name.to_owned();
     let run = move |matches: &ArgMatches| match A::from_arg_matches(matches) {
-        Ok(args) => run_job(&job_name, args, run),
+        Ok(args) => run_job(pipeline, &job_name, args, &run),
         Err(error) => error.exit(),
     };
     Job { name: name.to_owned(), about: about.to_owned(), kind, command, run: Box::new(run) }
@@ -87,9 +88,17 @@ fn job<A: JobArgs + 'static>(
 const EXIT_CODES: &str = "Exit codes: 0 done · 1 bug · 2 usage · 10 a check failed · 65 too many rejects · 75 try again · \
                           78 needs a person · 99 nothing to do (--skip-empty) · 143 stopped by SIGTERM, resumable";
 
-fn run_job<A: JobArgs>(name: &str, args: A, run: fn(&str, A, &Stop) -> Result<Report>) -> i32 {
+fn run_job<A: JobArgs>(
+    pipeline: &'static Pipeline,
+    name: &str,
+    args: A,
+    run: &dyn Fn(&Call<'_>, A) -> Result<Report>,
+) -> i32 {
     let started = args.output().start().and_then(|()| Stop::on_signals());
-    let report = match started.and_then(|stop| run(name, args, &stop)) {
+    let report = match started.and_then(|stop| {
+        tracing::debug!("pipeline {}: {}", pipeline.spec.name, pipeline.origin);
+        run(&Call { job: name, pipeline, stop: &stop }, args)
+    }) {
         Ok(report) => report,
         Err(error) => Report::of_error(&error),
     };
@@ -101,7 +110,12 @@ fn run_job<A: JobArgs>(name: &str, args: A, run: fn(&str, A, &Stop) -> Result<Re
 }
 
 /// A small tool that prints text and needs no servers.
-fn tool(name: &str, about: &str, command: fn(Command) -> Command, run: fn(&ArgMatches) -> Result<()>) -> Job {
+fn tool(
+    name: &str,
+    about: &str,
+    command: fn(Command) -> Command,
+    run: impl Fn(&ArgMatches) -> Result<()> + 'static,
+) -> Job {
     let run = move |matches: &ArgMatches| {
         end_with_the_reader();
         match run(matches) {
@@ -122,38 +136,31 @@ fn end_with_the_reader() {
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
 }
 
-fn ingest_job<T: Table>() -> Job {
-    let name = format!("ingest-{}", T::SOURCE.replace('_', "-"));
-    let about = format!("Bring new changes of {} from Kafka into {}", T::SOURCE, T::TARGET);
-    job::<ingest::IngestArgs>(&name, &about, &ingest::examples(&name), Kind::Ingest, ingest::run::<T>)
+fn ingest_job(pipeline: &'static Pipeline, table: &'static Table) -> Job {
+    let name = table.ingest_job();
+    let about = format!("Bring new changes of {} from Kafka into {}", table.name, table.target);
+    job(pipeline, &name, &about, &ingest::examples(&name), Kind::Ingest, move |call, args| {
+        ingest::run(call, table, args)
+    })
 }
 
-macro_rules! ingest_jobs {
-    ($($Table:ident,)*) => {
-        fn ingest_jobs() -> Vec<Job> {
-            vec![$(ingest_job::<crate::old::$Table>()),*]
-        }
-    };
-}
-for_each_table!(ingest_jobs);
-
-/// Every job, by name.
-pub fn all() -> Vec<Job> {
-    let mut jobs = ingest_jobs();
-    jobs.extend(checks::jobs());
+/// Every job of a pipeline, by name.
+pub fn all(pipeline: &'static Pipeline) -> Vec<Job> {
+    let mut jobs: Vec<Job> = pipeline.tables.iter().map(|table| ingest_job(pipeline, table)).collect();
+    jobs.extend(checks::jobs(pipeline));
     jobs.extend([
-        migrate::job(),
-        observe::job(),
-        order_wide::job(),
-        doctor::job(),
-        lag::job(),
-        completions::job(),
-        link::job(),
-        list::job(),
-        rejected::job(),
-        replay::job(),
-        rules::job(),
-        sync_schema::job(),
+        migrate::job(pipeline),
+        observe::job(pipeline),
+        order_wide::job(pipeline),
+        doctor::job(pipeline),
+        lag::job(pipeline),
+        completions::job(pipeline),
+        link::job(pipeline),
+        list::job(pipeline),
+        rejected::job(pipeline),
+        replay::job(pipeline),
+        rules::job(pipeline),
+        sync_schema::job(pipeline),
     ]);
     jobs.sort_by(|a, b| a.name.cmp(&b.name));
     jobs
@@ -164,7 +171,16 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> i32 {
     let arguments: Vec<OsString> = arguments.collect();
     let called_as =
         arguments.first().map(Path::new).and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-    let jobs = all();
+    let origin = Origin::find(pipeline::flag(&arguments), std::env::var_os("PIPELINE"), Path::new(""));
+    let jobs = match Pipeline::load(origin) {
+        Ok(pipeline) => all(pipeline),
+        Err(error) => {
+            let report = Report::of_error(&error);
+            eprintln!("{error:#}");
+            println!("{}", report.line(called_as.as_deref().unwrap_or("lockstep")));
+            return report.exit.code();
+        }
+    };
     if let Some(job) = jobs.iter().find(|job| Some(&job.name) == called_as.as_ref()) {
         return (job.run)(&job.command.clone().get_matches_from(arguments));
     }
@@ -178,11 +194,42 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> i32 {
     }
 }
 
+/// The flag that every job has; it was read before the others.
+fn pipeline_flag() -> Arg {
+    Arg::new("pipeline")
+        .long("pipeline")
+        .value_name("FILE")
+        .env("PIPELINE")
+        .global(true)
+        .help("The pipeline's file [default: ./lockstep.toml, else the one that is compiled in]")
+}
+
+/// Gives the flags that say what the pipeline's file says its values as defaults.
+fn with_defaults(command: Command, pipeline: &Pipeline) -> Command {
+    let spec = pipeline.spec;
+    let default = |id: &str| -> Option<&'static str> {
+        Some(match id {
+            "prefix" => spec.topic_prefix.as_str(),
+            "postgres_db" => spec.connector.database.as_str(),
+            "slot" => spec.connector.slot.as_str(),
+            "connector" => spec.connector.name.as_str(),
+            "clickhouse_db" => spec.warehouse.database.as_str(),
+            "clickhouse_ops_db" => spec.warehouse.ops.as_str(),
+            _ => return None,
+        })
+    };
+    command.arg(pipeline_flag()).mut_args(|arg| match default(arg.get_id().as_str()) {
+        Some(value) => arg.required(false).default_value(value),
+        None => arg,
+    })
+}
+
 /// The whole command line.
 fn command(jobs: &[Job]) -> Command {
     Command::new("lockstep")
         .version(crate::VERSION)
         .about("Change-data capture in bounded, exactly-once jobs: PostgreSQL, Debezium and Kafka to ClickHouse")
+        .arg(pipeline_flag())
         .subcommand_required(true)
         .arg_required_else_help(true)
         .after_help(EXIT_CODES)

@@ -13,8 +13,9 @@ use anyhow::Result;
 use serde_json::{Map, Value, json};
 
 use crate::checks::settings::Settings;
+use crate::cli::Call;
+use crate::cli::Report;
 use crate::cli::clock::Clock;
-use crate::cli::{Report, Stop};
 use crate::exit::Exit;
 use crate::health::finding::broken;
 use crate::health::observe::alarm::Alarm;
@@ -26,18 +27,18 @@ use crate::health::observe::notes::{self, Notes};
 use crate::health::observe::runs::{self, SeenRuns};
 use crate::health::observe::slot::{self, SeenSlot};
 use crate::health::observe::{consumers, gaps, news, quarantine, rows};
-use crate::health::slot::SLOT;
 use crate::jobs::{Job, Kind};
 use crate::ledger::{OpenRecords, RunRow, run_rows};
 use crate::source::{self, LockPlace};
-use crate::old;
+use crate::tables::Pipeline;
 use crate::warehouse::Warehouse;
 
 /// The job.
-pub fn job() -> Job {
+pub fn job(pipeline: &'static Pipeline) -> Job {
     let examples =
         "  observe\n  observe --restart-failed\n  observe --restart-failed --restarts-per-hour 1 --lost-after 5m";
     super::job(
+        pipeline,
         "observe",
         "Look at connector, slot, runs and lags, and write down what is seen",
         examples,
@@ -56,9 +57,9 @@ struct Seen {
     quarantine: Option<Vec<OpenRecords>>,
 }
 
-fn run(job: &str, args: ObserveArgs, stop: &Stop) -> Result<Report> {
-    let tables = tables::chosen(&args.tables.table)?;
-    let mut look = Look::begin(job, args)?;
+fn run(call: &Call<'_>, args: ObserveArgs) -> Result<Report> {
+    let tables = call.pipeline.chosen(&args.tables.table)?;
+    let mut look = Look::begin(call, args)?;
     let connector = connector::look(&mut look);
     let (slot, sessions) = look.at_the_source(connector.as_ref())?;
     let runs = runs::look(&mut look, sessions.as_ref());
@@ -69,7 +70,7 @@ fn run(job: &str, args: ObserveArgs, stop: &Stop) -> Result<Report> {
     let quarantine = quarantine::look(&mut look);
     consumers::look(&mut look);
     let seen = Seen { connector, slot, runs, lags, quarantine };
-    if stop.asked() {
+    if call.stop.asked() {
         return Ok(Report { exit: Exit::Stopped, ..look.report(&seen, 0) });
     }
     if let Err(error) = look.write_down(&seen) {
@@ -86,10 +87,11 @@ fn run(job: &str, args: ObserveArgs, stop: &Stop) -> Result<Report> {
 }
 
 impl Look {
-    fn begin(job: &str, args: ObserveArgs) -> Result<Look> {
-        let settings = Settings::read(args.config.as_deref())?;
+    fn begin(call: &Call<'_>, args: ObserveArgs) -> Result<Look> {
+        let settings = Settings::read(args.config.as_deref(), call.pipeline)?;
         let mut look = Look {
-            job: job.to_owned(),
+            job: call.job.to_owned(),
+            pipeline: call.pipeline,
             id: uuid::Uuid::now_v7().to_string(),
             at: Clock::start(),
             dag_run_id: run_rows::dag_run_id(),
@@ -130,7 +132,8 @@ impl Look {
     }
 
     pub fn slot_name(&self, connector: Option<&SeenConnector>) -> String {
-        let of_connector = || connector.map_or(SLOT, |connector| &connector.slot).to_owned();
+        let of_pipeline = self.pipeline.spec.connector.slot.as_str();
+        let of_connector = || connector.map_or(of_pipeline, |connector| &connector.slot).to_owned();
         self.args.slot.clone().unwrap_or_else(of_connector)
     }
 

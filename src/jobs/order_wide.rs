@@ -9,7 +9,8 @@
 
 use anyhow::Result;
 
-use crate::cli::{Report, Stop};
+use crate::cli::Call;
+use crate::cli::Report;
 use crate::derived::order_wide::args::OrderWideArgs;
 use crate::derived::order_wide::number::Build;
 use crate::derived::order_wide::run::Run;
@@ -17,15 +18,23 @@ use crate::derived::order_wide::{rebuild, survey, touched, update};
 use crate::exit::Exit;
 use crate::jobs::{Job, Kind};
 use crate::ledger::{Consumer, News};
+use crate::tables::Pipeline;
 
 /// The job.
-pub fn job() -> Job {
+pub fn job(pipeline: &'static Pipeline) -> Job {
     let examples = "  build-order-wide\n  build-order-wide --dry-run\n  build-order-wide --full";
-    super::job("build-order-wide", "Bring order_wide up to date with its source tables", examples, Kind::Build, run)
+    super::job(
+        pipeline,
+        "build-order-wide",
+        "Bring order_wide up to date with its source tables",
+        examples,
+        Kind::Build,
+        run,
+    )
 }
 
-fn run(job: &str, args: OrderWideArgs, stop: &Stop) -> Result<Report> {
-    let mut run = Run::open(job, args, stop)?;
+fn run(call: &Call<'_>, args: OrderWideArgs) -> Result<Report> {
+    let mut run = Run::open(call.job, args, call.stop)?;
     let result = work(&mut run);
     Ok(run.close(result))
 }

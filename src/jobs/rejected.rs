@@ -13,20 +13,20 @@ use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
-use crate::cli::{ClickHouseArgs, JobArgs, OutputArgs, PostgresArgs, Report, Stop, parse_duration};
+use crate::cli::Call;
+use crate::cli::{ClickHouseArgs, JobArgs, OutputArgs, PostgresArgs, Report, parse_duration};
 use crate::exit::{Exit, usage};
-use crate::for_each_table;
 use crate::jobs::{Job, Kind};
 use crate::kafka::parse_time;
 use crate::quarantine::Selection;
-use crate::old::Table;
+use crate::tables::Pipeline;
 use crate::warehouse::Warehouse;
 
 /// Flags of `rejected`.
 #[derive(Debug, Args)]
 pub struct RejectedArgs {
     /// Source table; may be repeated [default: all]
-    #[arg(long, value_name = "TABLE", value_delimiter = ',', value_parser = parse_table)]
+    #[arg(long, value_name = "TABLE", value_delimiter = ',')]
     table: Vec<String>,
     /// This topic only
     #[arg(long)]
@@ -116,35 +116,24 @@ impl JobArgs for RejectedArgs {
     }
 }
 
-// The source names of the tables that have an ingest job.
-macro_rules! sources {
-    ($($Table:ident,)*) => {
-        const SOURCES: &[&str] = &[$(<crate::old::$Table as Table>::SOURCE),*];
-    };
-}
-for_each_table!(sources);
-
-/// A source table that has an ingest job.
-///
-/// # Errors
-/// There is none of this name.
-pub fn parse_table(text: &str) -> Result<String, String> {
-    match SOURCES.contains(&text) {
-        true => Ok(text.to_owned()),
-        false => Err(format!("no table {text:?}: {}", SOURCES.join(", "))),
-    }
-}
-
 /// The job.
-pub fn job() -> Job {
+pub fn job(pipeline: &'static Pipeline) -> Job {
     let examples = "  rejected\n  rejected --table orders --rule customer-exists --since 1d\n  rejected --table orders --show 0:1234\n  rejected --prune 90d --prune-ledger 400d\n";
-    super::job("rejected", "Look at rejected records, and throw old closed ones away", examples, Kind::Tool, run)
+    super::job(
+        pipeline,
+        "rejected",
+        "Look at rejected records, and throw old closed ones away",
+        examples,
+        Kind::Tool,
+        run,
+    )
 }
 
-fn run(job: &str, args: RejectedArgs, _: &Stop) -> Result<Report> {
+fn run(call: &Call<'_>, args: RejectedArgs) -> Result<Report> {
+    call.pipeline.chosen(&args.table)?;
     let warehouse = Warehouse::new(&args.clickhouse)?;
     let fields = match args.show {
-        _ if args.prune.or(args.prune_ledger).is_some() => return pruning::run(job, &args, &warehouse),
+        _ if args.prune.or(args.prune_ledger).is_some() => return pruning::run(call.job, &args, &warehouse),
         Some(at) => warehouse.fits().and_then(|_| show(&args, &warehouse, at))?,
         None => warehouse.fits().and_then(|_| list(&args, &warehouse))?,
     };

@@ -22,65 +22,67 @@ mod write;
 
 use anyhow::Result;
 
-use crate::cdc::Decoder;
-use crate::cli::{Progress, Report, Stop, clock};
+use crate::cli::Call;
+use crate::cli::{Progress, Report, Stop};
 use crate::exit::Exit;
-use crate::for_each_table;
 use crate::jobs::{Job, Kind};
 use crate::kafka::Span;
 use crate::quarantine::{Kept, Shelf};
-use crate::old::Table;
+use crate::tables::{Pipeline, Table};
+
 use args::ReplayArgs;
-use batch::Batch;
+use batch::Replayed;
 use run::Replay;
 use turn::Turn;
 use typed_arena::Arena;
 
 /// The job.
-pub fn job() -> Job {
+pub fn job(pipeline: &'static Pipeline) -> Job {
     let examples = "  replay-rejected\n  replay-rejected --table orders --only-rule customer-exists\n  replay-rejected --only-rule discount-limit --rule discount-limit=warn\n";
-    super::job("replay-rejected", "Judge rejected records again, and write what is good now", examples, Kind::Tool, run)
+    super::job(
+        pipeline,
+        "replay-rejected",
+        "Judge rejected records again, and write what is good now",
+        examples,
+        Kind::Tool,
+        run,
+    )
 }
 
-fn run(job: &str, args: ReplayArgs, stop: &Stop) -> Result<Report> {
-    let mut replay = Replay::open(job, args)?;
-    stop.remember(replay.last_words());
-    let result = work(&mut replay, stop);
+fn run(call: &Call<'_>, args: ReplayArgs) -> Result<Report> {
+    let chosen = call.pipeline.chosen(&args.table)?;
+    let mut replay = Replay::open(call, args)?;
+    call.stop.remember(replay.last_words());
+    let result = work(&mut replay, &chosen, call.stop);
     Ok(replay.close(result))
 }
 
-type ReplayTable = fn(&mut Replay, &[Turn], &mut Progress, &Stop) -> Result<()>;
-
-// Source name and replay of every table, in the registry's order: a table stands behind those that it points at.
-macro_rules! tables {
-    ($($Table:ident,)*) => {
-        const TABLES: &[(&str, ReplayTable)] =
-            &[$((<crate::old::$Table as Table>::SOURCE, replay_table::<crate::old::$Table>)),*];
-    };
-}
-for_each_table!(tables);
-
-fn work(replay: &mut Replay, stop: &Stop) -> Result<Exit> {
-    let tables: Vec<_> = TABLES.iter().filter(|(table, _)| replay.args.takes(table)).collect();
-    let names: Vec<&str> = tables.iter().map(|(table, _)| *table).collect();
-    replay.lock(&names)?;
+fn work(replay: &mut Replay, chosen: &[&'static Table], stop: &Stop) -> Result<Exit> {
+    replay.lock(chosen)?;
+    let names: Vec<&str> = chosen.iter().map(|table| table.name).collect();
     let shelves = names.iter().map(|table| replay.shelves(table)).collect::<Result<Vec<_>>>()?;
     let mut progress = Progress::new(&replay.job, replay.planned());
     let turns = turns::share(replay, &names, shelves)?;
-    for ((_, replay_table), turns) in tables.iter().zip(&turns) {
-        replay_table(replay, turns, &mut progress, stop)?;
+    for (table, turns) in chosen.iter().zip(&turns) {
+        replay_table(replay, table, turns, &mut progress, stop)?;
     }
     Ok(if stop.asked() { Exit::Stopped } else { Exit::Done })
 }
 
-fn replay_table<T: Table>(replay: &mut Replay, turns: &[Turn], progress: &mut Progress, stop: &Stop) -> Result<()> {
+fn replay_table(
+    replay: &mut Replay,
+    table: &'static Table,
+    turns: &[Turn],
+    progress: &mut Progress,
+    stop: &Stop,
+) -> Result<()> {
     for turn in turns {
         let shelf = &turn.shelf;
         let mut rest = Span { start: shelf.start, end: shelf.end };
         while !rest.is_empty() && replay.goes_on() && !stop.asked() {
             let (span, kept) = replay.read(turn, rest)?;
             replay.passes("read");
-            batch::<T>(replay, shelf, span, &kept)?;
+            batch(replay, table, shelf, span, &kept)?;
             progress.advance(kept.len() as u64);
             stop.remember(replay.last_words());
             rest.start = span.end;
@@ -89,12 +91,11 @@ fn replay_table<T: Table>(replay: &mut Replay, turns: &[Turn], progress: &mut Pr
     Ok(())
 }
 
-fn batch<T: Table>(replay: &mut Replay, shelf: &Shelf, span: Span, kept: &[Kept]) -> Result<()> {
+fn batch(replay: &mut Replay, table: &'static Table, shelf: &Shelf, span: Span, kept: &[Kept]) -> Result<()> {
     let arena = Arena::new();
-    let decoder = Decoder::<T>::new(shelf.generation, clock::now_seconds(), &arena);
-    let mut batch = Batch::<T>::decode(shelf, span, kept, &decoder)?;
+    let mut batch = Replayed::decode(table, shelf, span, kept)?;
     batch.set_aside_what_is_known(&replay.warehouse)?;
-    batch.complete(&replay.warehouse, &decoder, &arena)?;
+    batch.complete(&replay.warehouse, &arena)?;
     replay.judge(&mut batch)?;
     replay.passes("validated");
     replay.write(&batch)

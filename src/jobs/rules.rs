@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 use clap::{Arg, ArgAction, Command};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::for_each_table;
 use crate::jobs::Job;
-use crate::validate::{ListedRule, rules_of};
+use crate::tables::Pipeline;
+use crate::validate::{ListedRule, all_rules, rules_of};
 
 /// Rules that every table has, and that flags do not change: such rows cannot be written at all.
 const EVERY_TABLE: &str = "\
@@ -18,7 +18,7 @@ every table
 ";
 
 /// The job.
-pub fn job() -> Job {
+pub fn job(pipeline: &'static Pipeline) -> Job {
     super::tool(
         "rules",
         "List every rule: why it is there, and columns of a row that would break it",
@@ -30,39 +30,30 @@ pub fn job() -> Job {
                     .help("Only those that flags can change, as JSON"),
             )
         },
-        |matches| if matches.get_flag("json") { print_json() } else { print_text() },
+        move |matches| if matches.get_flag("json") { print_json(pipeline) } else { print_text(pipeline) },
     )
 }
 
-fn print_text() -> Result<()> {
+fn print_text(pipeline: &'static Pipeline) -> Result<()> {
     print!("{EVERY_TABLE}");
-    for rules in by_table() {
+    for table in &pipeline.tables {
+        let rules = rules_of(table);
         if let Some(first) = rules.first() {
             println!("\n{}", first.table);
         }
         for ListedRule { name, severity, why, example, .. } in rules {
-            println!("  {name:<26} {:<7} {why}\n{:37}broken by {example}", severity.name(), "");
+            println!("  {name:<26} {:<7} {why}\n{:37}broken by {example}", severity.word(), "");
         }
     }
-    println!("\nChange a severity with --rule NAME=reject or --rule NAME=warn of an ingest job.");
+    println!("\nChange a severity with --rule NAME=reject, warn or off of an ingest job.");
     Ok(())
 }
 
-fn print_json() -> Result<()> {
+fn print_json(pipeline: &'static Pipeline) -> Result<()> {
     let mut listed = Vec::new();
-    for ListedRule { table, name, severity, why, example } in by_table().concat() {
-        let example: Value = serde_json::from_str(example)?;
-        listed.push(json!({"table": table, "rule": name, "severity": severity.name(), "why": why, "example": example}));
+    for ListedRule { table, name, severity, why, example, .. } in all_rules(pipeline) {
+        listed.push(json!({"table": table, "rule": name, "severity": severity.word(), "why": why, "example": example}));
     }
     println!("{}", serde_json::to_string_pretty(&listed)?);
     Ok(())
 }
-
-macro_rules! by_table {
-    ($($Table:ident,)*) => {
-        fn by_table() -> Vec<Vec<ListedRule>> {
-            vec![$(rules_of::<crate::old::$Table>()),*]
-        }
-    };
-}
-for_each_table!(by_table);

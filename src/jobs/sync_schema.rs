@@ -11,13 +11,13 @@ use postgres::Client;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::cli::Call;
 use crate::cli::{ClickHouseArgs, JobArgs, OutputArgs, PostgresArgs, Report, Stop};
 use crate::exit::Exit;
 use crate::jobs::{Job, Kind};
 use crate::ledger::job_run::JobRun;
 use crate::source;
-use crate::old::{self};
-use crate::tables::Table;
+use crate::tables::{Pipeline, Table};
 use crate::warehouse::{Warehouse, has, view_of};
 use compare::{Plan, Sides, compare};
 
@@ -45,19 +45,19 @@ impl JobArgs for SyncSchemaArgs {
 }
 
 /// The job.
-pub fn job() -> Job {
+pub fn job(pipeline: &'static Pipeline) -> Job {
     let examples = "  sync-schema\n  sync-schema --check\n  sync-schema --table orders --table customers";
     let about = "Add PostgreSQL's new columns to ClickHouse, and say which changes need a person";
-    super::job("sync-schema", about, examples, Kind::Tool, run)
+    super::job(pipeline, "sync-schema", about, examples, Kind::Tool, run)
 }
 
-fn run(job: &str, args: SyncSchemaArgs, stop: &Stop) -> Result<Report> {
-    let tables = tables::chosen(&args.table)?;
-    let run = JobRun::begin(job, job.to_owned(), &args.clickhouse)?;
+fn run(call: &Call<'_>, args: SyncSchemaArgs) -> Result<Report> {
+    let tables = call.pipeline.chosen(&args.table)?;
+    let run = JobRun::begin(call.job, call.job.to_owned(), &args.clickhouse)?;
     let mut run = if args.check { run.only_asking() } else { run };
     match Sync::open(&mut run, &args) {
         Ok(mut sync) => {
-            let synced = sync.tables(&tables, stop);
+            let synced = sync.tables(&tables, call.stop);
             Ok(run.close(synced))
         }
         Err(error) => Ok(run.close(Err(error))),
@@ -95,7 +95,7 @@ impl Sync {
         Ok(Sync { source, warehouse, check: args.check })
     }
 
-    fn tables(&mut self, tables: &[TableFacts], stop: &Stop) -> Result<Report> {
+    fn tables(&mut self, tables: &[&'static Table], stop: &Stop) -> Result<Report> {
         let mut found = Vec::new();
         for table in tables {
             if stop.asked() {
@@ -106,14 +106,14 @@ impl Sync {
         Ok(report(self.check, &found))
     }
 
-    fn table(&mut self, table: &TableFacts) -> Result<Found> {
+    fn table(&mut self, table: &'static Table) -> Result<Found> {
         let target = format!("{}.{}", self.warehouse.db, table.target);
-        let mut found = Found { table: table.source, ..Found::default() };
-        let source = source::catalogue(&mut self.source, table.source)?;
+        let mut found = Found { table: table.name, ..Found::default() };
+        let source = source::catalogue(&mut self.source, &table.relation)?;
         let warehouse = self.warehouse.columns(table.target)?;
         match source {
             _ if warehouse.is_empty() => found.for_a_person(format!("there is no table {target}: run `migrate`")),
-            None => found.for_a_person(format!("there is no table public.{} in PostgreSQL", table.source)),
+            None => found.for_a_person(format!("there is no table {} in PostgreSQL", table.relation)),
             Some(source) => {
                 let plan = compare(&Sides { table, source: &source, warehouse: &warehouse, target: &target });
                 self.carry_out(table, &target, plan, &mut found)?;
@@ -125,7 +125,7 @@ impl Sync {
         Ok(found)
     }
 
-    fn carry_out(&mut self, table: &TableFacts, target: &str, plan: Plan, found: &mut Found) -> Result<()> {
+    fn carry_out(&mut self, table: &Table, target: &str, plan: Plan, found: &mut Found) -> Result<()> {
         let Plan { alters, problems, notes, unknown_before } = plan;
         problems.into_iter().for_each(|problem| found.for_a_person(problem));
         found.notes = notes;
@@ -162,7 +162,7 @@ impl Sync {
     }
 
     /// Live rows whose event was older than the column, if there are any: nobody knows what they have in it.
-    fn unknown_rows(&self, table: &TableFacts, target: &str, column: &str) -> Result<Option<String>> {
+    fn unknown_rows(&self, table: &Table, target: &str, column: &str) -> Result<Option<String>> {
         let sql = format!("SELECT count() AS rows FROM {target} FINAL WHERE NOT {}", has(column));
         let rows = self.warehouse.rows::<Count>(&format!("counting rows without {column}"), &sql)?;
         let rows = rows.first().map_or(0, |count| count.rows);
@@ -171,8 +171,8 @@ impl Sync {
 }
 
 /// How values come that only the source knows. To send the table again leaves its rows alone; an UPDATE works with any connector.
-fn resend(table: &TableFacts, column: &str, rows: u64) -> String {
-    let (source, job) = (table.source, table.ingest_job());
+fn resend(table: &Table, column: &str, rows: u64) -> String {
+    let (source, job) = (table.name, table.ingest_job());
     let name = format!("\"{}\"", column.replace('"', "\"\""));
     format!(
         "{column}: {rows} row(s) are older than the column, and PostgreSQL's catalogue does not say what they have in it (a volatile \

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::exit::needs_person;
 use crate::ledger::installation::{Installation, other_warehouse};
 use crate::source::LockPlace;
+use crate::tables::Pipeline;
 use crate::warehouse::schema::{DATABASES, VERSIONS, statements};
 use crate::warehouse::{Warehouse, quote};
 
@@ -245,12 +246,17 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone or refuses. Run it again: it goes on where it was.
-    pub fn migrate(&self, versions: &Versions, passes: &dyn Fn(&str)) -> Result<Vec<&'static str>> {
+    pub fn migrate(
+        &self,
+        pipeline: &'static Pipeline,
+        versions: &Versions,
+        passes: &dyn Fn(&str),
+    ) -> Result<Vec<&'static str>> {
         let missing: Vec<&Migration> = versions.missing().collect();
         if versions.is_fresh() {
             self.record(&[INSTALLING])?;
             passes("installing");
-            self.apply_schema(passes)?;
+            self.apply_schema(pipeline, passes)?;
             self.record(&missing.iter().map(|migration| (migration.version, migration.name)).collect::<Vec<_>>())?;
             passes("recorded");
             return Ok(Vec::new());
@@ -261,7 +267,7 @@ impl Warehouse {
             self.record(&[(migration.version, migration.name)])?;
             passes("recorded");
         }
-        self.apply_schema(passes)?;
+        self.apply_schema(pipeline, passes)?;
         Ok(missing.iter().map(|migration| migration.name).collect())
     }
 

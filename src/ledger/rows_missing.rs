@@ -37,10 +37,10 @@ impl Warehouse {
     ///
     /// # Errors
     /// A server is gone, or a table is missing.
-    pub fn rows_missing(&self, table: &TableFacts) -> Result<Option<NewestWindow>> {
+    pub fn rows_missing(&self, table: &Table) -> Result<Option<NewestWindow>> {
         let lineages = self.lineages(table.target)?;
         let Some(lineage) = lineages.taken.last() else { return Ok(None) };
-        let of_lineage = format!("source = {} AND topic_id = {}", quote(table.source), quote(&lineage.topic_id));
+        let of_lineage = format!("source = {} AND topic_id = {}", quote(table.name), quote(&lineage.topic_id));
         let sql = format!(
             "SELECT group_id, topic, stream, max(seq) AS last_seq FROM {}.windows WHERE {of_lineage} AND stream >= 0
              GROUP BY source, group_id, topic, stream, topic_id",

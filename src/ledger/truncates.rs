@@ -9,10 +9,10 @@ use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::cdc::Standing;
 use crate::cdc::{CLOCK_SLACK_MS, Generation, Truncate, Truncates, Version};
 use crate::ledger::Kin;
-use crate::cdc::Standing;
-use crate::old::Table;
+
 use crate::tables::Table;
 use crate::types::KEY_SEPARATOR;
 use crate::warehouse::{Warehouse, newest_versions, quote};
@@ -89,12 +89,12 @@ impl Warehouse {
     /// The server is gone or refuses.
     pub fn truncates(
         &self,
-        table: &TableFacts,
+        table: &Table,
         topic_id: &str,
         generation: Generation,
         is_beside: impl Fn(&str) -> bool,
     ) -> Result<Truncates> {
-        let of_table = format!("FROM {}.truncates WHERE `table` = {}", self.ops, quote(table.source));
+        let of_table = format!("FROM {}.truncates WHERE `table` = {}", self.ops, quote(table.name));
         let sql = format!(
             "SELECT topic, topic_id, partition, max(offset) AS last_offset, argMax(truncates.generation, offset) AS last_generation,
                     argMax(lsn, offset) AS last_lsn, argMax(ts_ms, offset) AS last_ts_ms
@@ -134,13 +134,7 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn mark_written(
-        &self,
-        table: &TableFacts,
-        truncates: &Truncates,
-        written: &[Written],
-        at: MarkAt,
-    ) -> Result<u64> {
+    pub fn mark_written(&self, table: &Table, truncates: &Truncates, written: &[Written], at: MarkAt) -> Result<u64> {
         if truncates.is_empty() {
             return Ok(0);
         }
@@ -155,7 +149,7 @@ impl Warehouse {
             return Ok(0);
         }
         let keys: Vec<&str> = removed.iter().map(|(key, ..)| *key).collect();
-        let held = newest_versions(self, table.target, table.key, &keys)?;
+        let held = newest_versions(self, table.target, &table.key, &keys)?;
         removed.retain(|(key, row, _)| held.get(*key) == Some(&row.version));
         if removed.is_empty() {
             return Ok(0);
@@ -181,26 +175,33 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn mark_table<T: Table>(&self, truncates: &Truncates, kin: &Kin, newest: Truncate, at: MarkAt) -> Result<u64> {
-        let table = format!("{}.{}", self.db, T::TARGET);
-        let key = T::KEY.iter().map(|column| column.name).collect::<Vec<_>>().join(", ");
+    pub fn mark_table(
+        &self,
+        table: &Table,
+        truncates: &Truncates,
+        kin: &Kin,
+        newest: Truncate,
+        at: MarkAt,
+    ) -> Result<u64> {
+        let target = format!("{}.{}", self.db, table.target);
+        let key = table.key.iter().map(|column| column.name).collect::<Vec<_>>().join(", ");
         let now = format!("toDateTime({}, 'UTC')", at.now_ms.div_euclid(1000));
         let MarkAt { partition, offset, now_ms } = at;
         // A mark that a skip index leaves out would bring back the row below it.
         let sql = format!(
-            "INSERT INTO {table} ({key}, op, src_ts, _version, _deleted, _updated_at, _source_ts_ms, _lsn, _partition, _offset)
+            "INSERT INTO {target} ({key}, op, src_ts, _version, _deleted, _updated_at, _source_ts_ms, _lsn, _partition, _offset)
              SELECT {key}, 't', {now}, _version + 1, 1, {now}, {now_ms}, {lsn}, {partition}, {offset}
-             FROM {table} FINAL
+             FROM {target} FINAL
              WHERE {removed}
              SETTINGS insert_deduplicate = 0, use_skip_indexes_if_final = 0",
             lsn = newest.lsn,
             removed = removed(truncates, kin),
         );
-        self.execute_alone(&format!("truncate of {table}"), "marking truncated rows", &sql)?;
+        self.execute_alone(&format!("truncate of {target}"), "marking truncated rows", &sql)?;
         let count: Vec<Count> = self.rows(
             "counting truncated rows",
             &format!(
-                "SELECT count() AS marks FROM {table}
+                "SELECT count() AS marks FROM {target}
                  WHERE op = 't' AND _partition = {partition} AND _offset = {offset} AND _source_ts_ms = {now_ms}"
             ),
         )?;
@@ -209,7 +210,7 @@ impl Warehouse {
 }
 
 /// The row that says "a truncate removed this one".
-fn mark(table: &TableFacts, key: &str, row: &Standing, truncate: &Truncate, at: MarkAt) -> Value {
+fn mark(table: &Table, key: &str, row: &Standing, truncate: &Truncate, at: MarkAt) -> Value {
     let mut mark = Map::new();
     for (column, part) in table.key.iter().zip(key.splitn(table.key.len(), KEY_SEPARATOR)) {
         mark.insert(column.name.to_owned(), json!(part));

@@ -58,7 +58,7 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone, or `migrate` has not run.
-    pub fn untold(&self, table: &TableFacts) -> Result<Vec<Untold>> {
+    pub fn untold(&self, table: &Table) -> Result<Vec<Untold>> {
         let sql = format!(
             "SELECT repaired.at_partition AS partition, min(repaired.at_offset) AS start_offset, max(repaired.at_offset) + 1 AS end_offset,
                     count() AS rows
@@ -82,7 +82,7 @@ impl Warehouse {
              ORDER BY partition, start_offset",
             ops = self.ops,
             db = self.db,
-            source = quote(table.source),
+            source = quote(table.name),
             repair = Mode::Repair.name(),
             target = table.target,
             steps = Version::STEPS,

@@ -34,7 +34,7 @@ pub use customers::Customers;
 pub use date::Date;
 pub use employee_territories::EmployeeTerritories;
 pub use employees::Employees;
-pub use facts::{Pointer, TableFacts, all, chosen};
+pub use facts::codec;
 pub use number::{Decimal, Int};
 pub use order_details::OrderDetails;
 pub use orders::Orders;
@@ -42,9 +42,7 @@ pub use picture::Picture;
 pub use products::Products;
 pub use region::Regions;
 pub(crate) use row::row;
-pub use row::{
-    KeyColumn, KeyOf, RowKey, RowOf, SourceRow, System, Table, join_key,
-};
+pub use row::{KeyColumn, KeyOf, RowKey, RowOf, SourceRow, System, Table, join_key};
 pub use shippers::Shippers;
 pub use suppliers::Suppliers;
 pub use territories::Territories;

@@ -42,12 +42,7 @@ pub struct WarehouseColumn {
 }
 
 /// The file of a table's DDL. `columns` are those of the source, in the order of [`TableSpec::columns`].
-pub fn create_table(
-    pipeline: &PipelineSpec,
-    database: &str,
-    table: &TableSpec,
-    columns: &[WarehouseColumn],
-) -> String {
+pub fn create_table(pipeline: &PipelineSpec, database: &str, table: &TableSpec, columns: &[WarehouseColumn]) -> String {
     let key = list(table.key.iter().map(|column| column.as_str()));
     let topic = table.topic(pipeline.topic_prefix.as_str());
     let own =

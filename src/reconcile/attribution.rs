@@ -20,8 +20,8 @@ impl Checker<'_> {
             answer.in_source.clear();
         }
         let mut finding =
-            Finding::new(question.check, question.table.source, "0 rows that break it in the warehouse only");
-        let severity = self.settings.severity(question.check, question.table.source);
+            Finding::new(question.check, question.table.name, "0 rows that break it in the warehouse only");
+        let severity = self.settings.severity(question.check, question.table.name);
         finding.status = match &answer {
             answer if !answer.by_pipeline.is_empty() => Status::of_no(severity),
             answer if self.is_inconclusive(answer.undecided.len() as u64, answer.behind.as_ref()) => {
@@ -41,10 +41,10 @@ impl Checker<'_> {
     }
 
     /// The rows that break it in the source, each with where it is.
-    fn source_failures(&self, table: &TableFacts, answer: &Answer) -> Result<Vec<Failure>> {
+    fn source_failures(&self, table: &Table, answer: &Answer) -> Result<Vec<Failure>> {
         let keys: Vec<&str> = answer.in_source.keys().map(String::as_str).collect();
-        let written = newest_versions(&self.warehouse, table.target, table.key, &keys)?;
-        let quarantined = self.warehouse.newest_quarantined(&table.topic(&self.args.prefix), &keys)?;
+        let written = newest_versions(&self.warehouse, table.target, &table.key, &keys)?;
+        let quarantined = self.warehouse.newest_quarantined(&table.topic(&self.args.prefix.prefix), &keys)?;
         let is_held_back = |key: &str| quarantined.get(key).is_some_and(|newest| Some(newest) > written.get(key));
         let failure = |(key, shown): (&String, &Shown)| Failure {
             owner: "source".to_owned(),
@@ -59,7 +59,7 @@ impl Checker<'_> {
 
 const IN_QUARANTINE: &str = "in quarantine";
 
-fn describe(answer: &Answer, in_quarantine: usize, table: &TableFacts) -> String {
+fn describe(answer: &Answer, in_quarantine: usize, table: &Table) -> String {
     let mut said = Vec::new();
     if !answer.by_pipeline.is_empty() {
         said.push(format!("{} rows break it in the warehouse and not in the source", answer.by_pipeline.len()));
@@ -71,7 +71,7 @@ fn describe(answer: &Answer, in_quarantine: usize, table: &TableFacts) -> String
         ));
     }
     if !answer.held_back.is_empty() {
-        let list = format!("lockstep rejected --table {}", table.source);
+        let list = format!("lockstep rejected --table {}", table.name);
         said.push(format!(
             "{} rows break it because what mends them lies in quarantine ({list})",
             answer.held_back.len()

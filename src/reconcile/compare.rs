@@ -7,11 +7,11 @@ use anyhow::Result;
 
 use crate::checks::results::KEPT_FAILURES;
 use crate::exit::{Exit, fault};
+use crate::old::Key;
 use crate::reconcile::difference::Difference;
 use crate::reconcile::layout::Layout;
 use crate::reconcile::rows::{EventOf, Side, SideRow};
 use crate::source::{Snapshot, Written};
-use crate::tables::Key;
 use crate::warehouse::Warehouse;
 
 /// Differences that are looked up in the quarantine at once.
@@ -107,7 +107,7 @@ impl<'s, S: Side> InOrder<'s, S> {
     fn next(&mut self, layout: &Layout<'_>) -> Result<Option<SideRow>> {
         let Some(row) = self.side.next(layout)? else { return Ok(None) };
         if self.last.as_ref().is_some_and(|last| *last >= row.key) {
-            let text = format!("{}: key {:?} came out of order; please report this", layout.table.source, row.key.text);
+            let text = format!("{}: key {:?} came out of order; please report this", layout.table.name, row.key.text);
             return Err(fault(Exit::Bug, text));
         }
         self.last = Some(row.key.clone());

@@ -5,10 +5,11 @@ use std::fmt::Write;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::cdc::{Fields, refusal};
+use crate::cdc::Fields;
 use crate::reconcile::value::{Canonical, Kind};
-use crate::source::{SourceColumn, sent_as};
 use crate::rows::SYSTEM_COLUMNS;
+use crate::rows::refusal;
+use crate::source::{SourceColumn, sent_as};
 use crate::tables::Table;
 use crate::warehouse::{Column, Landing, Origin, identifier};
 
@@ -16,7 +17,7 @@ use crate::warehouse::{Column, Landing, Origin, identifier};
 #[derive(Debug)]
 pub struct Layout<'t> {
     /// The table.
-    pub table: &'t TableFacts,
+    pub table: &'t Table,
     /// Columns that are not compared, each with the reason.
     pub not_compared: Vec<String>,
     /// Columns of the source that cannot be written as an event would have them.
@@ -49,8 +50,8 @@ pub struct Written {
 
 impl<'t> Layout<'t> {
     /// Of the columns that the source has, and those that the warehouse has.
-    pub fn of(table: &'t TableFacts, source: &[SourceColumn], warehouse: &[Column]) -> Layout<'t> {
-        let is_known = |name: &str| table.columns.contains(&name) || SYSTEM_COLUMNS.contains(&name);
+    pub fn of(table: &'t Table, source: &[SourceColumn], warehouse: &[Column]) -> Layout<'t> {
+        let is_known = |name: &str| table.written.contains(&name) || SYSTEM_COLUMNS.contains(&name);
         let mut layout =
             Layout { table, not_compared: Vec::new(), unwritten: Vec::new(), added: Vec::new(), has_unknown: false };
         for column in source.iter().filter(|column| !is_known(&column.name) && !column.generated) {
@@ -74,7 +75,7 @@ impl<'t> Layout<'t> {
     /// # Errors
     /// A column of the row type cannot be decoded.
     pub fn of_event(&self, json: &str, lsn: Option<u64>) -> serde_json::Result<Written> {
-        let columns = self.table.codec.canonical(json)?;
+        let columns = crate::old::codec(self.table.name).canonical(json)?;
         let mut written = Written { columns, ..Written::default() };
         self.add_to(&mut written, json, lsn)?;
         Ok(written)
@@ -85,7 +86,7 @@ impl<'t> Layout<'t> {
     /// # Errors
     /// It is no JSON object.
     pub fn of_source(&self, json: &str) -> serde_json::Result<Written> {
-        let (columns, refused) = match self.table.codec.canonical(json) {
+        let (columns, refused) = match crate::old::codec(self.table.name).canonical(json) {
             Ok(columns) => (columns, None),
             Err(error) => (json.to_owned(), Some(refusal(json, &error))),
         };
@@ -110,7 +111,7 @@ impl<'t> Layout<'t> {
             };
             put(&mut written.columns, &added.name, value);
         }
-        fields.0.retain(|(name, _)| !self.table.columns.contains(&name.as_ref()));
+        fields.0.retain(|(name, _)| !self.table.written.contains(&name.as_ref()));
         written.extra = fields.to_json();
         Ok(())
     }
@@ -130,7 +131,7 @@ impl<'t> Layout<'t> {
     /// # Errors
     /// A column of the row type cannot be decoded.
     pub fn of_warehouse(&self, json: &str, texts: Vec<Option<String>>) -> serde_json::Result<Written> {
-        let mut columns = self.table.codec.canonical(json)?;
+        let mut columns = crate::old::codec(self.table.name).canonical(json)?;
         for (added, text) in self.added.iter().zip(texts) {
             put(&mut columns, &added.name, text.map(|text| added.kind.of_warehouse(text)));
         }
@@ -181,7 +182,7 @@ fn put(object: &mut String, name: &str, value: Option<String>) {
 mod tests {
     use super::*;
     use crate::source::SourceType;
-    use crate::old;
+    use crate::tables::Pipeline;
     use serde_json::json;
 
     fn source(name: &str, text: &str) -> SourceColumn {
@@ -194,8 +195,7 @@ mod tests {
     }
 
     fn layout(source: &[SourceColumn], warehouse: &[Column]) -> Layout<'static> {
-        let table = Box::leak(Box::new(tables::chosen(&["region".to_owned()]).unwrap().remove(0)));
-        Layout::of(table, source, warehouse)
+        Layout::of(Pipeline::embedded().table("region").unwrap(), source, warehouse)
     }
 
     #[test]

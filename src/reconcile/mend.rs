@@ -12,12 +12,12 @@ use serde_json::{Map, Value, json};
 
 use crate::checks::args::ReconcileArgs;
 use crate::checks::checker::Checker;
-use crate::cli::{Report, Stop};
+use crate::cli::Call;
+use crate::cli::Report;
 use crate::exit::Exit;
 use crate::ledger::job_run::JobRun;
 use crate::reconcile::difference::Difference;
 use crate::reconcile::rounds::Compared;
-use crate::old::{self};
 use crate::tables::Table;
 
 pub use untold::tell;
@@ -51,11 +51,12 @@ struct Totals {
 ///
 /// # Errors
 /// A server is gone or refuses.
-pub fn run(job: &str, args: ReconcileArgs, stop: &Stop) -> Result<Report> {
-    let tables = tables::chosen(&args.check.table)?;
+pub fn run(call: &Call<'_>, args: ReconcileArgs) -> Result<Report> {
+    let job = call.job;
+    let tables = call.pipeline.chosen(&args.check.table)?;
     let run = JobRun::begin(job, format!("{job} --repair"), &args.check.clickhouse)?;
     let mut run = if args.yes { run } else { run.only_asking() };
-    match Checker::open(job, &mut run, args.check.clone(), stop) {
+    match Checker::open(call, &mut run, args.check.clone()) {
         Ok(mut checker) => {
             let mended = all(&mut checker, &args, &tables, &run.id);
             Ok(run.close(mended))
@@ -64,7 +65,7 @@ pub fn run(job: &str, args: ReconcileArgs, stop: &Stop) -> Result<Report> {
     }
 }
 
-fn all(checker: &mut Checker<'_>, args: &ReconcileArgs, tables: &[TableFacts], run_id: &str) -> Result<Report> {
+fn all(checker: &mut Checker<'_>, args: &ReconcileArgs, tables: &[&'static Table], run_id: &str) -> Result<Report> {
     let mut totals = Totals::default();
     for table in tables {
         if checker.stop.asked() {
@@ -79,8 +80,8 @@ fn all(checker: &mut Checker<'_>, args: &ReconcileArgs, tables: &[TableFacts], r
         totals.undecided += tally.open();
         totals.is_open |= checker.is_inconclusive(tally.open(), behind.as_ref());
         if !not_compared.is_empty() {
-            println!("{}: not compared: {}", table.source, not_compared.join("; "));
-            totals.not_compared.extend(not_compared.iter().map(|column| format!("{}.{column}", table.source)));
+            println!("{}: not compared: {}", table.name, not_compared.join("; "));
+            totals.not_compared.extend(not_compared.iter().map(|column| format!("{}.{column}", table.name)));
         }
         totals.behind = totals.behind.take().or(behind);
         let kept = tally.differing.len();
@@ -88,7 +89,7 @@ fn all(checker: &mut Checker<'_>, args: &ReconcileArgs, tables: &[TableFacts], r
             totals.not_looked_at += tally.different - kept as u64;
             println!(
                 "{}: {} keys differ; these are the first {kept}, run again for the others",
-                table.source, tally.different
+                table.name, tally.different
             );
         }
         let layout = checker.layout(table)?;
@@ -157,7 +158,7 @@ impl Totals {
 }
 
 /// The command that reads the offsets again.
-fn print_plan(table: &TableFacts, in_log: &[log::InLog]) {
+fn print_plan(table: &Table, in_log: &[log::InLog]) {
     if in_log.is_empty() {
         return;
     }
@@ -173,7 +174,7 @@ fn print_plan(table: &TableFacts, in_log: &[log::InLog]) {
     let flags: Vec<String> = ranges.iter().map(|(p, start, end)| format!(" --offsets {p}:{start}..{end}")).collect();
     println!(
         "{}: the log has {} of the keys; read them again:\n  {}{}",
-        table.source,
+        table.name,
         in_log.len(),
         table.ingest_job(),
         flags.concat()
@@ -181,15 +182,15 @@ fn print_plan(table: &TableFacts, in_log: &[log::InLog]) {
 }
 
 /// What nobody can write as the source has it.
-fn print_refused(table: &TableFacts, refused: &[Difference]) {
+fn print_refused(table: &Table, refused: &[Difference]) {
     for difference in refused {
         let why = difference.refused().unwrap_or_default();
-        println!("{} {:?}: {}; it is not repaired", table.source, difference.key, one_line(why));
+        println!("{} {:?}: {}; it is not repaired", table.name, difference.key, one_line(why));
     }
 }
 
 /// What only a repair can mend.
-fn print_others(table: &TableFacts, others: &[Difference], args: &ReconcileArgs) {
+fn print_others(table: &Table, others: &[Difference], args: &ReconcileArgs) {
     if others.is_empty() {
         return;
     }
@@ -198,7 +199,7 @@ fn print_others(table: &TableFacts, others: &[Difference], args: &ReconcileArgs)
         (true, false) => "with --yes would be written",
         (true, true) => "written",
     };
-    println!("{}: {does}, from the source:", table.source);
+    println!("{}: {does}, from the source:", table.name);
     for difference in others {
         match &difference.source {
             Some(row) => {

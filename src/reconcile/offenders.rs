@@ -16,8 +16,7 @@ use crate::checks::statement::{self, MOST_OFFENDERS, Side};
 use crate::exit::needs_person;
 use crate::reconcile::difference::Difference;
 use crate::source::{Moment, key_in, key_parts};
-use crate::old::Pointer;
-use crate::tables::Table;
+use crate::tables::{Pipeline, Reference, Table};
 use crate::warehouse::{self, chunks};
 
 /// A check, and the table that it is about.
@@ -27,7 +26,7 @@ pub struct Question<'t> {
     /// Its file, for this table.
     pub file: String,
     /// The table.
-    pub table: &'t TableFacts,
+    pub table: &'t Table,
     /// Is it worth saying that rows break it in the source?
     pub says_source: bool,
 }
@@ -55,13 +54,13 @@ pub struct Answer {
 impl Question<'_> {
     /// What the source is asked.
     pub fn in_source(&self, checker: &Checker<'_>, condition: &str) -> String {
-        statement::fill(&self.file, self.table, &checker.settings.rules, Side::Source, condition)
+        statement::fill(checker.pipeline, &self.file, self.table, &checker.settings.rules, Side::Source, condition)
     }
 
     /// What the warehouse is asked.
     pub fn in_warehouse(&self, checker: &Checker<'_>, condition: &str) -> String {
         let side = Side::Warehouse(&checker.warehouse.db);
-        statement::fill(&self.file, self.table, &checker.settings.rules, side, condition)
+        statement::fill(checker.pipeline, &self.file, self.table, &checker.settings.rules, side, condition)
     }
 
     /// A failure of the pipeline, of which no more is known than the row.
@@ -71,15 +70,15 @@ impl Question<'_> {
     }
 
     /// The rows of other tables that the check looks at, besides this one.
-    fn parents(&self, shown: &Shown) -> Vec<(&'static str, String)> {
-        let others = statement::others(&self.file);
-        let key = |pointer: &Pointer| match shown.get(pointer.column)? {
-            Value::String(text) => Some((pointer.table, text.clone())),
+    fn parents(&self, pipeline: &'static Pipeline, shown: &Shown) -> Vec<(&'static str, String)> {
+        let others = statement::others(pipeline, &self.file);
+        let key = |pointer: &Reference| match shown.get(pointer.spec.columns[0].as_str())? {
+            Value::String(text) => Some((pointer.parent.name, text.clone())),
             Value::Null => None,
-            other => Some((pointer.table, other.to_string())),
+            other => Some((pointer.parent.name, other.to_string())),
         };
-        let looked_at = |pointer: &&Pointer| others.iter().any(|table| table.source == pointer.table);
-        self.table.pointers.iter().filter(looked_at).filter_map(key).collect()
+        let looked_at = |pointer: &&Reference| others.iter().any(|table| table.name == pointer.parent.name);
+        self.table.references.iter().filter(looked_at).filter_map(key).collect()
     }
 }
 
@@ -109,8 +108,9 @@ impl Checker<'_> {
         let (suspects, too_many): (Vec<_>, Vec<_>) =
             suspects.into_iter().enumerate().partition(|(i, _)| *i < KEPT_FAILURES);
         answer.undecided.extend(too_many.into_iter().map(|(_, (key, _))| key));
+        let pipeline = self.pipeline;
         let rows_of = |(key, shown): &(String, Shown)| -> Vec<(&'static str, String)> {
-            [vec![(question.table.source, key.clone())], question.parents(shown)].concat()
+            [vec![(question.table.name, key.clone())], question.parents(pipeline, shown)].concat()
         };
         let suspects: Vec<(String, Shown)> = suspects.into_iter().map(|(_, suspect)| suspect).collect();
         let verdicts = self.verdicts(question, suspects.iter().flat_map(rows_of).collect(), answer)?;
@@ -120,9 +120,7 @@ impl Checker<'_> {
             let of_rows: Vec<(&'static str, &Verdict)> =
                 rows_of(suspect).into_iter().filter_map(|row| Some((row.0, verdicts.get(&row)?))).collect();
             let differing = of_rows.iter().find_map(|(table, verdict)| match verdict {
-                Verdict::Differs(it) if *table != question.table.source || explains(it, &statement) => {
-                    Some((table, it))
-                }
+                Verdict::Differs(it) if *table != question.table.name || explains(it, &statement) => Some((table, it)),
                 _ => None,
             });
             if let Some((table, difference)) = differing {
@@ -167,14 +165,14 @@ impl Checker<'_> {
         answer: &mut Answer,
     ) -> Result<HashMap<(&'static str, String), Verdict>> {
         let mut verdicts = HashMap::new();
-        let others = statement::others(&question.file);
-        let others = others.iter().filter(|other| other.source != question.table.source);
-        for table in std::iter::once(question.table).chain(others) {
+        let others = statement::others(self.pipeline, &question.file);
+        let others = others.iter().filter(|other| other.name != question.table.name);
+        for table in std::iter::once(question.table).chain(others.copied()) {
             let keys: Vec<String> =
-                rows.iter().filter(|(name, _)| *name == table.source).map(|(_, key)| key.clone()).collect();
+                rows.iter().filter(|(name, _)| *name == table.name).map(|(_, key)| key.clone()).collect();
             let compared = self.compare(table, Some(&keys))?;
             answer.behind = answer.behind.take().or(compared.behind);
-            let mut put = |key: String, verdict| verdicts.insert((table.source, key), verdict);
+            let mut put = |key: String, verdict| verdicts.insert((table.name, key), verdict);
             compared.tally.undecided.into_iter().for_each(|key| drop(put(key, Verdict::Undecided)));
             compared.tally.held_back.into_iter().for_each(|key| drop(put(key, Verdict::HeldBack)));
             for difference in compared.tally.differing {
@@ -189,11 +187,11 @@ impl Checker<'_> {
         question: &Question<'_>,
         keys: Option<&[String]>,
     ) -> Result<(BTreeMap<String, Shown>, Value)> {
-        let mut tables = vec![question.table.source];
-        tables.extend(statement::others(&question.file).iter().map(|table| table.source));
-        let condition = keys.map_or("true".to_owned(), |_| key_in(question.table.key));
+        let mut tables = vec![question.table];
+        tables.extend(statement::others(self.pipeline, &question.file));
+        let condition = keys.map_or("true".to_owned(), |_| key_in(&question.table.key));
         let sql = question.in_source(self, &condition);
-        let parts = keys.map_or(Vec::new(), |keys| key_parts(question.table.key, keys));
+        let parts = keys.map_or(Vec::new(), |keys| key_parts(&question.table.key, keys));
         let mut found = BTreeMap::new();
         let mut moment = Moment::take(self.source()?, &tables)?;
         moment.query(&sql, &parts, |json| put(&mut found, question, json))?;
@@ -215,7 +213,7 @@ impl Checker<'_> {
         let conditions: Vec<String> = match keys {
             None => vec!["true".to_owned()],
             Some(keys) => {
-                let of_chunk = |chunk: &[String]| warehouse::key_in(question.table.key, chunk);
+                let of_chunk = |chunk: &[String]| warehouse::key_in(&question.table.key, chunk);
                 chunks::of_keys(keys, 1).into_iter().map(of_chunk).collect()
             }
         };
@@ -239,7 +237,7 @@ enum Verdict {
 }
 
 fn put(found: &mut BTreeMap<String, Shown>, question: &Question<'_>, json: &str) -> Result<()> {
-    found.insert(question.table.codec.key(json)?.text, serde_json::from_str(json)?);
+    found.insert(crate::old::codec(question.table.name).key(json)?.text, serde_json::from_str(json)?);
     Ok(())
 }
 
@@ -249,7 +247,7 @@ fn not_too_many(question: &Question<'_>, found: &BTreeMap<String, Shown>) -> Res
     }
     Err(needs_person(format!(
         "more than {MOST_OFFENDERS} rows of {} break {}: they have one cause; look at some of them (--explain prints the SQL)",
-        question.table.source, question.check
+        question.table.name, question.check
     )))
 }
 
@@ -265,7 +263,7 @@ fn failure(question: &Question<'_>, (key, shown): &(String, Shown), table: &str,
     let at = of_row.iter().position(|failure| shown.contains_key(&failure.column)).unwrap_or(0);
     let differs = if of_row.is_empty() { Failure::default() } else { of_row.swap_remove(at) };
     let blamed = question.blame_pipeline(key, shown);
-    if table == question.table.source {
+    if table == question.table.name {
         return Failure { row_key: blamed.row_key, detail: blamed.detail, ..differs };
     }
     let why = if differs.detail.is_empty() { "is another row in the warehouse" } else { &differs.detail };

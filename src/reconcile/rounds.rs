@@ -50,7 +50,7 @@ impl Checker<'_> {
     ///
     /// # Errors
     /// A server is gone, or refuses; a table is not there, or is locked; asked to stop.
-    pub fn compare(&mut self, table: &TableFacts, keys: Option<&[String]>) -> Result<Compared> {
+    pub fn compare(&mut self, table: &Table, keys: Option<&[String]>) -> Result<Compared> {
         let mut all = Compared::default();
         match keys {
             None => self.compare_slices(table, &mut all)?,
@@ -65,7 +65,7 @@ impl Checker<'_> {
 
     /// The whole table, slice by slice. A slice begins behind the last key of the one before, and ends with the last row that its moment has
     /// read, or has no end; the first one has no beginning. So every key, of either side, is in one slice only, and judged by its moment.
-    fn compare_slices(&mut self, table: &TableFacts, all: &mut Compared) -> Result<()> {
+    fn compare_slices(&mut self, table: &Table, all: &mut Compared) -> Result<()> {
         loop {
             let last = all.last.take();
             all.take_in(self.settle(table, Rows::From(last.as_ref(), self.args.rows_per_snapshot))?);
@@ -77,7 +77,7 @@ impl Checker<'_> {
             if self.stop.asked() {
                 return Err(fault(Exit::Stopped, STOPPED));
             }
-            tracing::debug!("{}: {} rows of the source compared", table.source, all.tally.rows.0);
+            tracing::debug!("{}: {} rows of the source compared", table.name, all.tally.rows.0);
         }
     }
 
@@ -85,13 +85,13 @@ impl Checker<'_> {
     ///
     /// # Errors
     /// A server is gone or refuses.
-    pub fn layout<'t>(&mut self, table: &'t TableFacts) -> Result<Layout<'t>> {
+    pub fn layout<'t>(&mut self, table: &'t Table) -> Result<Layout<'t>> {
         let in_warehouse = self.warehouse.columns(table.target)?;
-        let columns = Moment::take(self.source()?, &[table.source])?.columns(table)?;
+        let columns = Moment::take(self.source()?, &[table])?.columns(table)?;
         Ok(Layout::of(table, &columns, &in_warehouse))
     }
 
-    fn settle(&mut self, table: &TableFacts, rows: Rows<'_>) -> Result<Compared> {
+    fn settle(&mut self, table: &Table, rows: Rows<'_>) -> Result<Compared> {
         let mut compared = self.round(table, rows, false)?;
         if compared.tally.forgotten > 0 {
             compared = self.round(table, rows, true)?;
@@ -117,10 +117,10 @@ impl Checker<'_> {
     }
 
     /// One moment, one comparison.
-    fn round(&mut self, table: &TableFacts, rows: Rows<'_>, behind_fence: bool) -> Result<Compared> {
+    fn round(&mut self, table: &Table, rows: Rows<'_>, behind_fence: bool) -> Result<Compared> {
         let in_warehouse = self.warehouse.columns(table.target)?;
         let mut spool = SpoolWriter::new()?;
-        let mut moment = Moment::take(self.source()?, &[table.source])?;
+        let mut moment = Moment::take(self.source()?, &[table])?;
         let columns = moment.columns(table)?;
         let layout = Layout::of(table, &columns, &in_warehouse);
         let mut read = (0, String::new());
@@ -131,7 +131,7 @@ impl Checker<'_> {
         })?;
         let snapshot = moment.end()?;
         let last = match rows {
-            Rows::From(_, most) if read.0 == most => Some(table.codec.key(&read.1)?.text),
+            Rows::From(_, most) if read.0 == most => Some(crate::old::codec(table.name).key(&read.1)?.text),
             _ => None,
         };
         let (fence, behind) = match behind_fence {
@@ -139,7 +139,7 @@ impl Checker<'_> {
             true => self.pass_fence(table, &snapshot)?,
         };
         let fence_passed = behind_fence && behind.is_none();
-        let topic = table.topic(&self.args.prefix);
+        let topic = table.topic(&self.args.prefix.prefix);
         let (client, warehouse) = self.both()?;
         let terms = Terms { warehouse, layout: &layout, topic: &topic, snapshot: &snapshot, fence_passed };
         let next: Next<'_> = &mut || next_transaction(client);
@@ -147,13 +147,13 @@ impl Checker<'_> {
         let mut source = spool.finish()?;
         let tally = match rows {
             Rows::From(first, _) => {
-                let sql = newest_rows(warehouse, &layout, &key_between(table.key, first, last.as_ref()));
+                let sql = newest_rows(warehouse, &layout, &key_between(&table.key, first, last.as_ref()));
                 merge(terms, &mut source, &mut warehouse.stream_json(&what, &sql)?, next)?
             }
             Rows::Of(keys) => {
                 let mut in_warehouse = Vec::new();
                 for chunk in chunks::of_keys(keys, 1) {
-                    let sql = newest_rows(warehouse, &layout, &key_in(table.key, chunk));
+                    let sql = newest_rows(warehouse, &layout, &key_in(&table.key, chunk));
                     let lines = warehouse.json_lines(&what, &sql)?;
                     in_warehouse.extend(
                         lines.lines().map(|line| SideRow::of_warehouse(&layout, line)).collect::<Result<Vec<_>>>()?,
@@ -167,9 +167,9 @@ impl Checker<'_> {
     }
 
     /// Waits until everything that the snapshot saw is in the warehouse. Says where that is, or which stage is behind.
-    fn pass_fence(&mut self, table: &TableFacts, snapshot: &Snapshot) -> Result<(Value, Option<String>)> {
-        let topic = table.topic(&self.args.prefix);
-        let consumer = kafka::connect(&self.args.kafka, &table.group(&self.args.prefix))?;
+    fn pass_fence(&mut self, table: &Table, snapshot: &Snapshot) -> Result<(Value, Option<String>)> {
+        let topic = table.topic(&self.args.prefix.prefix);
+        let consumer = kafka::connect(&self.args.kafka, &table.group(&self.args.prefix.prefix))?;
         let (slot, patience) = (self.args.slot.clone(), self.patience);
         let fence = Fence { slot: &slot, topic: &topic, consumer: &consumer, patience, stop: self.stop };
         let passed = fence.wait(self.source()?, &snapshot.lsn);
@@ -209,7 +209,7 @@ impl Compared {
 
 /// SQL for the newest row of each key, delete markers too: they say which transaction deleted.
 fn newest_rows(warehouse: &Warehouse, layout: &Layout<'_>, condition: &str) -> String {
-    let key = key_order(layout.table.key);
+    let key = key_order(&layout.table.key);
     let columns = layout.table.source_columns().collect::<Vec<_>>().join(", ");
     format!(
         "SELECT {columns}, op, _version, _deleted, _source_ts_ms, _lsn, _tx_id, _partition, _offset{}

@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 
 use crate::cdc::Fields;
 use crate::exit::needs_person;
+use crate::old::Key;
 use crate::reconcile::layout::{Layout, Written};
-use crate::source;
 use crate::rows::SYSTEM_COLUMNS;
-use crate::tables::Key;
+use crate::source;
 use crate::warehouse::JsonLines;
 
 /// A row of either side.
@@ -80,8 +80,8 @@ impl SideRow {
     /// # Errors
     /// It has no key.
     pub fn of_source(layout: &Layout<'_>, json: &str) -> Result<SideRow> {
-        let what = || format!("a row of {} has no key: {json}", layout.table.source);
-        let key = layout.table.codec.key(json).with_context(what)?;
+        let what = || format!("a row of {} has no key: {json}", layout.table.name);
+        let key = crate::old::codec(layout.table.name).key(json).with_context(what)?;
         let Written { columns, extra, misfits, refused } = layout.of_source(json).with_context(what)?;
         Ok(SideRow { key, columns, extra, misfits, refused, event: None })
     }
@@ -93,7 +93,7 @@ impl SideRow {
     pub fn of_warehouse(layout: &Layout<'_>, json: &str) -> Result<SideRow> {
         let what = || format!("a row of {}: {json}", layout.table.target);
         let event: EventOf = serde_json::from_str(json).with_context(what)?;
-        let key = layout.table.codec.key(json).with_context(what)?;
+        let key = crate::old::codec(layout.table.name).key(json).with_context(what)?;
         let texts = match layout.has_added() {
             true => serde_json::from_str::<AddedTexts>(json).with_context(what)?.texts,
             false => Vec::new(),

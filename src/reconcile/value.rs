@@ -4,8 +4,8 @@
 use chrono::DateTime;
 use serde_json::value::RawValue;
 
-use crate::source::SourceType;
 use crate::old::{Date, Picture};
+use crate::source::SourceType;
 use crate::warehouse::{Landing, MICROS};
 
 /// How a column's values are written.

@@ -8,7 +8,7 @@ use serde::de::DeserializeSeed;
 use serde_json::value::RawValue;
 
 use crate::cdc::{
-    Fields, Generation, Head, Op, Partial, RawEnvelope, Record, Truncate, Version, Violation, is_about, is_placeholder,
+    Fields, Generation, Head, Op, RawEnvelope, Record, Truncate, Version, Violation, is_about, is_placeholder,
     key_object,
 };
 use crate::rows::envelope::EnvelopeSeed;
@@ -41,6 +41,24 @@ pub struct Change {
     pub row: RowId,
 }
 
+/// A change whose unchanged TOAST values have to be carried forward from an earlier state of the row.
+#[derive(Debug, Clone)]
+pub struct Partial<'m> {
+    /// What happened.
+    pub head: Head,
+    /// The canonical text of the row's key.
+    pub key: String,
+    /// `after`, with placeholders.
+    pub after: Fields<'m>,
+}
+
+impl<'m> Partial<'m> {
+    /// The columns whose values were not sent.
+    pub fn unavailable(&self) -> impl Iterator<Item = &str> {
+        self.after.0.iter().filter(|(_, value)| is_placeholder(value)).map(|(name, _)| name.as_ref())
+    }
+}
+
 /// Decodes the records of one table.
 #[derive(Debug)]
 pub struct Decoder<'s> {
@@ -55,6 +73,11 @@ impl<'s> Decoder<'s> {
     /// `now` becomes `_updated_at` (seconds since the epoch).
     pub fn new(schema: &'s Schema, generation: Generation, now: u32) -> Decoder<'s> {
         Decoder { schema, generation, now, scratch: Scratch::default(), key: KeyCells::default() }
+    }
+
+    /// What it decodes by.
+    pub fn schema(&self) -> &'s Schema {
+        self.schema
     }
 
     /// Decodes one record; its row goes behind `rows`.

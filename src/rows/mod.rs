@@ -4,12 +4,17 @@ mod decoder;
 mod envelope;
 mod explain;
 mod image;
+mod long;
 mod schema;
 mod store;
+mod toast;
 
-pub use decoder::{Change, Decoder, Event};
+pub use decoder::{Change, Decoder, Event, Partial};
+pub use explain::refusal;
+pub use long::{LONG, LongRow, Unloaded, identity_of};
 pub use schema::{Column, SYSTEM_COLUMNS, Schema};
-pub use store::{Row, RowId, Rows};
+pub use store::{Row, RowId, Rows, System};
+pub use toast::{Carried, Completion, Missing, resolve};
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! A table's columns and key, as the decoder needs them.
 
+use crate::rows::Row;
 use crate::types::{ColumnType, KEY_SEPARATOR};
 
 /// The names of the system columns.
@@ -110,6 +111,16 @@ impl Schema {
             text.push_str(&self.columns[*place].column_type.text(cell(*place)).unwrap_or_default());
         }
         text
+    }
+
+    /// The type of a column.
+    pub fn column_type(&self, name: &str) -> Option<&ColumnType> {
+        self.columns.iter().find(|column| column.name == name).map(|column| &column.column_type)
+    }
+
+    /// The canonical text of a row's key.
+    pub fn key_of(&self, row: Row<'_>) -> String {
+        self.key_text(|place| row.cell(place))
     }
 
     /// What the field `name` is; most often the column at `expected`.

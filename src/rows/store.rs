@@ -1,7 +1,7 @@
 //! The rows of a window, one behind the other as they are sent, and where each column of each row begins.
 
-use crate::cdc::{Head, Op};
 use crate::cdc::Standing;
+use crate::cdc::{Head, Op};
 use crate::types::write_text;
 
 /// The place of a row among those of its window.
@@ -60,6 +60,11 @@ impl Rows {
     pub fn row(&self, id: RowId) -> Row<'_> {
         let end = self.starts.get(id.0 + 1).copied().unwrap_or(self.bytes.len());
         Row { bytes: &self.bytes[self.starts[id.0]..end], ends: &self.ends[id.0 * self.width..(id.0 + 1) * self.width] }
+    }
+
+    /// All rows, in the order in which they were written.
+    pub fn iter(&self) -> impl Iterator<Item = Row<'_>> {
+        (0..self.starts.len()).map(|n| self.row(RowId(n)))
     }
 
     /// How many there are.
@@ -145,25 +150,62 @@ impl<'r> Row<'r> {
 
     /// Where it stands.
     pub fn standing(self) -> Standing {
-        let mut system = System(&self.bytes[self.ends.last().map_or(0, |end| *end as usize)..]);
-        let [_, _] = system.take(); // op
-        let _src_ts: [u8; 4] = system.take();
-        let version = u64::from_le_bytes(system.take());
-        let [deleted] = system.take();
-        let _updated_at: [u8; 4] = system.take();
-        let ts_ms = i64::from_le_bytes(system.take());
-        let lsn = system.optional();
-        let _tx_id = system.optional();
-        let partition = i32::from_le_bytes(system.take());
-        let offset = i64::from_le_bytes(system.take());
-        Standing { version, partition, offset, lsn, ts_ms, deleted: deleted != 0 }
+        self.system().standing
+    }
+
+    /// Its system columns.
+    pub fn system(self) -> System<'r> {
+        let mut rest = Rest(&self.bytes[self.ends.last().map_or(0, |end| *end as usize)..]);
+        let op = rest.text();
+        let _src_ts: [u8; 4] = rest.take();
+        let version = u64::from_le_bytes(rest.take());
+        let [deleted] = rest.take();
+        let _updated_at: [u8; 4] = rest.take();
+        let ts_ms = i64::from_le_bytes(rest.take());
+        let lsn = rest.optional();
+        let tx_id = rest.optional();
+        let partition = i32::from_le_bytes(rest.take());
+        let offset = i64::from_le_bytes(rest.take());
+        let standing = Standing { version, partition, offset, lsn, ts_ms, deleted: deleted != 0 };
+        System { op, standing, tx_id, extra: rest.text() }
+    }
+}
+
+/// The system columns of a row, without the times of writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct System<'r> {
+    /// Debezium's op.
+    pub op: &'r str,
+    /// Where it stands.
+    pub standing: Standing,
+    /// Top-level transaction id.
+    pub tx_id: Option<u64>,
+    /// JSON of columns that the schema does not know, or empty.
+    pub extra: &'r str,
+}
+
+impl System<'_> {
+    /// As texts: op, version, deleted, source_ts_ms, lsn, tx_id, partition, offset, extra.
+    pub fn texts(&self) -> [Option<String>; 9] {
+        let Standing { version, partition, offset, lsn, ts_ms, deleted } = self.standing;
+        [
+            Some(self.op.to_owned()),
+            Some(version.to_string()),
+            Some(u8::from(deleted).to_string()),
+            Some(ts_ms.to_string()),
+            lsn.map(|lsn| lsn.to_string()),
+            self.tx_id.map(|tx_id| tx_id.to_string()),
+            Some(partition.to_string()),
+            Some(offset.to_string()),
+            Some(self.extra.to_owned()),
+        ]
     }
 }
 
 /// What is left of the system columns' bytes.
-struct System<'r>(&'r [u8]);
+struct Rest<'r>(&'r [u8]);
 
-impl System<'_> {
+impl<'r> Rest<'r> {
     fn take<const N: usize>(&mut self) -> [u8; N] {
         let (taken, rest) = self.0.split_first_chunk::<N>().map_or(([0; N], &[][..]), |(taken, rest)| (*taken, rest));
         self.0 = rest;
@@ -173,5 +215,21 @@ impl System<'_> {
     fn optional(&mut self) -> Option<u64> {
         let [is_null] = self.take();
         (is_null == 0).then(|| u64::from_le_bytes(self.take()))
+    }
+
+    /// Its length in LEB128, its bytes.
+    fn text(&mut self) -> &'r str {
+        let (mut length, mut shift) = (0_usize, 0);
+        loop {
+            let [byte] = self.take();
+            length |= usize::from(byte & 0x7f) << shift;
+            shift += 7;
+            if byte & 0x80 == 0 || shift > 28 {
+                break;
+            }
+        }
+        let (text, rest) = self.0.split_at(length.min(self.0.len()));
+        self.0 = rest;
+        std::str::from_utf8(text).unwrap_or_default()
     }
 }

@@ -140,16 +140,15 @@ WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum"
 );
 
-/// Reads a table's columns; `None` if there is no such table in schema `public`. SELECT on it is all that is needed.
+/// Reads the columns of a table (its name as SQL); `None` if there is no such table. SELECT on it is all that is needed.
 ///
 /// # Errors
 /// PostgreSQL is gone, refuses, or somebody is altering the table for too long.
-pub fn catalogue(client: &mut Client, table: &str) -> Result<Option<SourceTable>> {
-    read(client, table).with_context(|| format!("reading the columns of public.{table} from PostgreSQL's catalogue"))
+pub fn catalogue(client: &mut Client, relation: &str) -> Result<Option<SourceTable>> {
+    read(client, relation).with_context(|| format!("reading the columns of {relation} from PostgreSQL's catalogue"))
 }
 
-fn read(client: &mut Client, table: &str) -> Result<Option<SourceTable>> {
-    let name = full_name(table);
+fn read(client: &mut Client, name: &str) -> Result<Option<SourceTable>> {
     if client.query_one("SELECT to_regclass($1) IS NULL", &[&name])?.get(0) {
         return Ok(None);
     }
@@ -166,7 +165,7 @@ fn read(client: &mut Client, table: &str) -> Result<Option<SourceTable>> {
         .query_one("SELECT relreplident = 'f' FROM pg_class WHERE oid = $1::text::regclass", &[&name])?
         .get(0);
     let mut found = Vec::new();
-    for (column, missing) in columns(&mut transaction, table)? {
+    for (column, missing) in columns(&mut transaction, name)? {
         let missing = missing.map(|text| as_sent(&mut transaction, &column.source_type, &text)).transpose()?;
         found.push(SourceColumn { missing, ..column });
     }
@@ -174,14 +173,13 @@ fn read(client: &mut Client, table: &str) -> Result<Option<SourceTable>> {
     Ok(Some(SourceTable { columns: found, lsn: lsn.unsigned_abs(), whole_row }))
 }
 
-/// The columns of a table in schema `public`, as a transaction sees them; each with what rows have that are older, as PostgreSQL writes it.
-pub(super) fn columns(transaction: &mut Transaction<'_>, table: &str) -> Result<Vec<(SourceColumn, Option<String>)>> {
-    let rows = transaction.query(COLUMNS, &[&full_name(table)])?;
+/// The columns of a table, as a transaction sees them; each with what rows have that are older, as PostgreSQL writes it.
+pub(super) fn columns(
+    transaction: &mut Transaction<'_>,
+    relation: &str,
+) -> Result<Vec<(SourceColumn, Option<String>)>> {
+    let rows = transaction.query(COLUMNS, &[&relation])?;
     Ok(rows.iter().map(|row| (column(row), row.get(7))).collect())
-}
-
-fn full_name(table: &str) -> String {
-    format!("public.\"{}\"", table.replace('"', "\"\""))
 }
 
 fn column(row: &postgres::Row) -> SourceColumn {

@@ -7,7 +7,7 @@ use postgres::Client;
 use postgres::types::ToSql;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::tables::KeyColumn;
+use crate::tables::{Fact, KeyColumn};
 use crate::types::KEY_SEPARATOR;
 
 /// Keys known to exist are remembered for the run, up to this many (16 bytes each).
@@ -33,18 +33,21 @@ impl Existence {
     }
 }
 
-/// The rows of table `table` of schema `public` with these keys (canonical texts, each once), by key; with the columns `facts` as
-/// text. Keys that the table does not have are left out.
+/// What was asked of the rows that are there, by key: the cells of the facts.
+pub type Found = HashMap<String, Vec<Vec<u8>>>;
+
+/// The rows of a table with these keys (canonical texts, each once), by key, with the cells of `facts`. Keys that the table does not have
+/// are left out.
 ///
 /// # Errors
 /// PostgreSQL is gone, refuses, or does not answer in time: never "all of them are missing".
 pub fn look_up(
     client: &mut Client,
-    table: &str,
+    relation: &str,
     key: &[KeyColumn],
-    facts: &[&str],
+    facts: &[Fact],
     wanted: &[&str],
-) -> Result<HashMap<String, Vec<Option<String>>>> {
+) -> Result<Found> {
     let possible: Vec<&str> = wanted.iter().copied().filter(|text| is_possible(text)).collect();
     if possible.is_empty() {
         return Ok(HashMap::new());
@@ -56,10 +59,14 @@ pub fn look_up(
         }
     }
     let parameters: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| column as &(dyn ToSql + Sync)).collect();
-    let rows = client
-        .query(&look_up_sql(table, key, facts), &parameters)
-        .with_context(|| format!("looking up {} rows of public.{table} in PostgreSQL", wanted.len()))?;
-    Ok(rows.iter().map(|row| (row.get(0), (1..=facts.len()).map(|i| row.get(i)).collect())).collect())
+    let what = || format!("looking up {} rows of {relation} in PostgreSQL", wanted.len());
+    let rows = client.query(&look_up_sql(relation, key, facts), &parameters).with_context(what)?;
+    let mut found = HashMap::with_capacity(rows.len());
+    for row in rows {
+        let cells = facts.iter().enumerate().map(|(n, fact)| fact.cell(row.get(n + 1)));
+        found.insert(row.get(0), cells.collect());
+    }
+    Ok(found)
 }
 
 /// Can PostgreSQL have this key? Not with a NUL character: there is none in its texts, and it refuses the whole query that asks for one.
@@ -67,32 +74,30 @@ pub fn is_possible(key: &str) -> bool {
     !key.contains('\0')
 }
 
-fn look_up_sql(table: &str, key: &[KeyColumn], facts: &[&str]) -> String {
+fn look_up_sql(relation: &str, key: &[KeyColumn], facts: &[Fact]) -> String {
     let each = |form: &dyn Fn(usize, &KeyColumn) -> String, separator: &str| {
         key.iter().enumerate().map(|(i, column)| form(i + 1, column)).collect::<Vec<_>>().join(separator)
     };
-    // A bpchar cast to text loses its trailing blanks: that is the canonical text.
-    let text = each(&|_, c| format!("{}::text", c.name), " || chr(31) || ");
-    let facts: String = facts.iter().map(|fact| format!(", {fact}::text")).collect();
-    let names = each(&|_, c| c.name.to_owned(), ", ");
+    let text = each(&|_, c| c.text_in_source(), " || chr(31) || ");
+    let facts: String = facts.iter().map(|fact| format!(", {}", fact.in_source())).collect();
+    let names = each(&|_, c| c.in_source(), ", ");
     let wanted = each(&|i, c| format!("unnest(${i}::text[])::{}", c.source_type), ", ");
-    format!("SELECT {text}{facts}\nFROM public.{table}\nWHERE ({names}) IN (SELECT {wanted})")
+    format!("SELECT {text}{facts}\nFROM {relation}\nWHERE ({names}) IN (SELECT {wanted})")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::{ColumnType, Connector};
 
     #[test]
     fn the_comparison_is_made_in_the_sources_types() {
-        let key = [
-            KeyColumn { name: "order_id", source_type: "int8" },
-            KeyColumn { name: "customer_id", source_type: "bpchar" },
-        ];
+        let key = [KeyColumn::of("order_id", "integer not null"), KeyColumn::of("Customer", "bpchar not null")];
+        let column_type = ColumnType::parse("real null", None, &Connector::default()).unwrap();
         assert_eq!(
-            look_up_sql("t", &key, &["unit_price"]),
-            "SELECT order_id::text || chr(31) || customer_id::text, unit_price::text\nFROM public.t\n\
-             WHERE (order_id, customer_id) IN (SELECT unnest($1::text[])::int8, unnest($2::text[])::bpchar)"
+            look_up_sql("t", &key, &[Fact { column: "unit_price", column_type }]),
+            "SELECT order_id::text || chr(31) || \"Customer\"::text, unit_price::text\nFROM t\n\
+             WHERE (order_id, \"Customer\") IN (SELECT unnest($1::text[])::int8, unnest($2::text[])::bpchar)"
         );
     }
 }

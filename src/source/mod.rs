@@ -26,9 +26,9 @@ pub use catalogue::{HAS_LONG_COLUMN, SourceColumn, SourceTable, SourceType, cata
 pub use form::sent_as;
 pub use identity::identity;
 pub use locks::{TargetLock, lock, lock_job, lock_tables, still_held, unlock};
-pub use lookup::{Existence, is_possible, look_up};
+pub use lookup::{Existence, Found, is_possible, look_up};
 pub use replica::LookUps;
-pub use reserved::is_reserved;
+pub use reserved::{identifier, is_reserved};
 pub use sessions::{Sessions, session_name};
 pub use snapshot::{Moment, Rows, key_in, key_parts};
 pub use transactions::{Snapshot, Written, lsn_position, next_transaction};

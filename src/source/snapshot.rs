@@ -5,9 +5,9 @@ use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::ToSql;
 use postgres::{Client, IsolationLevel, Transaction};
 
+use crate::rows::SYSTEM_COLUMNS;
 use crate::source::catalogue::columns;
 use crate::source::{Snapshot, SourceColumn, is_possible, lsn_position, sent_as};
-use crate::rows::SYSTEM_COLUMNS;
 use crate::tables::{KeyColumn, Table};
 use crate::types::KEY_SEPARATOR;
 
@@ -36,8 +36,8 @@ impl<'c> Moment<'c> {
     ///
     /// # Errors
     /// A table is not there (78), or is locked (75).
-    pub fn take(client: &'c mut Client, tables: &[&str]) -> Result<Moment<'c>> {
-        let list = tables.iter().map(|table| format!("public.{table}")).collect::<Vec<_>>().join(", ");
+    pub fn take(client: &'c mut Client, tables: &[&Table]) -> Result<Moment<'c>> {
+        let list = tables.iter().map(|table| table.relation.as_str()).collect::<Vec<_>>().join(", ");
         let what = || format!("looking at {list} in PostgreSQL");
         // In a transaction of its own: within the next one it would be what takes the snapshot.
         let before = position_of(client).with_context(what)?;
@@ -57,9 +57,9 @@ impl<'c> Moment<'c> {
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn columns(&mut self, table: &TableFacts) -> Result<Vec<SourceColumn>> {
-        let what = || format!("reading the columns of public.{} in PostgreSQL", table.source);
-        let columns = columns(&mut self.transaction, table.source).with_context(what)?;
+    pub fn columns(&mut self, table: &Table) -> Result<Vec<SourceColumn>> {
+        let what = || format!("reading the columns of {} in PostgreSQL", table.relation);
+        let columns = columns(&mut self.transaction, &table.relation).with_context(what)?;
         Ok(columns.into_iter().map(|(column, _)| column).collect())
     }
 
@@ -70,22 +70,22 @@ impl<'c> Moment<'c> {
     /// The server is gone or refuses.
     pub fn read(
         &mut self,
-        table: &TableFacts,
+        table: &Table,
         columns: &[SourceColumn],
         rows: Rows<'_>,
         each: impl FnMut(&str) -> Result<()>,
     ) -> Result<()> {
-        let what = || format!("reading public.{} in PostgreSQL", table.source);
+        let what = || format!("reading {} in PostgreSQL", table.relation);
         let selected = select(table, columns);
-        let from = format!("SELECT row_to_json(r)::text FROM (SELECT {selected} FROM public.{}", table.source);
-        let order = key_order(table.key);
+        let from = format!("SELECT row_to_json(r)::text FROM (SELECT {selected} FROM {}", table.relation);
+        let order = key_order(&table.key);
         let (sql, parts) = match rows {
             Rows::From(None, most) => (format!("{from}) AS r ORDER BY {order} LIMIT {most}"), Vec::new()),
             Rows::From(Some(last), most) => (
-                format!("{from} WHERE {}) AS r ORDER BY {order} LIMIT {most}", key_behind(table.key)),
-                key_parts(table.key, std::slice::from_ref(last)),
+                format!("{from} WHERE {}) AS r ORDER BY {order} LIMIT {most}", key_behind(&table.key)),
+                key_parts(&table.key, std::slice::from_ref(last)),
             ),
-            Rows::Of(keys) => (format!("{from} WHERE {}) AS r", key_in(table.key)), key_parts(table.key, keys)),
+            Rows::Of(keys) => (format!("{from} WHERE {}) AS r", key_in(&table.key)), key_parts(&table.key, keys)),
         };
         self.stream(&sql, &parts, each).with_context(what)
     }
@@ -172,10 +172,10 @@ fn take_snapshot(transaction: &mut Transaction<'_>, before: u64) -> Result<Snaps
 
 /// The columns as change events have them: those of the row type with bytes as base64, everything else as JSON has it (its decoders read that,
 /// too); the others exactly as an event would.
-fn select(table: &TableFacts, columns: &[SourceColumn]) -> String {
+fn select(table: &Table, columns: &[SourceColumn]) -> String {
     let selected = columns.iter().filter_map(|column| {
         let name = format!("\"{}\"", column.name.replace('"', "\"\""));
-        let is_known = table.columns.contains(&column.name.as_str());
+        let is_known = table.written.contains(&column.name.as_str());
         let value = match column.source_type.base.as_str() {
             _ if SYSTEM_COLUMNS.contains(&column.name.as_str()) || column.generated => return None,
             base if is_known && base != "bytea" => return Some(name),
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn composite_keys_are_compared_part_by_part_in_the_order_of_bytes() {
-        let key = [KeyColumn { name: "a", source_type: "int8" }, KeyColumn { name: "b", source_type: "bpchar" }];
+        let key = [KeyColumn::of("a", "integer not null"), KeyColumn::of("b", "bpchar not null")];
         let expected = r#"(a, b::text COLLATE "C") > (($1::text[])[1]::int8, ($2::text[])[1] COLLATE "C")"#;
         assert_eq!(key_behind(&key), expected);
     }

@@ -2,8 +2,11 @@
 
 use crate::pipeline::{Problem, ReferenceSpec};
 use crate::rows::{Row, Schema};
-use crate::tables::{KeyColumn, Pipeline, Table};
+use crate::rules::Type;
+use crate::source;
+use crate::tables::{KeyColumn, Pipeline, Table, rule_type};
 use crate::types::{ColumnType, KEY_SEPARATOR};
+use crate::warehouse;
 
 /// A reference of a table.
 #[derive(Debug)]
@@ -44,6 +47,41 @@ pub struct Fact {
     pub column: &'static str,
     /// Its type.
     pub column_type: ColumnType,
+}
+
+impl Fact {
+    /// SQL for its value in PostgreSQL, as text. Of a type that rules cannot look into, only whether there is a value.
+    pub fn in_source(&self) -> String {
+        let name = source::identifier(self.column);
+        let text = if self.is_opaque() { None } else { self.column_type.in_postgres(&name) };
+        text.unwrap_or_else(|| format!("CASE WHEN {name} IS NOT NULL THEN '' END"))
+    }
+
+    /// The same in the warehouse.
+    pub fn in_warehouse(&self) -> String {
+        let name = warehouse::identifier(self.column);
+        if self.is_opaque() { format!("if(isNull({name}), NULL, '')") } else { self.column_type.in_clickhouse(&name) }
+    }
+
+    /// The cell of what a server answers. A value that the warehouse's type cannot hold is none: no rule can say anything of it.
+    pub fn cell(&self, answer: Option<&str>) -> Vec<u8> {
+        let mut cell = Vec::new();
+        match answer {
+            Some(_) if self.is_opaque() => cell.push(0),
+            answer => {
+                if self.column_type.write_answer(answer, &mut cell).is_err() {
+                    cell.clear();
+                    cell.push(1);
+                }
+            }
+        }
+        cell
+    }
+
+    /// May a rule only ask whether it is NULL?
+    pub fn is_opaque(&self) -> bool {
+        matches!(rule_type(&self.column_type), Type::Other(_))
+    }
 }
 
 impl Reference {

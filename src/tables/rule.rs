@@ -48,7 +48,8 @@ impl Limits {
     /// As the file has them.
     pub fn of(spec: &PipelineSpec) -> Limits {
         let limit = |limit: &crate::pipeline::Limit| {
-            let declared = ColumnType::parse(&format!("{} not null", limit.limit_type), None, &types::Connector::default());
+            let declared =
+                ColumnType::parse(&format!("{} not null", limit.limit_type), None, &types::Connector::default());
             rules::Limit {
                 name: limit.name.to_string(),
                 ty: declared.map_or(Type::Other(limit.limit_type.to_string()), |declared| rule_type(&declared)),
@@ -133,7 +134,15 @@ impl CompiledRule {
 
     fn value<'r>(&self, place: Place, table: &'r Table, row: Row<'r>, parents: &[Option<&'r [Vec<u8>]>]) -> Value<'r> {
         let (column_type, cell) = self.cell(place, table, row, parents);
-        cell.map_or(Value::Null, |cell| value_of(column_type, cell))
+        let Some(cell) = cell else { return Value::Null };
+        match place {
+            // What is looked up of such a type is only whether there is a value.
+            Place::Parent { .. } if matches!(rule_type(column_type), Type::Other(_)) => match cell {
+                [0, ..] => Value::Opaque,
+                _ => Value::Null,
+            },
+            _ => value_of(column_type, cell),
+        }
     }
 
     fn cell<'r>(
@@ -190,14 +199,11 @@ pub(super) fn facts(pipeline: &Pipeline) -> Vec<Vec<Vec<Fact>>> {
         let of_reference = |reference: &crate::tables::Reference| {
             let Some(parent) = pipeline.table(reference.spec.table.as_str()) else { return Vec::new() };
             let is_read = |column: &str| {
-                let reads = |input: &rules::Input| {
-                    input.reference.as_deref() == Some(reference.name) && input.column == column
-                };
+                let reads =
+                    |input: &rules::Input| input.reference.as_deref() == Some(reference.name) && input.column == column;
                 rules.iter().any(|rule| rule.inputs().iter().any(reads))
             };
-            let fact = |column: &'static str| {
-                Some(Fact { column, column_type: parent.column_type(column)?.or_null() })
-            };
+            let fact = |column: &'static str| Some(Fact { column, column_type: parent.column_type(column)?.or_null() });
             parent.source_columns().filter(|column| is_read(column)).filter_map(fact).collect()
         };
         table.references.iter().map(of_reference).collect()

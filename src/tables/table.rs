@@ -1,6 +1,10 @@
 //! A table: its columns and key, its names on all sides, its references.
 
-use crate::pipeline::{PipelineSpec, Problem, TableSpec, WarehouseColumn, create_table, name_in_sql};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::pipeline::{
+    PipelineSpec, Problem, SYSTEM_COLUMNS as SYSTEM, TableSpec, WarehouseColumn, create_table, name_in_sql,
+};
 use crate::rows::{Column, SYSTEM_COLUMNS, Schema};
 use crate::tables::{KeyColumn, Parent, Reference};
 use crate::types::ColumnType;
@@ -22,6 +26,8 @@ pub struct Table {
     pub key: Vec<KeyColumn>,
     /// The columns of an insert: those of the source, then the system columns.
     pub written: Vec<&'static str>,
+    /// Stands for what makes its rows what they are: columns, types and key.
+    pub layout: u64,
     /// The rows of other tables that a row references.
     pub references: Vec<Reference>,
     pipeline: &'static PipelineSpec,
@@ -48,6 +54,7 @@ impl Table {
         let key_column = |(name, place): (&'static str, &usize)| KeyColumn {
             name,
             source_type: schema.columns()[*place].column_type.key_type().unwrap_or("text"),
+            column_type: schema.columns()[*place].column_type.clone(),
         };
         let key = spec.key.iter().map(|column| column.as_str()).zip(schema.key()).map(key_column).collect();
         let references = spec.references.iter().map(|reference| Reference::of(reference, &schema)).collect();
@@ -58,6 +65,7 @@ impl Table {
             target: spec.target.as_str(),
             key,
             written: spec.columns.iter().map(|column| column.name.as_str()).chain(SYSTEM_COLUMNS).collect(),
+            layout: layout(&schema),
             references,
             pipeline,
             schema,
@@ -71,6 +79,14 @@ impl Table {
             comment: column.column_type.comment().map(str::to_owned),
         };
         create_table(self.pipeline, database, self.spec, &self.columns().iter().map(kept).collect::<Vec<_>>())
+    }
+
+    /// How the DDL declares a column that a table has: its type and comment.
+    pub fn declaration(&self, name: &str) -> Option<String> {
+        let own = self.column_type(name).map(|it| (it.clickhouse_type(), it.comment()));
+        let system = || SYSTEM.iter().find(|it| it.name == name).map(|it| (it.column_type.to_owned(), it.comment));
+        let (column_type, comment) = own.or_else(system)?;
+        Some(comment.map_or_else(|| column_type.clone(), |comment| format!("{column_type} COMMENT '{comment}'")))
     }
 
     /// The columns that come from the source.
@@ -112,4 +128,13 @@ impl Table {
     pub(super) fn as_parent(&self) -> Parent {
         Parent { name: self.name, relation: self.relation.clone(), target: self.target, key: self.key.clone() }
     }
+}
+
+/// No prose, no limits, no rules: whoever changes these writes the same rows.
+fn layout(schema: &Schema) -> u64 {
+    let columns = schema.columns().iter().map(|column| {
+        format!("{} {} {:?}", column.name, column.column_type.clickhouse_type(), column.column_type.kind())
+    });
+    let text = columns.chain(schema.key_names().map(str::to_owned)).collect::<Vec<_>>().join("\n");
+    xxh3_64(text.as_bytes())
 }

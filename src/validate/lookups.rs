@@ -1,16 +1,15 @@
-//! What has to be known of other rows: collected over a window, asked in one query per table.
+//! What has to be known of other rows: collected over a batch, asked in one query per table.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 use postgres::Client;
 
-use crate::cdc::{Event, Op};
+use crate::batch::Batch;
+use crate::cdc::Op;
+use crate::rows::{Event, Row};
 use crate::source::{LookUps, look_up};
-use crate::old::rules::{Parent, Reference};
-use crate::old::{RowOf, SourceRow, Table};
-use crate::tables::KeyColumn;
+use crate::tables::{Fact, KeyColumn, Reference, Table};
 use crate::validate::Validator;
 use crate::warehouse::{Warehouse, newest_columns};
 
@@ -24,15 +23,25 @@ pub struct Servers<'s> {
     pub warehouse: &'s Warehouse,
 }
 
-/// A row that exists, of which nothing else was asked.
-static EXISTS: Parent = Parent { facts: Vec::new(), warehouse_facts: Vec::new() };
+/// A row that another one references.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parent {
+    /// The cells of [`Reference::facts`].
+    pub facts: Vec<Vec<u8>>,
+    /// Of a watched reference: behind which position in PostgreSQL's log the row is as it is now; `None` if that cannot be told.
+    pub unchanged_since: Option<u64>,
+}
 
-/// What the source says about the rows of a window, and about the rows that these point at.
+/// A row that exists, of which nothing else was asked.
+static EXISTS: Parent = Parent { facts: Vec::new(), unchanged_since: None };
+
+/// What the source says about the rows of a batch, and about the rows that these reference.
 #[derive(Debug, Default)]
 pub struct Known {
-    missing: HashMap<&'static str, HashSet<String>>,
+    /// By table: the keys that are not there.
+    pub missing: HashMap<&'static str, HashSet<String>>,
     /// By the rule of a reference that asks for facts: the rows that are there.
-    parents: HashMap<&'static str, HashMap<String, Parent>>,
+    pub parents: HashMap<&'static str, HashMap<String, Parent>>,
 }
 
 impl Known {
@@ -41,94 +50,115 @@ impl Known {
         self.missing.get(table).is_some_and(|missing| missing.contains(key))
     }
 
-    /// The row that `reference` points at, if it exists.
-    pub fn parent<T: Table>(&self, reference: &Reference<T>, key: &str) -> Option<&Parent> {
+    /// The row that `reference` leads to, if it exists.
+    pub fn parent(&self, reference: &Reference, key: &str) -> Option<&Parent> {
         match self.parents.get(reference.rule) {
             Some(parents) => parents.get(key),
-            None => (!self.is_missing(reference.table, key)).then_some(&EXISTS),
+            None => (!self.is_missing(reference.parent.name, key)).then_some(&EXISTS),
         }
     }
 }
 
-/// The rows of a window that are there after their event.
-pub fn rows_of<'e, 'm, T: Table>(events: &'e [Event<'m, T>]) -> impl Iterator<Item = &'e RowOf<'m, T>> {
-    events.iter().filter_map(|event| match event {
-        Event::Change(change) if change.head.op != Op::Delete => Some(&change.row),
+/// The rows of a batch that are there after their event.
+pub fn live_rows<'b>(batch: &'b Batch<'_>) -> impl Iterator<Item = Row<'b>> {
+    batch.events.iter().filter_map(|event| match event {
+        Event::Change(change) if change.head.op != Op::Delete => Some(batch.rows.row(change.row)),
         _ => None,
     })
 }
 
-/// Keys to look for: the table, its primary key, their texts.
-type Wanted<'e> = (&'static str, &'static [KeyColumn], HashSet<Cow<'e, str>>);
+/// Keys to look for in a table.
+struct Wanted<'t> {
+    name: &'static str,
+    relation: &'t str,
+    key: &'t [KeyColumn],
+    keys: HashSet<String>,
+}
 
 impl Validator {
-    /// Asks the servers about a window's rows.
+    /// Asks the servers about a batch's rows.
     ///
     /// # Errors
     /// A server is gone, refuses or is late.
-    pub(super) fn look_up<T: Table>(&mut self, servers: &mut Servers<'_>, events: &[Event<'_, T>]) -> Result<Known> {
+    pub(super) fn look_up(&mut self, servers: &mut Servers<'_>, batch: &Batch<'_>) -> Result<Known> {
+        let table: &'static Table = batch.table;
         let mut known = Known::default();
-        let mut wanted: Vec<Wanted<'_>> =
-            vec![(T::SOURCE, T::KEY, rows_of::<T>(events).map(SourceRow::key_text).collect())];
-        for reference in T::REFERENCES {
-            let keys = rows_of::<T>(events).filter_map(|row| (reference.key_of)(row));
+        let own = live_rows(batch).map(|row| table.schema.key_of(row)).collect();
+        let mut wanted = vec![Wanted { name: table.name, relation: &table.relation, key: &table.key, keys: own }];
+        for reference in &table.references {
+            let keys = live_rows(batch).filter_map(|row| reference.key_of(&table.schema, row));
             if !reference.facts.is_empty() {
-                let keys: HashSet<Cow<'_, str>> = keys.collect();
-                known.parents.insert(reference.rule, parents(servers, reference, &keys)?);
+                known.parents.insert(reference.rule, parents(servers, reference, &keys.collect())?);
                 continue;
             }
-            match wanted.iter_mut().find(|(table, ..)| *table == reference.table) {
-                Some((_, _, set)) => set.extend(keys),
-                None => wanted.push((reference.table, reference.key, keys.collect())),
+            let parent = &reference.parent;
+            match wanted.iter_mut().find(|wanted| wanted.name == parent.name) {
+                Some(wanted) => wanted.keys.extend(keys),
+                None => wanted.push(Wanted {
+                    name: parent.name,
+                    relation: &parent.relation,
+                    key: &parent.key,
+                    keys: keys.collect(),
+                }),
             }
         }
-        for (table, key, keys) in &wanted {
-            let missing = self.missing(servers, table, key, keys)?;
+        for wanted in &wanted {
+            let missing = self.missing(servers, wanted)?;
             if !missing.is_empty() {
-                known.missing.insert(table, missing);
+                known.missing.insert(wanted.name, missing);
             }
         }
         Ok(known)
     }
 
-    fn missing(
-        &mut self,
-        servers: &mut Servers<'_>,
-        table: &'static str,
-        key: &[KeyColumn],
-        keys: &HashSet<Cow<'_, str>>,
-    ) -> Result<HashSet<String>> {
-        let existence = self.existence.entry(table).or_default();
-        let unknown: Vec<&str> = keys.iter().map(AsRef::as_ref).filter(|key| !existence.knows(key)).collect();
+    fn missing(&mut self, servers: &mut Servers<'_>, wanted: &Wanted<'_>) -> Result<HashSet<String>> {
+        let existence = self.existence.entry(wanted.name).or_default();
+        let unknown: Vec<&str> = wanted.keys.iter().map(String::as_str).filter(|key| !existence.knows(key)).collect();
         if unknown.is_empty() {
             return Ok(HashSet::new());
         }
         let client = servers.look_ups.up_to_date(servers.source)?;
-        let found = look_up(client, table, key, &[], &unknown)?;
+        let found = look_up(client, wanted.relation, wanted.key, &[], &unknown)?;
         let (found, missing): (Vec<&str>, Vec<&str>) = unknown.into_iter().partition(|key| found.contains_key(*key));
         found.into_iter().for_each(|key| existence.remember(key));
         Ok(missing.into_iter().map(str::to_owned).collect())
     }
 }
 
-fn parents<T: Table>(
+fn parents(
     servers: &mut Servers<'_>,
-    reference: &Reference<T>,
-    keys: &HashSet<Cow<'_, str>>,
+    reference: &Reference,
+    keys: &HashSet<String>,
 ) -> Result<HashMap<String, Parent>> {
-    let keys: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
     let client = servers.look_ups.up_to_date(servers.source)?;
-    let found = look_up(client, reference.table, reference.key, reference.facts, &keys)?;
-    let mut in_warehouse = match reference.warehouse_facts {
-        [] => HashMap::new(),
-        columns => newest_columns(servers.warehouse, reference.target, reference.key, columns, &keys)?,
-    };
-    let parent = |(key, facts): (String, _)| {
-        let warehouse_facts = in_warehouse.remove(&key).unwrap_or_default();
-        (key, Parent { facts, warehouse_facts })
+    let found = look_up(client, &reference.parent.relation, &reference.parent.key, &reference.facts, &keys)?;
+    let mut since =
+        if reference.is_watched { unchanged_since(servers.warehouse, reference, &keys)? } else { HashMap::new() };
+    let parent = |(key, facts): (String, Vec<Vec<u8>>)| {
+        let changed = since.remove(&key).filter(|(_, in_warehouse)| *in_warehouse == facts);
+        (key, Parent { facts, unchanged_since: changed.map(|(lsn, _)| lsn) })
     };
     Ok(found.into_iter().map(parent).collect())
+}
+
+/// The rows as the warehouse has them: the position of the event that they come from, and their facts.
+fn unchanged_since(
+    warehouse: &Warehouse,
+    reference: &Reference,
+    keys: &[&str],
+) -> Result<HashMap<String, (u64, Vec<Vec<u8>>)>> {
+    let facts = reference.facts.iter().map(Fact::in_warehouse);
+    let columns: Vec<String> = std::iter::once("toString(_lsn)".to_owned()).chain(facts).collect();
+    let parent = &reference.parent;
+    let newest = newest_columns(warehouse, parent.target, &parent.key, &columns, keys)?;
+    let row = |(key, texts): (String, Vec<Option<String>>)| {
+        let lsn = texts.first()?.as_ref()?.parse().ok()?;
+        let facts = reference.facts.iter().zip(&texts[1..]).map(|(fact, text)| fact.cell(text.as_deref())).collect();
+        Some((key, (lsn, facts)))
+    };
+    Ok(newest.into_iter().filter_map(row).collect())
 }

@@ -4,67 +4,84 @@ use std::collections::HashMap;
 
 use anyhow::Result;
 use clap::Args;
+use serde_json::Value;
 
 use crate::exit::usage;
-use crate::for_each_table;
-use crate::old::rules::{Limits, Severity};
-use crate::old::{Decimal, Table};
+use crate::pipeline::Severity;
+use crate::tables::{CompiledRule, Limits, Pipeline, Table};
 
 /// Flags about rules.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Rules (their list: lockstep rules)")]
 pub struct RuleArgs {
-    /// What happens to rows that break a rule, as in discount-limit=warn (write and count) or list-price=reject (quarantine); may
-    /// be repeated
+    /// What happens to rows that break a rule: NAME or TABLE.NAME = reject (quarantine), warn (write and count) or off; may be repeated
     #[arg(long = "rule", value_name = "NAME=SEVERITY", env = "RULES", value_delimiter = ',', value_parser = parse_rule)]
     pub rules: Vec<(String, Severity)>,
-    /// Highest discount of an order line, as a share
-    #[arg(long, value_name = "SHARE", env = "DISCOUNT_LIMIT", default_value = "0.25", value_parser = parse_limit)]
-    pub discount_limit: Decimal,
+    /// Another value for a limit that rules name, as in discount=0.3; may be repeated
+    #[arg(long = "limit", value_name = "NAME=VALUE", env = "LIMITS", value_delimiter = ',', value_parser = parse_limit)]
+    pub limits: Vec<(String, String)>,
 }
 
 fn parse_rule(text: &str) -> Result<(String, Severity), String> {
-    let (name, severity) = text.split_once('=').ok_or("expected NAME=reject or NAME=warn")?;
-    let severity = match severity {
-        "reject" => Severity::Reject,
-        "warn" => Severity::Warn,
-        other => return Err(format!("{other:?} is no severity: reject or warn")),
-    };
-    Ok((name.to_owned(), severity))
+    let (name, word) = text.split_once('=').ok_or("expected NAME=reject, NAME=warn or NAME=off")?;
+    let severity = Severity::ALL.iter().find(|severity| severity.word() == word);
+    let severity = severity.ok_or_else(|| format!("{word:?} is no severity: reject, warn or off"))?;
+    Ok((name.to_owned(), *severity))
 }
 
-fn parse_limit(text: &str) -> Result<Decimal, String> {
-    Decimal::parse(text)
-        .filter(|limit| (Decimal(0)..=Decimal::whole(1)).contains(limit))
-        .ok_or_else(|| format!("{text:?} is no share between 0 and 1"))
+fn parse_limit(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE, as in discount=0.3")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Severities and limits of a run.
 #[derive(Debug)]
 pub struct Settings {
-    pub limits: Limits,
+    limits: Limits,
+    /// By rule, or table and rule.
     severities: HashMap<String, Severity>,
 }
 
 impl Settings {
-    pub fn new(args: &RuleArgs) -> Result<Settings> {
-        let known = all_rules();
-        if let Some((unknown, _)) = args.rules.iter().find(|(name, _)| !known.iter().any(|rule| rule.name == name)) {
+    /// Those of the pipeline's file, with what flags change.
+    ///
+    /// # Errors
+    /// No rule or no limit has that name; a limit's value is out of its bounds.
+    pub fn new(pipeline: &'static Pipeline, args: &RuleArgs) -> Result<Settings> {
+        let known = all_rules(pipeline);
+        let is_known = |name: &str| known.iter().any(|rule| rule.is_called(name));
+        if let Some((unknown, _)) = args.rules.iter().find(|(name, _)| !is_known(name)) {
             return Err(usage(format!("--rule {unknown}: no rule has this name; `lockstep rules` lists them")));
         }
-        let severities = args.rules.iter().cloned().collect();
-        Ok(Settings { limits: Limits { discount: args.discount_limit }, severities })
+        let mut limits = pipeline.limits();
+        for (name, value) in &args.limits {
+            limits.set(pipeline.spec, name, value).map_err(|why| usage(format!("--limit {why}")))?;
+        }
+        Ok(Settings { limits, severities: args.rules.iter().cloned().collect() })
     }
 
-    pub fn severity(&self, rule: &str, default: Severity) -> Severity {
-        self.severities.get(rule).copied().unwrap_or(default)
+    /// What happens to a row that breaks a rule.
+    pub fn severity(&self, table: &str, rule: &str, default: Severity) -> Severity {
+        let of_table = self.severities.get(&format!("{table}.{rule}"));
+        of_table.or_else(|| self.severities.get(rule)).copied().unwrap_or(default)
+    }
+
+    /// The rules of a table that are not off, under the limits of this run.
+    ///
+    /// # Errors
+    /// A rule cannot be judged with a limit's value.
+    pub fn compiled(&self, pipeline: &Pipeline, table: &Table) -> Result<Vec<CompiledRule>> {
+        let rules = CompiledRule::of(pipeline, table, &self.limits)
+            .map_err(|refusal| usage(format!("--limit: a rule of {}: {refusal}", table.name)))?;
+        let is_on = |rule: &CompiledRule| self.severity(table.name, rule.name(), rule.spec.severity) != Severity::Off;
+        Ok(rules.into_iter().filter(is_on).collect())
     }
 }
 
 /// A rule, as it is listed for people.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ListedRule {
-    /// Source table.
+    /// Table.
     pub table: &'static str,
     /// Name.
     pub name: &'static str,
@@ -72,35 +89,41 @@ pub struct ListedRule {
     pub severity: Severity,
     /// Why it matters.
     pub why: &'static str,
-    /// Columns of a row that break it, as JSON.
-    pub example: &'static str,
+    /// Columns of a row that break it, as a JSON object.
+    pub example: Value,
+    /// What has to hold; `None` for "the row that it references exists".
+    pub expect: Option<&'static str>,
 }
 
-/// The rules of a table that flags can change: what it points at exists, then its own.
-pub fn rules_of<T: Table>() -> Vec<ListedRule> {
-    let references = T::REFERENCES.iter().map(|reference| ListedRule {
-        table: T::SOURCE,
+impl ListedRule {
+    /// Does a flag that says this name mean the rule?
+    pub fn is_called(&self, name: &str) -> bool {
+        name.split_once('.').map_or(name == self.name, |(table, rule)| table == self.table && rule == self.name)
+    }
+}
+
+/// The rules of a table that flags can change: what it references exists, then its own.
+pub fn rules_of(table: &'static Table) -> Vec<ListedRule> {
+    let references = table.references.iter().map(|reference| ListedRule {
+        table: table.name,
         name: reference.rule,
         severity: Severity::Reject,
-        why: reference.why,
-        example: reference.example,
+        why: &reference.spec.why,
+        example: reference.spec.example.to_json(),
+        expect: None,
     });
-    let rules = T::RULES.iter().map(|rule| ListedRule {
-        table: T::SOURCE,
-        name: rule.name,
+    let rules = table.spec.rules.iter().map(|rule| ListedRule {
+        table: table.name,
+        name: rule.name.as_str(),
         severity: rule.severity,
-        why: rule.why,
-        example: rule.example,
+        why: &rule.why,
+        example: rule.example.to_json(),
+        expect: Some(rule.expect.as_str()),
     });
     references.chain(rules).collect()
 }
 
-macro_rules! all_rules {
-    ($($Table:ident,)*) => {
-        /// The rules of every table.
-        pub fn all_rules() -> Vec<ListedRule> {
-            [$(rules_of::<crate::old::$Table>()),*].concat()
-        }
-    };
+/// The rules of every table.
+pub fn all_rules(pipeline: &'static Pipeline) -> Vec<ListedRule> {
+    pipeline.tables.iter().flat_map(rules_of).collect()
 }
-for_each_table!(all_rules);

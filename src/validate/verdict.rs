@@ -1,20 +1,19 @@
-//! The verdict on every record of a window.
+//! The verdict on every record of a batch: a function of the records and of what look-ups have said, of nothing else.
 
 use std::collections::{HashMap, HashSet};
 
-use anyhow::Result;
-
-use crate::cdc::{Change, Event, Op, Truncates, Violation};
-use crate::old::rules::{self, Parent, Severity};
-use crate::old::{SourceRow, Table};
-use crate::validate::lookups::{Known, Servers, rows_of};
-use crate::validate::{NOT_IN_POSTGRES, Validator};
-use crate::warehouse::newest_versions;
+use crate::batch::Batch;
+use crate::cdc::{Op, Truncates, Violation};
+use crate::pipeline::Severity;
+use crate::rows::{Change, Event, Row};
+use crate::tables::{CompiledRule, Table};
+use crate::validate::lookups::{Known, Parent, live_rows};
+use crate::validate::{NOT_IN_POSTGRES, Settings};
 
 /// A rule that a row breaks, though it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
-    /// Position of the record in its window.
+    /// Position of the record in its batch.
     pub index: usize,
     /// The row's key.
     pub key: String,
@@ -22,123 +21,147 @@ pub struct Warning {
     pub violation: Violation,
 }
 
+/// Who judges a batch, and what is known.
+pub struct Judge<'j> {
+    /// The batch's table.
+    pub table: &'static Table,
+    /// Its rules that are not off.
+    pub rules: &'j [CompiledRule],
+    /// Severities.
+    pub settings: &'j Settings,
+    /// What look-ups have said.
+    pub known: &'j Known,
+}
+
 /// What is known of keys that the look-ups put in doubt.
-struct Doubts<'t> {
+pub struct Doubts<'t> {
     /// Newest version in the warehouse.
     held: HashMap<String, u64>,
-    /// Keys for which a later event of this window counts: a delete, or a row that is accepted.
+    /// Keys for which a later event of this batch counts: a delete, or a row that is accepted.
     settled_later: HashSet<String>,
-    /// A truncate stands later in this window: all before it is gone.
+    /// A truncate stands later in this batch: all before it is gone.
     truncated_later: bool,
     /// Truncates that are known from before.
     truncates: &'t Truncates,
 }
 
-impl Validator {
-    /// Turns every change that must not be written into a rejection; returns the warnings about those that are. Rows that
-    /// `truncates` remove are gone, whatever comes in the window itself.
-    ///
-    /// # Errors
-    /// A server is gone, refuses or is late.
-    pub fn judge<T: Table>(
-        &mut self,
-        mut servers: Servers<'_>,
-        events: &mut [Event<'_, T>],
-        truncates: &Truncates,
-    ) -> Result<Vec<Warning>> {
-        let known = self.look_up::<T>(&mut servers, events)?;
-        let doubtful: HashSet<String> = rows_of::<T>(events)
-            .filter(|row| self.orphan::<T>(&known, row).is_some())
-            .map(|row| row.key_text().into_owned())
-            .collect();
-        let doubtful_keys: Vec<&str> = doubtful.iter().map(String::as_str).collect();
-        let held = newest_versions(servers.warehouse, T::TARGET, T::KEY, &doubtful_keys)?;
-        let mut doubts = Doubts { held, settled_later: HashSet::new(), truncated_later: false, truncates };
-        let mut warnings = Vec::new();
-        for (index, event) in events.iter_mut().enumerate().rev() {
-            match event {
-                Event::Truncate(_) => doubts.truncated_later = true,
-                Event::Change(change) => {
-                    let key = change.row.key_text();
-                    let broken =
-                        if change.head.op == Op::Delete { Vec::new() } else { self.broken(&known, &doubts, change) };
-                    let rejection = broken.iter().position(|(_, severity)| *severity == Severity::Reject);
-                    if rejection.is_none() && doubtful.contains(key.as_ref()) {
-                        doubts.settled_later.insert(key.clone().into_owned());
-                    }
-                    let key = if broken.is_empty() { continue } else { key.into_owned() };
-                    let mut violations = broken.into_iter().map(|(violation, _)| violation);
-                    match rejection.and_then(|i| violations.nth(i)) {
-                        Some(violation) => *event = Event::Bad(violation, Some(key)),
-                        None => {
-                            warnings.extend(violations.map(|violation| Warning { index, key: key.clone(), violation }))
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-        warnings.reverse();
-        Ok(warnings)
+impl<'t> Doubts<'t> {
+    /// Before the last record of a batch was looked at. `held` is the newest version in the warehouse, by key.
+    pub fn new(held: HashMap<String, u64>, truncates: &'t Truncates) -> Doubts<'t> {
+        Doubts { held, settled_later: HashSet::new(), truncated_later: false, truncates }
     }
 
-    /// The rules that a row breaks: that it exists, that what it points at exists, and its table's own.
-    fn broken<T: Table>(
-        &self,
-        known: &Known,
-        doubts: &Doubts<'_>,
-        change: &Change<'_, T>,
-    ) -> Vec<(Violation, Severity)> {
-        let mut broken = Vec::new();
-        if let Some(doubt) = self.orphan::<T>(known, &change.row)
-            && !doubts.is_past(change)
-        {
-            broken.push(doubt);
+    /// Look-ups tell of now. A row that has been replaced or deleted since, as this batch or the warehouse shows, cannot win:
+    /// writing it changes nothing, and what it references need not be there any more.
+    fn is_past(&self, key: &str, row: Row<'_>) -> bool {
+        let standing = row.standing();
+        let is_truncated = self.truncated_later || self.truncates.removing(&standing).is_some();
+        let cannot_win = self.held.get(key).is_some_and(|newest| *newest >= standing.version);
+        is_truncated || cannot_win || self.settled_later.contains(key)
+    }
+}
+
+impl Judge<'_> {
+    /// The keys of rows that are not in the source now, or reference one that is not.
+    pub fn doubtful(&self, batch: &Batch<'_>) -> HashSet<String> {
+        let key = |row: Row<'_>| self.table.schema.key_of(row);
+        live_rows(batch).filter(|row| self.orphan(&key(*row), *row).is_some()).map(key).collect()
+    }
+
+    /// Turns every change that must not be written into a rejection, and notes the warnings about those that are. The last record comes
+    /// first: what comes later says what is past.
+    pub fn batch(&self, batch: &mut Batch<'_>, doubtful: &HashSet<String>, mut doubts: Doubts<'_>) {
+        for index in (0..batch.events.len()).rev() {
+            let change = match &batch.events[index] {
+                Event::Truncate(_) => {
+                    doubts.truncated_later = true;
+                    continue;
+                }
+                Event::Change(change) => *change,
+                _ => continue,
+            };
+            let row = batch.rows.row(change.row);
+            let key = self.table.schema.key_of(row);
+            let broken = match change.head.op {
+                Op::Delete => Vec::new(),
+                _ => self.broken(&key, row, &change, &doubts),
+            };
+            let rejection = broken.iter().position(|(_, severity)| *severity == Severity::Reject);
+            if rejection.is_none() && doubtful.contains(&key) {
+                doubts.settled_later.insert(key.clone());
+            }
+            let mut violations = broken.into_iter().map(|(violation, _)| violation);
+            match rejection.and_then(|place| violations.nth(place)) {
+                Some(violation) => batch.events[index] = Event::Bad(violation, Some(key)),
+                None => {
+                    batch.warnings.extend(violations.map(|violation| Warning { index, key: key.clone(), violation }))
+                }
+            }
         }
-        if T::RULES.is_empty() {
+        batch.warnings.reverse();
+    }
+
+    /// The rules that a row breaks: that it exists, that what it references exists, and its table's own.
+    fn broken(&self, key: &str, row: Row<'_>, change: &Change, doubts: &Doubts<'_>) -> Vec<(Violation, Severity)> {
+        let orphan = self.orphan(key, row).filter(|_| !doubts.is_past(key, row));
+        let mut broken: Vec<(Violation, Severity)> = orphan.into_iter().collect();
+        if self.rules.is_empty() {
             return broken;
         }
-        let parents: Vec<Option<&Parent>> = T::REFERENCES
-            .iter()
-            .map(|reference| (reference.key_of)(&change.row).and_then(|key| known.parent(reference, &key)))
-            .collect();
-        // When it was written: a row that was sent again does not tell.
-        let written = change.head.source.own_lsn;
-        let known = rules::Known { parents: &parents, lsn: written, limits: self.settings.limits };
-        for rule in T::RULES {
-            if let Err(detail) = (rule.check)(&change.row, &known) {
-                broken.push((Violation::new(rule.name, detail), self.settings.severity(rule.name, rule.severity)));
+        let parents = self.parents(row);
+        let facts: Vec<Option<&[Vec<u8>]>> =
+            parents.iter().map(|(_, parent)| parent.map(|parent| parent.facts.as_slice())).collect();
+        for rule in self.rules {
+            if !is_decided(rule, &parents, change) || !rule.is_broken(self.table, row, &facts) {
+                continue;
             }
+            let detail = format!("{}; expected {}", rule.shown(self.table, row, &facts), rule.spec.expect.as_str());
+            let severity = self.settings.severity(self.table.name, rule.name(), rule.spec.severity);
+            broken.push((Violation::new(rule.name(), detail), severity));
         }
         broken
     }
 
-    /// Is the row, or one that it points at, not in the source now?
-    fn orphan<T: Table>(&self, known: &Known, row: &crate::old::RowOf<'_, T>) -> Option<(Violation, Severity)> {
-        let key = row.key_text();
-        if known.is_missing(T::SOURCE, &key) {
-            let detail = format!("{} {key:?} is NOT in Postgres", T::SOURCE);
+    /// The rows that its references lead to, each with whether it leads to one.
+    fn parents(&self, row: Row<'_>) -> Vec<(bool, Option<&Parent>)> {
+        let parent = |reference: &crate::tables::Reference| match reference.key_of(&self.table.schema, row) {
+            Some(key) => (true, self.known.parent(reference, &key)),
+            None => (false, None),
+        };
+        self.table.references.iter().map(parent).collect()
+    }
+
+    /// Is the row, or one that it references, not in the source now?
+    fn orphan(&self, key: &str, row: Row<'_>) -> Option<(Violation, Severity)> {
+        let table = self.table;
+        if self.known.is_missing(table.name, key) {
+            let detail = format!("{} {key:?} is NOT in Postgres", table.name);
             return Some((Violation::new(NOT_IN_POSTGRES, detail), Severity::Reject));
         }
-        T::REFERENCES.iter().find_map(|reference| {
-            let parent = (reference.key_of)(row)?;
-            if known.parent(reference, &parent).is_some() {
+        table.references.iter().find_map(|reference| {
+            let severity = self.settings.severity(table.name, reference.rule, Severity::Reject);
+            let parent = reference.key_of(&table.schema, row).filter(|_| severity != Severity::Off)?;
+            if self.known.parent(reference, &parent).is_some() {
                 return None;
             }
-            let detail =
-                format!("{} {key:?} points at {} {parent:?}, which is NOT in Postgres", T::SOURCE, reference.table);
-            Some((Violation::new(reference.rule, detail), self.settings.severity(reference.rule, Severity::Reject)))
+            let detail = format!(
+                "{} {key:?} points at {} {parent:?}, which is NOT in Postgres",
+                table.name, reference.parent.name
+            );
+            Some((Violation::new(reference.rule, detail), severity))
         })
     }
 }
 
-impl Doubts<'_> {
-    /// Look-ups tell of now. A row that has been replaced or deleted since, as this window or the warehouse shows, cannot win:
-    /// writing it changes nothing, and what it points at need not be there any more.
-    fn is_past<T: Table>(&self, change: &Change<'_, T>) -> bool {
-        let key = change.row.key_text();
-        let is_truncated = self.truncated_later || self.truncates.removing(&change.row.standing()).is_some();
-        let cannot_win = self.held.get(key.as_ref()).is_some_and(|newest| *newest >= change.row.version());
-        is_truncated || cannot_win || self.settled_later.contains(key.as_ref())
-    }
+/// A rule is not decided while a row that it looks at is not there though the key is set; nor if it asks about the moment of the event, and
+/// such a row has changed since, or nobody can tell.
+fn is_decided(rule: &CompiledRule, parents: &[(bool, Option<&Parent>)], change: &Change) -> bool {
+    let is_there = |reference: &usize| parents[*reference].1.is_some() || !parents[*reference].0;
+    // When it was written: a row that was sent again does not tell.
+    let written = change.head.source.own_lsn;
+    let is_unchanged = |reference: &usize| {
+        let since = parents[*reference].1.and_then(|parent| parent.unchanged_since);
+        since.is_some_and(|since| written.is_some_and(|written| written > since))
+    };
+    rule.references.iter().all(is_there) && rule.unchanged.iter().all(is_unchanged)
 }

@@ -8,9 +8,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::cdc::{Carried, Fields, LONG, Missing, forms, identity_of, is_placeholder};
-use crate::old::Table;
+use crate::cdc::{Fields, forms, is_placeholder};
+use crate::rows::{Carried, LONG, Missing, identity_of};
+
 use crate::tables::Table;
+use crate::types::{ColumnType, Kind};
 use crate::warehouse::newest::{key_in, key_text};
 use crate::warehouse::{Warehouse, chunks, identifier, quote};
 
@@ -18,6 +20,8 @@ use crate::warehouse::{Warehouse, chunks, identifier, quote};
 enum Place {
     /// A text column.
     Text(String),
+    /// A text column of JSON, which is sent as it stands.
+    Json(String),
     /// A column that is short in any case.
     Other(String),
     /// In `_extra`; and the column that was added for it, if it has values in the form in which they are sent.
@@ -33,8 +37,9 @@ enum Place {
 ///
 /// # Errors
 /// The server is gone or refuses.
-pub fn carried_rows<T: Table>(
+pub fn carried_rows(
     warehouse: &Warehouse,
+    table: &Table,
     topic: &str,
     topic_id: &str,
     missing: &Missing,
@@ -43,7 +48,7 @@ pub fn carried_rows<T: Table>(
     if missing.keys.is_empty() {
         return Ok(carried);
     }
-    let places = places::<T>(warehouse, &missing.columns)?;
+    let places = places(warehouse, table, &missing.columns)?;
     let columns = selected(&places, Place::described, described_extra());
     for chunk in runs(&missing.keys) {
         let sql = format!(
@@ -55,7 +60,7 @@ pub fn carried_rows<T: Table>(
              SELECT state.*, newest_rejected.newest > state.state_version AS newer_rejected
              FROM state LEFT JOIN newest_rejected ON newest_rejected.row_key = state.state_key
              SETTINGS output_format_json_quote_64bit_integers = 0",
-            state::<T>(warehouse, chunk, &columns),
+            state(warehouse, table, chunk, &columns),
             warehouse.ops,
             quote(topic),
             quote(topic_id),
@@ -82,8 +87,9 @@ pub fn carried_rows<T: Table>(
 ///
 /// # Errors
 /// The server is gone or refuses.
-pub fn long_values<T: Table>(
+pub fn long_values(
     warehouse: &Warehouse,
+    table: &Table,
     keys: &[(String, u64)],
     columns: &[String],
 ) -> Result<HashMap<String, String>> {
@@ -91,10 +97,10 @@ pub fn long_values<T: Table>(
     if keys.is_empty() {
         return Ok(loaded);
     }
-    let places = places::<T>(warehouse, columns)?;
+    let places = places(warehouse, table, columns)?;
     let selected = selected(&places, Place::whole, whole_extra());
     for chunk in runs(keys) {
-        let sql = format!("WITH {} SELECT * FROM state", state::<T>(warehouse, chunk, &selected));
+        let sql = format!("WITH {} SELECT * FROM state", state(warehouse, table, chunk, &selected));
         let lines = warehouse.json_lines("reading long values to carry forward", &sql)?;
         for json in lines.lines() {
             Line(Fields::parse(json)?).long_values(&places, columns, &mut loaded)?;
@@ -129,6 +135,9 @@ impl<'m> Line<'m> {
             let kept = self.0.get(&format!("v{i}"));
             let value = match place {
                 Place::Text(_) | Place::Other(_) => kept.map(|value| value.get().to_owned()),
+                Place::Json(_) => {
+                    kept.map(|value| serde_json::from_str(value.get()).unwrap_or_else(|_| value.get().to_owned()))
+                }
                 Place::Extra(_) if in_long.contains(column) => Some(in_extra(&identity, column)),
                 Place::Extra(_) => match sent.get(column).filter(|value| !is_placeholder(value)) {
                     Some(value) => Some(value.get().to_owned()),
@@ -162,12 +171,12 @@ impl<'m> Line<'m> {
     }
 }
 
-fn places<T: Table>(warehouse: &Warehouse, columns: &[String]) -> Result<Vec<Place>> {
-    let table = TableFacts::of::<T>();
-    let is_known = |column: &String| table.columns.contains(&column.as_str());
-    let added = if columns.iter().all(is_known) { Vec::new() } else { warehouse.columns(T::TARGET)? };
-    let place = |column: &String| match table.declaration(column).filter(|_| is_known(column)) {
-        Some(declared) if is_text(declared) => Place::Text(identifier(column)),
+fn places(warehouse: &Warehouse, table: &Table, columns: &[String]) -> Result<Vec<Place>> {
+    let is_known = |column: &String| table.column_type(column).is_some();
+    let added = if columns.iter().all(is_known) { Vec::new() } else { warehouse.columns(table.target)? };
+    let place = |column: &String| match table.column_type(column).map(ColumnType::kind) {
+        Some(Kind::Text | Kind::Bpchar) => Place::Text(identifier(column)),
+        Some(Kind::Array(_) | Kind::Vector | Kind::Sent) => Place::Json(identifier(column)),
         Some(_) => Place::Other(identifier(column)),
         None => {
             let kept = added.iter().find(|kept| kept.name == *column && is_text(&kept.column_type));
@@ -185,7 +194,7 @@ impl Place {
     /// The column that is read.
     fn column(&self) -> Option<&str> {
         match self {
-            Place::Text(column) | Place::Other(column) => Some(column),
+            Place::Text(column) | Place::Json(column) | Place::Other(column) => Some(column),
             Place::Extra(kept) => kept.as_deref(),
         }
     }
@@ -194,14 +203,14 @@ impl Place {
     fn described(&self, i: usize) -> Option<String> {
         let column = self.column()?;
         Some(match self {
-            Place::Other(_) => format!("{column} AS v{i}"),
+            Place::Json(_) | Place::Other(_) => format!("{column} AS v{i}"),
             _ => format!("if(length({column}) > {LONG}, {}, {column}) AS v{i}", identity_of('k', column)),
         })
     }
 
     /// The `i`th column as SQL, if it is long: its value, and what describes it.
     fn whole(&self, i: usize) -> Option<String> {
-        let column = self.column().filter(|_| !matches!(self, Place::Other(_)))?;
+        let column = self.column().filter(|_| !matches!(self, Place::Json(_) | Place::Other(_)))?;
         let if_long = |value: &str| format!("if(length({column}) > {LONG}, {value}, NULL)");
         Some(format!("{} AS v{i}, {} AS i{i}", if_long(column), if_long(&identity_of('k', column))))
     }
@@ -250,7 +259,7 @@ fn below(keys: &[(String, u64)], key: &str) -> String {
 }
 
 /// SQL for the state of each key, with these columns.
-fn state<T: Table>(warehouse: &Warehouse, keys: &[(String, u64)], columns: &str) -> String {
+fn state(warehouse: &Warehouse, table: &Table, keys: &[(String, u64)], columns: &str) -> String {
     let texts: Vec<&str> = keys.iter().map(|(key, _)| key.as_str()).collect();
     format!(
         "state AS (
@@ -258,10 +267,10 @@ fn state<T: Table>(warehouse: &Warehouse, keys: &[(String, u64)], columns: &str)
              FROM {db}.{target} WHERE {key_in}
              ORDER BY state_version < {below} DESC, state_version DESC LIMIT 1 BY state_key
          )",
-        key = key_text(T::KEY),
+        key = key_text(&table.key),
         db = warehouse.db,
-        target = T::TARGET,
-        key_in = key_in(T::KEY, &texts),
+        target = table.target,
+        key_in = key_in(&table.key, &texts),
         below = below(keys, "state_key"),
     )
 }

@@ -1,4 +1,4 @@
-//! Inserts: one request, one block, one deduplication token.
+//! Inserts into the books, and of rows as JSON: one request, one block, one deduplication token.
 
 use std::time::Duration;
 
@@ -7,71 +7,46 @@ use clickhouse::insert::Insert;
 use clickhouse::{Row, RowWrite};
 use tokio::task::JoinHandle;
 
+use crate::tables::Table;
 use crate::warehouse::refusal::explain;
-use crate::warehouse::{Warehouse, quote, without_default};
+use crate::warehouse::{Warehouse, quote};
 
-const SEND_TIMEOUT: Duration = Duration::from_secs(60);
-const ACK_TIMEOUT: Duration = Duration::from_secs(180);
+pub(super) const SEND_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const ACK_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Rows that are sent, but not yet acknowledged.
 pub struct InFlight {
     what: String,
+    /// The pipeline's table that they are of; `None` for books.
+    table: Option<&'static Table>,
     ack: JoinHandle<clickhouse::error::Result<()>>,
 }
 
 impl InFlight {
+    pub(super) fn of_rows(
+        what: String,
+        table: &'static Table,
+        ack: JoinHandle<clickhouse::error::Result<()>>,
+    ) -> InFlight {
+        InFlight { what, table: Some(table), ack }
+    }
+
     /// Waits until the rows are written.
     ///
     /// # Errors
     /// They may or may not be: only the same token with the same rows settles it.
     pub fn acknowledged(self, warehouse: &Warehouse) -> Result<()> {
-        warehouse
-            .runtime
-            .block_on(self.ack)
-            .context("the insert's task died")?
+        let answer = warehouse.runtime.block_on(self.ack).context("the insert's task died")?;
+        answer
+            .map_err(|error| match self.table {
+                Some(table) => warehouse.explain_rows(error, table),
+                None => explain(error),
+            })
             .with_context(|| format!("{} in ClickHouse at {}", self.what, warehouse.address))
     }
 }
 
-/// An insert whose rows are sent one by one, since they do not live side by side.
-pub struct Insertion<R> {
-    what: String,
-    database: String,
-    table: String,
-    insert: Insert<R>,
-}
-
 impl Warehouse {
-    /// Opens an insert.
-    ///
-    /// # Errors
-    /// The server is gone, or the table does not fit the row type.
-    pub fn open_insert<R: Row>(&self, database: &str, table: &str, token: &str) -> Result<Insertion<R>> {
-        let what = format!("inserting into {database}.{table}");
-        let insert = self
-            .runtime
-            .block_on(self.open::<R>(database, table, token))
-            .map_err(|error| self.explain_insert::<R>(error, database, table))
-            .with_context(|| format!("{what} in ClickHouse at {}", self.address))?;
-        Ok(Insertion { what, database: database.to_owned(), table: table.to_owned(), insert })
-    }
-
-    /// Sends a row of it.
-    ///
-    /// # Errors
-    /// The server is gone, or refuses.
-    pub fn send<R: Row + RowWrite>(&self, insertion: &mut Insertion<R>, row: &R::Value<'_>) -> Result<()> {
-        self.runtime
-            .block_on(async { insertion.insert.write(row).await })
-            .map_err(|error| self.explain_insert::<R>(error, &insertion.database, &insertion.table))
-            .with_context(|| format!("{} in ClickHouse at {}", insertion.what, self.address))
-    }
-
-    /// There are no more rows.
-    pub fn end_insert<R: Row + 'static>(&self, insertion: Insertion<R>) -> InFlight {
-        InFlight { what: insertion.what, ack: self.runtime.spawn(insertion.insert.end()) }
-    }
-
     /// Sends rows and returns before they are acknowledged.
     ///
     /// # Errors
@@ -95,10 +70,8 @@ impl Warehouse {
             }
             Ok::<_, clickhouse::error::Error>(insert)
         });
-        let insert = insert
-            .map_err(|error| self.explain_insert::<R>(error, database, table))
-            .with_context(|| format!("{what} in ClickHouse at {}", self.address))?;
-        Ok(InFlight { what, ack: self.runtime.spawn(insert.end()) })
+        let insert = insert.map_err(explain).with_context(|| format!("{what} in ClickHouse at {}", self.address))?;
+        Ok(InFlight { what, table: None, ack: self.runtime.spawn(insert.end()) })
     }
 
     /// Sends rows and waits until they are written.
@@ -138,24 +111,5 @@ impl Warehouse {
             .with_setting("insert_deduplication_token", token)
             .with_setting("insert_deduplicate", "1")
             .with_timeouts(Some(SEND_TIMEOUT), Some(ACK_TIMEOUT)))
-    }
-
-    /// The crate says that something does not fit; which column it is, and what to do about it, we say.
-    fn explain_insert<R: Row>(&self, error: clickhouse::error::Error, database: &str, table: &str) -> anyhow::Error {
-        match &error {
-            clickhouse::error::Error::SchemaMismatch(_) => {
-                let hint = self.misfit(database, table, R::COLUMN_NAMES);
-                anyhow::Error::new(error).context(hint)
-            }
-            _ => explain(error),
-        }
-    }
-
-    fn misfit(&self, database: &str, table: &str, written: &[&str]) -> String {
-        let columns = self.columns_of(database, table).unwrap_or_default();
-        let name = format!("{database}.{table}");
-        let fixes: Vec<String> =
-            without_default(&columns, written).map(|column| column.refuses_inserts(&name)).collect();
-        if fixes.is_empty() { format!("{name} does not fit: `doctor` names the column") } else { fixes.join("; ") }
     }
 }

@@ -2,8 +2,8 @@
 //! the JSON in `_extra`. A value that the type cannot hold is NULL there, never clamped or rounded; as Debezium sent it, it stays
 //! in `_extra`.
 
-use crate::source::SourceType;
 use crate::old::Date;
+use crate::source::SourceType;
 use crate::warehouse::quote;
 
 /// 0001-01-01 to 9999-12-31 in µs: what DateTime64(6) holds. Infinity lies beyond.

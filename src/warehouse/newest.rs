@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::tables::KeyColumn;
 use crate::types::KEY_SEPARATOR;
-use crate::warehouse::{Warehouse, chunks, quote};
+use crate::warehouse::{Warehouse, chunks, identifier, quote};
 
 #[derive(Row, Deserialize)]
 struct Newest {
@@ -47,7 +47,7 @@ struct Columns {
     columns: Vec<Option<String>>,
 }
 
-/// Columns of the live rows with these keys, as text, by key.
+/// Expressions over the live rows with these keys, as text, by key.
 ///
 /// # Errors
 /// The server is gone or refuses.
@@ -55,11 +55,11 @@ pub fn newest_columns(
     warehouse: &Warehouse,
     target: &str,
     key: &[KeyColumn],
-    columns: &[&str],
+    texts: &[String],
     keys: &[&str],
 ) -> Result<HashMap<String, Vec<Option<String>>>> {
     let mut newest = HashMap::new();
-    let texts = columns.iter().map(|column| format!("toNullable(toString({column}))")).collect::<Vec<_>>().join(", ");
+    let texts = texts.iter().map(|text| format!("toNullable({text})")).collect::<Vec<_>>().join(", ");
     for chunk in chunks::of_keys(keys, 1) {
         let sql = format!(
             "SELECT {} AS key, [{texts}] AS columns FROM {}.{target} FINAL WHERE {}",
@@ -75,38 +75,38 @@ pub fn newest_columns(
 
 /// SQL for the canonical text of a key.
 pub fn key_text(key: &[KeyColumn]) -> String {
-    let parts: Vec<String> = key.iter().map(|column| format!("toString({})", column.name)).collect();
+    let parts: Vec<String> = key.iter().map(|column| format!("toString({})", identifier(column.name))).collect();
     parts.join(" || char(31) || ")
 }
 
-/// SQL for the order of the key.
+/// SQL for the columns of a key, in its order.
 pub fn key_order(key: &[KeyColumn]) -> String {
-    key.iter().map(|column| column.name).collect::<Vec<_>>().join(", ")
+    key.iter().map(|column| identifier(column.name)).collect::<Vec<_>>().join(", ")
 }
 
 /// SQL for "the key is one of these"; literals, so that the primary index is used.
 pub fn key_in<K: AsRef<str>>(key: &[KeyColumn], texts: &[K]) -> String {
-    let names = key.iter().map(|column| column.name).collect::<Vec<_>>().join(", ");
     let tuple = |text: &K| {
         let parts: Vec<String> = text.as_ref().splitn(key.len(), KEY_SEPARATOR).map(quote).collect();
         if parts.len() == 1 { parts[0].clone() } else { format!("({})", parts.join(", ")) }
     };
-    format!("({names}) IN ({})", texts.iter().map(tuple).collect::<Vec<_>>().join(", "))
+    format!("({}) IN ({})", key_order(key), texts.iter().map(tuple).collect::<Vec<_>>().join(", "))
 }
 
 /// SQL for "the key comes behind the first one, and is the last one or before it" (canonical texts); without one, there is no bound. The bound
 /// on the first column alone is for the primary index.
 pub fn key_between(key: &[KeyColumn], first: Option<&String>, last: Option<&String>) -> String {
-    let names = key.iter().map(|column| column.name).collect::<Vec<_>>().join(", ");
+    let names = key_order(key);
     let mut conditions = vec!["true".to_owned()];
     for (text, leading, all) in [(first, ">=", ">"), (last, "<=", "<=")] {
         let Some(text) = text else { continue };
         let literal = |(column, part): (&KeyColumn, &str)| match column.source_type {
             "text" | "bpchar" => quote(part),
-            _ => format!("toInt64({})", quote(part)),
+            "int8" => format!("toInt64({})", quote(part)),
+            _ => format!("CAST({}, {})", quote(part), quote(&column.column_type.clickhouse_type())),
         };
         let parts: Vec<String> = key.iter().zip(text.splitn(key.len(), KEY_SEPARATOR)).map(literal).collect();
-        conditions.push(format!("{} {leading} {}", key[0].name, parts[0]));
+        conditions.push(format!("{} {leading} {}", identifier(key[0].name), parts[0]));
         conditions.push(format!("tuple({names}) {all} tuple({})", parts.join(", ")));
     }
     conditions.join(" AND ")
@@ -118,20 +118,20 @@ mod tests {
 
     #[test]
     fn a_range_of_keys_has_an_open_beginning_and_a_closed_end() {
-        let key = [KeyColumn { name: "a", source_type: "int8" }, KeyColumn { name: "b", source_type: "bpchar" }];
+        let key = [KeyColumn::of("a", "integer not null"), KeyColumn::of("b", "bpchar not null")];
         let (first, last) = ("1\u{1f}x'".to_owned(), "7\u{1f}y".to_owned());
         assert_eq!(key_between(&key, None, None), "true");
         assert_eq!(
             key_between(&key, Some(&first), Some(&last)),
-            r"true AND a >= toInt64('1') AND tuple(a, b) > tuple(toInt64('1'), 'x\'') AND a <= toInt64('7') AND tuple(a, b) <= tuple(toInt64('7'), 'y')"
+            r"true AND `a` >= toInt64('1') AND tuple(`a`, `b`) > tuple(toInt64('1'), 'x\'') AND `a` <= toInt64('7') AND tuple(`a`, `b`) <= tuple(toInt64('7'), 'y')"
         );
     }
 
     #[test]
     fn composite_keys_become_tuples() {
-        let key = [KeyColumn { name: "a", source_type: "int8" }, KeyColumn { name: "b", source_type: "bpchar" }];
-        assert_eq!(key_in(&key, &["1\u{1f}x'"]), r"(a, b) IN (('1', 'x\''))");
-        assert_eq!(key_in(&key[1..], &["x", "y\u{1f}z"]), "(b) IN ('x', 'y\u{1f}z')");
-        assert_eq!(key_text(&key), "toString(a) || char(31) || toString(b)");
+        let key = [KeyColumn::of("a", "integer not null"), KeyColumn::of("b", "bpchar not null")];
+        assert_eq!(key_in(&key, &["1\u{1f}x'"]), r"(`a`, `b`) IN (('1', 'x\''))");
+        assert_eq!(key_in(&key[1..], &["x", "y\u{1f}z"]), "(`b`) IN ('x', 'y\u{1f}z')");
+        assert_eq!(key_text(&key), "toString(`a`) || char(31) || toString(`b`)");
     }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::old;
+use crate::tables::Pipeline;
 use crate::warehouse::Warehouse;
 
 pub(crate) const DATABASES: &str = include_str!("../../clickhouse/init/00_databases.sql");
@@ -23,15 +23,17 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn apply_schema(&self, passes: &dyn Fn(&str)) -> Result<()> {
-        let tables = tables::all();
-        let own = tables.iter().map(|table| table.ddl);
-        let files = [DATABASES].into_iter().chain(BOOKS.iter().copied()).chain(own).chain([ORDER_WIDE, SALES_VIEWS]);
-        for statement in files.flat_map(statements) {
-            self.execute("applying the schema", &self.named(statement))?;
-            passes("schema-statement");
+    pub fn apply_schema(&self, pipeline: &'static Pipeline, passes: &dyn Fn(&str)) -> Result<()> {
+        let books = [DATABASES].into_iter().chain(BOOKS.iter().copied()).map(|file| self.named(file));
+        let own = pipeline.tables.iter().map(|table| table.ddl(&self.db));
+        let derived = [ORDER_WIDE, SALES_VIEWS].map(|file| self.named(file));
+        for file in books.chain(own).chain(derived) {
+            for statement in statements(&file) {
+                self.execute("applying the schema", statement)?;
+                passes("schema-statement");
+            }
         }
-        for table in &tables {
+        for table in &pipeline.tables {
             self.replace_view(table, &self.columns(table.target)?)?;
         }
         Ok(())

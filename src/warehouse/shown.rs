@@ -6,35 +6,64 @@ use anyhow::Result;
 use clickhouse::Row;
 use serde::Deserialize;
 
-use crate::old::Table;
-use crate::warehouse::{PLAIN_NUMBERS, Warehouse, key_in, key_order, key_text};
+use crate::tables::Table;
+use crate::warehouse::{Warehouse, identifier, key_in, key_order, key_text};
 
-#[derive(Deserialize)]
-struct Keyed {
-    shown_key: String,
+/// System columns that are shown. The others are times of writing, and the same time twice.
+const SYSTEM: [&str; 9] =
+    ["op", "_version", "_deleted", "_source_ts_ms", "_lsn", "_tx_id", "_partition", "_offset", "_extra"];
+
+/// A row that a table shows.
+#[derive(Debug, Clone)]
+pub struct ShownRow {
+    /// `_version`.
+    pub version: u64,
+    /// `_partition`.
+    pub partition: i32,
+    /// The values of [`shown_names`], as canonical texts.
+    pub texts: Vec<Option<String>>,
 }
 
-/// The newest row of each of these keys, a run of `chunks::of_keys`, as JSON: delete markers too; `src_ts` and `_updated_at` are left out.
+/// The columns that are shown: those of the source, then those of the system as [`crate::rows::System::texts`] has them.
+pub fn shown_names(table: &Table) -> impl Iterator<Item = &'static str> {
+    table.source_columns().chain(SYSTEM)
+}
+
+#[derive(Row, Deserialize)]
+struct Answer {
+    shown_key: String,
+    version: u64,
+    partition: i32,
+    texts: Vec<Option<String>>,
+}
+
+/// The newest row of each of these keys, a run of `chunks::of_keys`: delete markers too.
 ///
 /// # Errors
 /// The server is gone or refuses.
-pub fn newest_rows<T: Table>(warehouse: &Warehouse, keys: &[&str]) -> Result<HashMap<String, String>> {
-    let columns: Vec<&str> = <T::Row as Row>::COLUMN_NAMES
-        .iter()
-        .copied()
-        .filter(|column| !["src_ts", "_updated_at"].contains(column))
-        .collect();
+pub fn newest_rows(warehouse: &Warehouse, table: &Table, keys: &[&str]) -> Result<HashMap<String, ShownRow>> {
+    let own = table.columns().iter().map(|column| column.column_type.in_clickhouse(&identifier(&column.name)));
+    let system = SYSTEM.iter().map(|name| format!("toNullable(toString({name}))"));
+    let texts: Vec<String> = own.chain(system).collect();
     let sql = format!(
-        "SELECT {key} AS shown_key, {columns} FROM {db}.{target} WHERE {key_in}
-         ORDER BY {order}, _version DESC LIMIT 1 BY {order} {PLAIN_NUMBERS}",
-        key = key_text(T::KEY),
-        columns = columns.join(", "),
+        "SELECT {key} AS shown_key, _version AS version, _partition AS partition, [{texts}] AS texts FROM {db}.{target} WHERE {key_in}
+         ORDER BY {order}, _version DESC LIMIT 1 BY {order}",
+        key = key_text(&table.key),
+        texts = texts.join(", "),
         db = warehouse.db,
-        target = T::TARGET,
-        key_in = key_in(T::KEY, keys),
-        order = key_order(T::KEY),
+        target = table.target,
+        key_in = key_in(&table.key, keys),
+        order = key_order(&table.key),
     );
-    let lines = warehouse.json_lines("looking at the rows that are shown", &sql)?;
-    let row = |line: &str| Ok((serde_json::from_str::<Keyed>(line)?.shown_key, line.to_owned()));
-    lines.lines().map(row).collect()
+    let answers: Vec<Answer> = warehouse.rows("looking at the rows that are shown", &sql)?;
+    let row = |answer: Answer| {
+        let Answer { shown_key, version, partition, mut texts } = answer;
+        for (column, text) in table.columns().iter().zip(&mut texts) {
+            // What its type cannot have written is shown as it is.
+            let canonical = text.as_ref().and_then(|text| column.column_type.canonical(text).ok());
+            *text = canonical.or(text.take());
+        }
+        (shown_key, ShownRow { version, partition, texts })
+    };
+    Ok(answers.into_iter().map(row).collect())
 }

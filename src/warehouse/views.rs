@@ -13,7 +13,7 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn replace_view(&self, table: &TableFacts, columns: &[Column]) -> Result<()> {
+    pub fn replace_view(&self, table: &Table, columns: &[Column]) -> Result<()> {
         let names = shown(columns).map(|column| identifier(&column.name)).collect::<Vec<_>>().join(", ");
         let (db, view) = (&self.db, view_of(table));
         let sql = format!("CREATE OR REPLACE VIEW {db}.{view} AS SELECT {names} FROM {db}.{} FINAL", table.target);
@@ -24,7 +24,7 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn view_is_current(&self, table: &TableFacts, columns: &[Column]) -> Result<bool> {
+    pub fn view_is_current(&self, table: &Table, columns: &[Column]) -> Result<bool> {
         let view = self.columns(&view_of(table))?;
         let of = |column: &Column| (column.name.clone(), column.column_type.clone());
         Ok(view.iter().map(of).eq(shown(columns).map(of)))
@@ -32,8 +32,8 @@ impl Warehouse {
 }
 
 /// The view of a table.
-pub fn view_of(table: &TableFacts) -> String {
-    format!("v_{}", table.source)
+pub fn view_of(table: &Table) -> String {
+    table.view()
 }
 
 fn shown(columns: &[Column]) -> impl Iterator<Item = &Column> {

@@ -11,16 +11,21 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use format::Message;
-use lockstep::cdc::{Decoder, Event, Record};
-use lockstep::old::Table;
+use lockstep::cdc::Record;
+use lockstep::rows::{Column, Decoder, Event, Row, Rows};
+use lockstep::tables::Table;
+use lockstep::types;
+use serde_json::{Value, json};
 
-use crate::support::registry::registry;
+use crate::support::registry::{northwind, registry};
 use crate::support::root;
 
 /// `_updated_at` of every row: 2026-01-01.
 const NOW: u32 = 1_767_225_600;
 
-fn outcome_of<T: Table>(message: &Message) -> String {
+fn outcome(message: &Message) -> String {
+    let table = northwind().table(&message.table);
+    let table = table.unwrap_or_else(|| panic!("offset {}: there is no table {}", message.offset, message.table));
     let record = Record {
         partition: 0,
         offset: message.offset,
@@ -28,9 +33,9 @@ fn outcome_of<T: Table>(message: &Message) -> String {
         key: message.key.as_deref().map(str::as_bytes),
         value: message.value.as_deref().map(str::as_bytes),
     };
-    let arena = typed_arena::Arena::new();
-    match Decoder::<T>::new(1, NOW, &arena).decode(&record).unwrap() {
-        Event::Change(change) => serde_json::to_string_pretty(&change.row).unwrap(),
+    let mut rows = Rows::new(table.columns().len());
+    match Decoder::new(&table.schema, 1, NOW).decode(&record, &mut rows).unwrap() {
+        Event::Change(change) => serde_json::to_string_pretty(&shown(table, rows.row(change.row))).unwrap(),
         Event::Partial(partial) => {
             let columns: Vec<&str> = partial.unavailable().collect();
             format!("{:?} of {:?}, to be completed: {} not sent", partial.head.op, partial.key, columns.join(", "))
@@ -44,17 +49,37 @@ fn outcome_of<T: Table>(message: &Message) -> String {
     }
 }
 
-macro_rules! outcome_by_table {
-    ($($Table:ident,)*) => {
-        fn outcome(message: &Message) -> String {
-            match message.table.as_str() {
-                $(<lockstep::old::$Table as Table>::SOURCE => outcome_of::<lockstep::old::$Table>(message),)*
-                other => panic!("offset {}: the registry has no table {other}", message.offset),
-            }
-        }
+/// A row as JSON, with all of its columns.
+fn shown(table: &Table, row: Row<'_>) -> Value {
+    let cell = |(place, column): (usize, &Column)| {
+        let column_type = &column.column_type;
+        let json = match column_type.value(row.cell(place)) {
+            types::Value::Null if matches!(column_type.kind(), types::Kind::Digest(_)) => json!([null, null]),
+            types::Value::Null => Value::Null,
+            types::Value::Int(number) => json!(number),
+            types::Value::Digest(length, hash) => json!([length, hash]),
+            _ => json!(column_type.text(row.cell(place))),
+        };
+        (column.name.clone(), json)
     };
+    let own = table.columns().iter().enumerate().map(cell);
+    let system = row.system();
+    let standing = system.standing;
+    let system = [
+        ("op", json!(system.op)),
+        ("src_ts", json!(standing.ts_ms.div_euclid(1_000))),
+        ("_version", json!(standing.version)),
+        ("_deleted", json!(u8::from(standing.deleted))),
+        ("_updated_at", json!(NOW)),
+        ("_source_ts_ms", json!(standing.ts_ms)),
+        ("_lsn", json!(standing.lsn)),
+        ("_tx_id", json!(system.tx_id)),
+        ("_partition", json!(standing.partition)),
+        ("_offset", json!(standing.offset)),
+        ("_extra", json!(system.extra)),
+    ];
+    Value::Object(own.chain(system.map(|(name, value)| (name.to_owned(), value))).collect())
 }
-lockstep::for_each_table!(outcome_by_table);
 
 fn files(folder: &str) -> Vec<PathBuf> {
     let folder = root().join("tests/corpus").join(folder);

@@ -1,121 +1,25 @@
-//! The pipeline's file says of Northwind's tables what their Rust files say, and what PostgreSQL's catalogue says.
+//! The pipeline's file says of Northwind's tables what PostgreSQL's catalogue says.
 
 use std::collections::BTreeSet;
 
 use lockstep::cdc::DECODE;
 use lockstep::pipeline::{
-    DatabaseName, ENGINE_RULES, Origin, PipelineSpec, SYSTEM_COLUMNS, SourceName, SourceTable, TableSpec, WarehouseColumn,
-    create_table, name_in_sql,
+    DatabaseName, ENGINE_RULES, Origin, PipelineSpec, SYSTEM_COLUMNS, SourceName, SourceTable, TableSpec,
+    WarehouseColumn, create_table, name_in_sql,
 };
-use lockstep::old::{self, TableFacts};
-use lockstep::validate::{ListedRule, NOT_IN_POSTGRES, rules_of};
+use lockstep::rows;
+use lockstep::validate::NOT_IN_POSTGRES;
 
 use crate::support::{World, clickhouse};
-
-macro_rules! rules {
-    ($($Table:ident,)*) => {
-        fn rules_of_the_registry() -> Vec<ListedRule> {
-            [$(rules_of::<lockstep::old::$Table>()),*].concat()
-        }
-    };
-}
-lockstep::for_each_table!(rules);
 
 fn northwind() -> PipelineSpec {
     PipelineSpec::read(&Origin::Embedded).unwrap()
 }
 
-/// The tables of the file beside those of the registry.
-fn beside_the_registry(pipeline: &PipelineSpec) -> Vec<(&TableSpec, TableFacts)> {
-    let facts = tables::all();
-    let names = |list: Vec<&str>| list.join(", ");
-    assert_eq!(
-        names(pipeline.tables.iter().map(|table| table.name.as_str()).collect()),
-        names(facts.iter().map(|table| table.source).collect()),
-        "the tables, each behind those that it references"
-    );
-    pipeline.tables.iter().zip(facts).collect()
-}
-
-#[test]
-fn its_tables_are_those_of_the_registry() {
-    let pipeline = northwind();
-    for (table, facts) in beside_the_registry(&pipeline) {
-        assert_eq!((table.source.schema.as_str(), table.source.table.as_str()), ("public", facts.source));
-        assert_eq!(table.target.as_str(), facts.target);
-        assert_eq!(table.ingest_job(), facts.ingest_job());
-        assert_eq!(table.topic(pipeline.topic_prefix.as_str()), facts.topic("northwind"));
-        assert_eq!(table.group(&pipeline.name), facts.group("northwind"));
-        let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
-        assert_eq!(columns, facts.source_columns().collect::<Vec<_>>(), "columns of {}", facts.source);
-        let key: Vec<&str> = table.key.iter().map(|column| column.as_str()).collect();
-        assert_eq!(key, facts.key.iter().map(|column| column.name).collect::<Vec<_>>(), "the key of {}", facts.source);
-        let references: Vec<(String, &str, &str)> = table
-            .references
-            .iter()
-            .map(|reference| (reference.rule(), reference.columns[0].as_str(), reference.table.as_str()))
-            .collect();
-        let pointers = facts.pointers.iter().map(|it| (it.rule.to_owned(), it.column, it.table));
-        assert_eq!(references, pointers.collect::<Vec<_>>(), "references of {}", facts.source);
-    }
-}
-
-#[test]
-fn its_types_are_those_of_the_registry() {
-    let pipeline = northwind();
-    for (table, facts) in beside_the_registry(&pipeline) {
-        for column in &table.columns {
-            let declared = facts.declaration(column.name.as_str()).unwrap();
-            // A tuple has its NULLs inside.
-            let nullable = declared.contains("Nullable(");
-            assert_eq!(column.nullable, nullable, "{}.{}: {declared}", table.name, column.name);
-            if let Some(own) = &column.warehouse_type {
-                assert!(declared.contains(own.as_str()), "{}.{}: {declared}", table.name, column.name);
-            }
-        }
-        for key in facts.key {
-            let source_type = match table.column(key.name).unwrap().source_type.as_str() {
-                "smallint" | "integer" | "bigint" => "int8",
-                "bpchar" => "bpchar",
-                _ => "text",
-            };
-            assert_eq!(source_type, key.source_type, "{}.{}", table.name, key.name);
-        }
-    }
-}
-
-#[test]
-fn its_rules_are_those_of_the_registry() {
-    let mut of_file = Vec::new();
-    for table in &northwind().tables {
-        let row = |name: String, severity: &str, why: &str, example: String| {
-            (table.name.to_string(), name, severity.to_owned(), why.to_owned(), example)
-        };
-        for reference in &table.references {
-            of_file.push(row(reference.rule(), "reject", &reference.why, reference.example.to_json().to_string()));
-        }
-        for rule in &table.rules {
-            // The flag that moves the limit has another name.
-            let why = rule.why.replace("(--limit discount=0.3 changes it)", "(--discount-limit, 0.25)");
-            of_file.push(row(rule.name.to_string(), rule.severity.word(), &why, rule.example.to_json().to_string()));
-        }
-    }
-    let compact = |json: &str| serde_json::from_str::<serde_json::Value>(json).unwrap().to_string();
-    let of_registry: Vec<_> = rules_of_the_registry()
-        .iter()
-        .map(|rule| {
-            let (table, name, severity) =
-                (rule.table.to_owned(), rule.name.to_owned(), rule.severity.name().to_owned());
-            (table, name, severity, rule.why.to_owned(), compact(rule.example))
-        })
-        .collect();
-    assert_eq!(of_file, of_registry);
-}
-
 #[test]
 fn the_engines_own_names_are_known() {
     assert!(ENGINE_RULES.contains(&DECODE) && ENGINE_RULES.contains(&NOT_IN_POSTGRES));
-    assert_eq!(SYSTEM_COLUMNS.map(|column| column.name), tables::SYSTEM_COLUMNS);
+    assert_eq!(SYSTEM_COLUMNS.map(|column| column.name), rows::SYSTEM_COLUMNS);
 }
 
 #[test]

@@ -32,12 +32,12 @@ pub struct SeenLags {
 }
 
 /// Looks at the topics of these tables: how far the connector is, where the topics and the ledger end, and what time it is at the source.
-pub fn look(look: &mut Look, tables: &[TableFacts], slot: &str) -> SeenLags {
+pub fn look(look: &mut Look, tables: &[&'static Table], slot: &str) -> SeenLags {
     let prefixes = &look.args.tables;
-    let target = |table: &TableFacts| Target {
-        source: Some(table.source),
-        topic: table.topic(&prefixes.topic_prefix),
-        group: table.group(&prefixes.group_prefix),
+    let target = |table: &&'static Table| Target {
+        source: Some(table.name),
+        topic: table.topic(&prefixes.prefix.prefix),
+        group: table.group(&prefixes.prefix.prefix),
     };
     let targets: Vec<Target> = tables.iter().map(target).collect();
     let captured = captured(look, slot);
@@ -61,7 +61,7 @@ pub fn look(look: &mut Look, tables: &[TableFacts], slot: &str) -> SeenLags {
 }
 
 fn captured(look: &mut Look, slot: &str) -> Option<Captured> {
-    let prefix = &look.args.tables.topic_prefix;
+    let prefix = &look.args.tables.prefix.prefix;
     let client = look.session.as_mut()?;
     let mut source = lateness::Source { client, slot, prefix, patience: PATIENCE };
     match source.captured(&look.args.kafka) {
@@ -111,8 +111,8 @@ fn tell_unknown(look: &mut Look, lags: &[Lag]) {
     }
 }
 
-fn tell_late(look: &mut Look, lag: &Lag, table: &TableFacts) {
-    let limit = look.settings.lateness(table.source).fail_after;
+fn tell_late(look: &mut Look, lag: &Lag, table: &Table) {
+    let limit = look.settings.lateness(table.name).fail_after;
     let Ok(found) = &lag.found else { return };
     let Some(seconds) = found.late_seconds.filter(|late| *late > limit.as_secs()) else { return };
     let sentence = format!(

@@ -5,11 +5,13 @@ use crate::cli::clock::Clock;
 use crate::health::observe::args::ObserveArgs;
 use crate::health::observe::notes::Notes;
 use crate::ledger::Installation;
+use crate::tables::Pipeline;
 use crate::warehouse::Warehouse;
 
 /// A look: who looks, when, and what is to be said of it.
 pub struct Look {
     pub job: String,
+    pub pipeline: &'static Pipeline,
     pub id: String,
     pub at: Clock,
     pub dag_run_id: String,

@@ -7,7 +7,7 @@ use crate::ledger::NewestWindow;
 use crate::tables::Table;
 
 /// Asks of each table whether it has the rows of its newest window.
-pub fn look(look: &mut Look, tables: &[TableFacts]) {
+pub fn look(look: &mut Look, tables: &[&'static Table]) {
     for table in tables {
         match look.warehouse.rows_missing(table) {
             Ok(None) => {}

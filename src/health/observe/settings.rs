@@ -10,6 +10,7 @@ use super::alarm::Alarm;
 use crate::checks::severity::Severity;
 use crate::cli::parse_duration;
 use crate::jobs::checks;
+use crate::tables::Pipeline;
 
 /// A time, as in `90s`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,19 +121,21 @@ impl Observe {
     }
 
     /// A job that is not known, and where it stands.
-    pub fn unknown_job(&self) -> Option<&Spanned<String>> {
-        self.silent_after.keys().find(|name| !is_known(name.as_ref()))
+    pub fn unknown_job(&self, pipeline: &Pipeline) -> Option<&Spanned<String>> {
+        self.silent_after.keys().find(|name| !is_known(pipeline, name.as_ref()))
     }
 }
 
 /// Is there such a job, or kind of jobs, in the books?
-fn is_known(name: &str) -> bool {
+fn is_known(pipeline: &Pipeline, name: &str) -> bool {
     let (command, flags) = name.split_once(' ').unwrap_or((name, ""));
-    match command.strip_prefix("ingest-") {
-        Some(table) => flags.is_empty() && crate::old::chosen(&[table.replace('-', "_")]).is_ok(),
-        None if checks::is_job(command) => ["", "--scope new", "--scope recent"].contains(&flags),
-        None if command == "rejected" => ["", "--prune", "--prune-ledger", "--prune --prune-ledger"].contains(&flags),
-        None => flags.is_empty() && (command == SYNC_SCHEMA || SILENT_AFTER.iter().any(|(known, _)| *known == command)),
+    match command.starts_with("ingest-") {
+        true => flags.is_empty() && pipeline.tables.iter().any(|table| table.ingest_job() == command),
+        false if checks::is_job(command) => ["", "--scope new", "--scope recent"].contains(&flags),
+        false if command == "rejected" => ["", "--prune", "--prune-ledger", "--prune --prune-ledger"].contains(&flags),
+        false => {
+            flags.is_empty() && (command == SYNC_SCHEMA || SILENT_AFTER.iter().any(|(known, _)| *known == command))
+        }
     }
 }
 
@@ -191,7 +194,7 @@ mod tests {
         assert_eq!(hours("build-order-wide"), Some(1.0));
         assert_eq!((hours("observe"), hours("sync-schema")), (None, None));
         assert_eq!((hours("rejected --prune"), hours("rejected --prune --prune-ledger")), (Some(48.0), Some(48.0)));
-        assert!(settings.unknown_job().is_none());
+        assert!(settings.unknown_job(Pipeline::embedded()).is_none());
     }
 
     #[test]
@@ -209,9 +212,12 @@ mod tests {
         assert_eq!(hours(&named, "check-rules", false), Some(7));
         assert_eq!(hours(&named, "check-rules --scope recent", false), Some(7));
         assert_eq!(hours(&named, "check-rules --scope new", false), Some(9));
-        assert!(named.unknown_job().is_none());
+        assert!(named.unknown_job(Pipeline::embedded()).is_none());
         for unknown in ["check-rule", "check-rules --scope old", "rejected --show", "ingest-nothing", "observe"] {
-            assert!(of(&format!("[silent_after]\n\"{unknown}\" = \"5h\"\n")).unknown_job().is_some(), "{unknown}");
+            assert!(
+                of(&format!("[silent_after]\n\"{unknown}\" = \"5h\"\n")).unknown_job(Pipeline::embedded()).is_some(),
+                "{unknown}"
+            );
         }
     }
 }

@@ -8,15 +8,15 @@ use crate::checks::statement::{self, Side};
 use crate::jobs::checks::check::Check;
 use crate::jobs::checks::{integrity, rules, volume};
 use crate::reconcile::offenders::Question;
-use crate::tables::Table;
+use crate::tables::{Pipeline, Table};
 use crate::warehouse::key_order;
 
 /// Prints the SQL of these checks.
 ///
 /// # Errors
 /// The settings are wrong (78).
-pub fn print(checks: &[Check], args: &CheckArgs, tables: &[TableFacts]) -> Result<()> {
-    let settings = Settings::read(args.config.as_deref())?;
+pub fn print(pipeline: &'static Pipeline, checks: &[Check], args: &CheckArgs, tables: &[&'static Table]) -> Result<()> {
+    let settings = Settings::read(args.config.as_deref(), pipeline)?;
     if args.scope != Scope::Full {
         println!(
             "-- With --scope new or recent, {{rows}} are those whose key stands in one of the windows looked at.\n"
@@ -25,21 +25,22 @@ pub fn print(checks: &[Check], args: &CheckArgs, tables: &[TableFacts]) -> Resul
     for check in checks {
         for table in tables {
             match check {
-                Check::Freshness => println!(
-                    "-- freshness of {}: asks Kafka (see lockstep lag) and the replication slot\n",
-                    table.source
-                ),
+                Check::Freshness => {
+                    println!("-- freshness of {}: asks Kafka (see lockstep lag) and the replication slot\n", table.name)
+                }
                 Check::Volume => {
                     println!(
                         "-- volume of {}\n-- ClickHouse\n{};\n",
-                        table.source,
+                        table.name,
                         volume::statement(args, &settings, table, &[])
                     );
                 }
-                Check::Integrity => {
-                    integrity::questions(table).iter().for_each(|question| both(question, args, &settings))
+                Check::Integrity => integrity::questions(pipeline, table)
+                    .iter()
+                    .for_each(|question| both(pipeline, question, args, &settings)),
+                Check::Rules => {
+                    rules::questions(table).iter().for_each(|question| both(pipeline, question, args, &settings))
                 }
-                Check::Rules => rules::questions(table).iter().for_each(|question| both(question, args, &settings)),
                 Check::Reconcile => reconcile(args, table),
             }
         }
@@ -47,20 +48,20 @@ pub fn print(checks: &[Check], args: &CheckArgs, tables: &[TableFacts]) -> Resul
     Ok(())
 }
 
-fn both(question: &Question<'_>, args: &CheckArgs, settings: &Settings) {
-    let of = |side| statement::fill(&question.file, question.table, &settings.rules, side, "true");
-    let (check, table) = (question.check, question.table.source);
+fn both(pipeline: &Pipeline, question: &Question<'_>, args: &CheckArgs, settings: &Settings) {
+    let of = |side| statement::fill(pipeline, &question.file, question.table, &settings.rules, side, "true");
+    let (check, table) = (question.check, question.table.name);
     println!("-- {check} of {table}\n-- PostgreSQL\n{};", of(Side::Source));
     println!("-- ClickHouse\n{};\n", of(Side::Warehouse(&args.clickhouse.clickhouse_db)));
 }
 
-fn reconcile(args: &CheckArgs, table: &TableFacts) {
+fn reconcile(args: &CheckArgs, table: &Table) {
     let columns = table.source_columns().collect::<Vec<_>>().join(", ");
-    let (key, name) = (key_order(table.key), table.source);
+    let (key, name, relation) = (key_order(&table.key), table.name, &table.relation);
     println!(
         "-- reconcile of {name}\n-- PostgreSQL\nBEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSET LOCAL lock_timeout = '2s';\n\
-         LOCK TABLE public.{name} IN ACCESS SHARE MODE;\nSELECT pg_current_snapshot(), pg_current_wal_insert_lsn();\n\
-         SELECT {columns} FROM public.{name} ORDER BY {key};\nCOMMIT;\n\
+         LOCK TABLE {relation} IN ACCESS SHARE MODE;\nSELECT pg_current_snapshot(), pg_current_wal_insert_lsn();\n\
+         SELECT {columns} FROM {relation} ORDER BY {key};\nCOMMIT;\n\
          -- ClickHouse\nSELECT {columns}, _version, _deleted, _tx_id, _partition, _offset\nFROM {}.{}\nORDER BY {key}, _version DESC LIMIT 1 BY {key};\n",
         args.clickhouse.clickhouse_db, table.target
     );

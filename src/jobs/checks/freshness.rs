@@ -34,14 +34,14 @@ struct LastSuccess {
 ///
 /// # Errors
 /// A server is gone or refuses; nobody knows how far the connector is (78).
-pub fn check(checker: &mut Checker<'_>, table: &TableFacts) -> Result<Vec<Finding>> {
-    let Lateness { warn_after, fail_after } = checker.settings.lateness(table.source);
+pub fn check(checker: &mut Checker<'_>, table: &Table) -> Result<Vec<Finding>> {
+    let Lateness { warn_after, fail_after } = checker.settings.lateness(table.name);
     let captured = captured(checker)?;
     if let Captured::Unknown(why) = captured {
         return Err(needs_person(why));
     }
-    let prefix = &checker.args.prefix;
-    let target = Target { source: Some(table.source), topic: table.topic(prefix), group: table.group(prefix) };
+    let prefix = &checker.args.prefix.prefix;
+    let target = Target { source: Some(table.name), topic: table.topic(prefix), group: table.group(prefix) };
     let mut lags = lag::all(&checker.args.kafka, &checker.warehouse, &[target]);
     // The clocks come last: what is late becomes no younger by having been looked at.
     let source = Clock::of_source(checker.source()?)?;
@@ -53,11 +53,11 @@ pub fn check(checker: &mut Checker<'_>, table: &TableFacts) -> Result<Vec<Findin
     let offsets: u64 = topic.partitions.iter().map(|partition| partition.lag).sum();
     let in_kafka = topic.partitions.iter().filter_map(|partition| partition.lag_seconds).max().unwrap_or(0);
 
-    let mut finding = Finding::new(NAME, table.source, format!("at most {} s", warn_after.as_secs()));
+    let mut finding = Finding::new(NAME, table.name, format!("at most {} s", warn_after.as_secs()));
     finding.measured = seconds as f64;
     finding.fence = json!({"complete_up_to": time(up_to), "source_clock": time(source.now_ms)});
     finding.status = match seconds {
-        late if late > fail_after.as_secs() => Status::of_no(checker.settings.severity(NAME, table.source)),
+        late if late > fail_after.as_secs() => Status::of_no(checker.settings.severity(NAME, table.name)),
         late if late > warn_after.as_secs() => Status::Warn,
         _ => Status::Pass,
     };
@@ -75,12 +75,13 @@ pub fn check(checker: &mut Checker<'_>, table: &TableFacts) -> Result<Vec<Findin
 }
 
 fn captured(checker: &mut Checker<'_>) -> Result<Captured> {
-    let (kafka, slot, prefix) = (checker.args.kafka.clone(), checker.args.slot.clone(), checker.args.prefix.clone());
+    let (kafka, slot, prefix) =
+        (checker.args.kafka.clone(), checker.args.slot.clone(), checker.args.prefix.prefix.clone());
     let mut source = lateness::Source { client: checker.source()?, slot: &slot, prefix: &prefix, patience: PATIENCE };
     source.captured(&kafka)
 }
 
-fn last_success(checker: &Checker<'_>, table: &TableFacts) -> Result<String> {
+fn last_success(checker: &Checker<'_>, table: &Table) -> Result<String> {
     let sql = format!(
         "SELECT toUnixTimestamp64Milli(max(updated_at)) AS ended
          FROM (SELECT updated_at FROM {}.runs WHERE job = {} AND status IN ('done', 'nothing-to-do') ORDER BY started_at DESC LIMIT 1)",

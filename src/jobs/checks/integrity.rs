@@ -9,11 +9,10 @@ use crate::checks::severity::Severity;
 use crate::checks::slice::Slice;
 use crate::checks::statement;
 use crate::reconcile::offenders::Question;
-use crate::old::{self};
-use crate::tables::Table;
+use crate::tables::{Pipeline, Table};
 
 /// The questions about a table, in the order in which they are asked.
-pub fn questions(table: &TableFacts) -> Vec<Question<'_>> {
+pub fn questions(pipeline: &'static Pipeline, table: &'static Table) -> Vec<Question<'static>> {
     let ask = |check: SqlCheck, file: String, says_source| Question { check: check.name, file, table, says_source };
     let mut questions = vec![
         ask(ONE_LIVE_ROW, ONE_LIVE_ROW.sql.to_owned(), false),
@@ -23,10 +22,9 @@ pub fn questions(table: &TableFacts) -> Vec<Question<'_>> {
         // A text that is empty in the source may be so.
         questions.push(ask(REQUIRED_COLUMNS, REQUIRED_COLUMNS.sql.to_owned(), false));
     }
-    for pointer in &table.pointers {
-        let parents = tables::all().into_iter().filter(|parent| parent.source == pointer.table);
-        let file = |parent| statement::for_pointer(REFERENCES.sql, table, pointer.column, &parent);
-        questions.extend(parents.map(|parent| ask(REFERENCES, file(parent), true)));
+    for reference in &table.references {
+        let file = |parent| statement::for_pointer(REFERENCES.sql, table, reference.spec.columns[0].as_str(), parent);
+        questions.extend(pipeline.table(reference.parent.name).map(|parent| ask(REFERENCES, file(parent), true)));
     }
     questions
 }
@@ -35,10 +33,10 @@ pub fn questions(table: &TableFacts) -> Vec<Question<'_>> {
 ///
 /// # Errors
 /// A server is gone or refuses.
-pub fn check(checker: &mut Checker<'_>, table: &TableFacts, slice: &Slice) -> Result<Vec<Finding>> {
+pub fn check(checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) -> Result<Vec<Finding>> {
     let mut findings: Vec<Finding> = Vec::new();
-    for question in questions(table) {
-        if checker.settings.severity(question.check, table.source) == Severity::Off {
+    for question in questions(checker.pipeline, table) {
+        if checker.settings.severity(question.check, table.name) == Severity::Off {
             continue;
         }
         let finding = match question.check == ONE_LIVE_ROW.name {
@@ -58,11 +56,11 @@ pub fn check(checker: &mut Checker<'_>, table: &TableFacts, slice: &Slice) -> Re
 fn several_rows(checker: &Checker<'_>, question: &Question<'_>, slice: &Slice) -> Result<Finding> {
     let table = question.table;
     let found = checker.offenders_in_warehouse(question, slice.keys.as_deref())?;
-    let mut finding = Finding::new(question.check, table.source, "0 keys with several live rows");
+    let mut finding = Finding::new(question.check, table.name, "0 keys with several live rows");
     finding.measured = found.len() as f64;
     finding.detail = "every key has one live row".to_owned();
     if !found.is_empty() {
-        finding.status = Status::of_no(checker.settings.severity(question.check, table.source));
+        finding.status = Status::of_no(checker.settings.severity(question.check, table.name));
         finding.detail = format!(
             "{} keys have several live rows: is {} partitioned by something other than its key? (SHOW CREATE TABLE; migrate makes no such table)",
             found.len(),

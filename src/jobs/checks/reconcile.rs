@@ -17,15 +17,15 @@ pub const NAME: &str = "reconcile";
 ///
 /// # Errors
 /// A server is gone or refuses.
-pub fn check(checker: &mut Checker<'_>, table: &TableFacts, slice: &Slice) -> Result<Vec<Finding>> {
+pub fn check(checker: &mut Checker<'_>, table: &Table, slice: &Slice) -> Result<Vec<Finding>> {
     let compared = checker.compare(table, slice.keys.as_deref())?;
     Ok(vec![judge(checker, table, compared)])
 }
 
 /// What the comparison of a table means.
-fn judge(checker: &Checker<'_>, table: &TableFacts, compared: Compared) -> Finding {
+fn judge(checker: &Checker<'_>, table: &Table, compared: Compared) -> Finding {
     let Compared { tally, fence, behind, not_compared, slices, .. } = compared;
-    let mut finding = Finding::new(NAME, table.source, "0 differing keys");
+    let mut finding = Finding::new(NAME, table.name, "0 differing keys");
     finding.measured = tally.different as f64;
     finding.fence = fence;
     finding.failures = tally.differing.iter().flat_map(|difference| difference.failures()).collect();
@@ -46,7 +46,7 @@ fn judge(checker: &Checker<'_>, table: &TableFacts, compared: Compared) -> Findi
     }
     let is_open = checker.is_inconclusive(tally.open(), behind.as_ref());
     finding.status = match (tally.different, tally.quarantined) {
-        (1.., _) => Status::of_no(checker.settings.severity(NAME, table.source)),
+        (1.., _) => Status::of_no(checker.settings.severity(NAME, table.name)),
         _ if is_open => Status::Inconclusive,
         (0, 1..) => Status::Warn,
         (0, 0) => Status::Pass,
@@ -65,14 +65,14 @@ fn held_back(key: &str) -> Failure {
     Failure { owner: "source".to_owned(), row_key: key.to_owned(), detail, ..Failure::default() }
 }
 
-fn describe(tally: &Tally, table: &TableFacts) -> String {
+fn describe(tally: &Tally, table: &Table) -> String {
     let (source, warehouse) = tally.rows;
     let mut detail = format!(
         "{source} rows in the source, {warehouse} in the warehouse: {} the same, {} different",
         tally.same, tally.different
     );
     if tally.quarantined > 0 {
-        let list = format!("lockstep rejected --table {}", table.source);
+        let list = format!("lockstep rejected --table {}", table.name);
         detail += &format!(", {} in quarantine ({list})", tally.quarantined);
     }
     if tally.open() > 0 {

@@ -11,8 +11,8 @@ use crate::reconcile::offenders::Question;
 use crate::tables::Table;
 
 /// The questions about a table.
-pub fn questions(table: &TableFacts) -> Vec<Question<'_>> {
-    let of_table = RULES.iter().filter(|rule| rule.table == table.source);
+pub fn questions(table: &'static Table) -> Vec<Question<'static>> {
+    let of_table = RULES.iter().filter(|rule| rule.table == table.name);
     let question =
         |check: SqlCheck| Question { check: check.name, file: check.sql.to_owned(), table, says_source: true };
     of_table.map(|rule| question(rule.check)).collect()
@@ -22,10 +22,10 @@ pub fn questions(table: &TableFacts) -> Vec<Question<'_>> {
 ///
 /// # Errors
 /// A server is gone or refuses.
-pub fn check(checker: &mut Checker<'_>, table: &TableFacts, slice: &Slice) -> Result<Vec<Finding>> {
+pub fn check(checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for question in questions(table) {
-        if checker.settings.severity(question.check, table.source) != Severity::Off {
+        if checker.settings.severity(question.check, table.name) != Severity::Off {
             findings.push(checker.judge(&question, slice.keys.as_deref())?);
         }
     }

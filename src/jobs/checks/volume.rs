@@ -31,7 +31,7 @@ struct RunId {
 }
 
 /// The statement, for the runs that a scope looks at: an old unusual run is no news, so `full` is the last day.
-pub fn statement(args: &CheckArgs, settings: &Settings, table: &TableFacts, new_runs: &[String]) -> String {
+pub fn statement(args: &CheckArgs, settings: &Settings, table: &Table, new_runs: &[String]) -> String {
     let Volume { fewest_runs, most_runs, deviations, tolerance } = settings.volume;
     let is_judged = match args.scope {
         Scope::New => format!("run_id IN ({})", list(new_runs)),
@@ -54,7 +54,7 @@ pub fn statement(args: &CheckArgs, settings: &Settings, table: &TableFacts, new_
 ///
 /// # Errors
 /// The warehouse is gone or refuses.
-pub fn check(checker: &Checker<'_>, table: &TableFacts, slice: &Slice) -> Result<Vec<Finding>> {
+pub fn check(checker: &Checker<'_>, table: &Table, slice: &Slice) -> Result<Vec<Finding>> {
     // Older ones would be judged without the runs before them.
     let new_runs = slice.news.last_runs();
     let sql = format!(
@@ -64,12 +64,12 @@ pub fn check(checker: &Checker<'_>, table: &TableFacts, slice: &Slice) -> Result
     // First, so that a run which ends meanwhile is judged twice rather than never.
     let unfinished = unfinished(checker, table, &new_runs)?;
     let unusual: Vec<Unusual> = checker.warehouse.rows("looking for unusual runs", &sql)?;
-    let mut finding = Finding::new(VOLUME.name, table.source, "0 unusual runs");
+    let mut finding = Finding::new(VOLUME.name, table.name, "0 unusual runs");
     finding.measured = unusual.len() as f64;
     finding.detail = "no unusual run".to_owned();
     finding.unfinished = unfinished;
     if !unusual.is_empty() {
-        finding.status = Status::of_no(checker.settings.severity(VOLUME.name, table.source));
+        finding.status = Status::of_no(checker.settings.severity(VOLUME.name, table.name));
         finding.detail = format!("{} unusual runs of {}", unusual.len(), table.ingest_job());
         finding.failures = unusual.iter().map(failure).collect();
     }
@@ -77,7 +77,7 @@ pub fn check(checker: &Checker<'_>, table: &TableFacts, slice: &Slice) -> Result
 }
 
 /// A run's numbers are known when it has ended. One that was killed is marked as lost some day, or its row expires.
-fn unfinished(checker: &Checker<'_>, table: &TableFacts, runs: &[String]) -> Result<Vec<String>> {
+fn unfinished(checker: &Checker<'_>, table: &Table, runs: &[String]) -> Result<Vec<String>> {
     if runs.is_empty() {
         return Ok(Vec::new());
     }

@@ -67,8 +67,8 @@ pub fn publication(client: &mut Client, wanted: &Wanted, connector: Option<&Conn
     let missing: Vec<String> = wanted
         .tables
         .iter()
-        .filter(|table| !listed.iter().any(|name| name == table.source))
-        .map(|table| format!("public.{}", table.source))
+        .filter(|table| !listed.iter().any(|name| name == table.name))
+        .map(|table| format!("public.{}", table.name))
         .collect();
     let missing = missing.join(", ");
     Ok(if missing.is_empty() {
@@ -84,7 +84,7 @@ pub fn publication(client: &mut Client, wanted: &Wanted, connector: Option<&Conn
 /// A long value that a change does not touch is missing from its event, unless the old row is written to the WAL as well.
 /// The same rule as in `postgres/init/02_replication_user.sql`.
 pub fn identity(client: &mut Client, wanted: &Wanted) -> Result<Finding> {
-    let tables: Vec<&str> = wanted.tables.iter().map(|table| table.source).collect();
+    let tables: Vec<&str> = wanted.tables.iter().map(|table| table.name).collect();
     let rows = client
         .query(
             &format!(

@@ -64,8 +64,8 @@ pub fn check(sheet: &Sheet, wanted: &Wanted, locks: Option<&LockPlace>) -> Optio
     };
     put("tables", tables(&warehouse, wanted, &existing));
     // A table that is missing is on the sheet already; the others are worth a look.
-    let there: Vec<&TableFacts> =
-        wanted.iter().filter(|table| find(&existing, &warehouse.db, table.target).is_some()).collect();
+    let there: Vec<&'static Table> =
+        wanted.iter().copied().filter(|table| find(&existing, &warehouse.db, table.target).is_some()).collect();
     sheet.check(Server::ClickHouse, "columns", columns(&warehouse, &there));
     put("engine", engine(&warehouse, &there, &existing));
     sheet.check(Server::ClickHouse, "deduplication", deduplication(&warehouse, &there, &existing));
@@ -115,7 +115,7 @@ fn places(versions: &Versions, locks: Option<&LockPlace>) -> Finding {
 }
 
 /// Are the tables as new as the books?
-fn rows(warehouse: &Warehouse, wanted: &[&TableFacts]) -> Result<Finding> {
+fn rows(warehouse: &Warehouse, wanted: &[&Table]) -> Result<Finding> {
     let mut missing = Vec::new();
     for table in wanted {
         if let Some(newest) = warehouse.rows_missing(table)? {

@@ -12,7 +12,7 @@ use crate::warehouse::Warehouse;
 const WARN_FROM: Generation = 3_000;
 
 /// Each topic that a table is read from takes a number, and versions have room for so many.
-pub fn generations(warehouse: &Warehouse, wanted: &[&TableFacts]) -> Result<Finding> {
+pub fn generations(warehouse: &Warehouse, wanted: &[&Table]) -> Result<Finding> {
     let mut highest = (0, "");
     for table in wanted {
         let newest = warehouse.lineages(table.target)?.newest().unwrap_or(0);

@@ -146,11 +146,12 @@ fn topics(
     connector: Option<&Connector>,
     has_rows: &HashMap<&str, bool>,
 ) -> Finding {
-    let is_missing = |table: &&TableFacts| !cluster.topics.contains(&table.topic(&wanted.args.tables.topic_prefix));
-    let missing: Vec<&TableFacts> = wanted.tables.iter().filter(is_missing).collect();
+    let is_missing =
+        |table: &&&'static Table| !cluster.topics.contains(&table.topic(&wanted.args.tables.prefix.prefix));
+    let missing: Vec<&&'static Table> = wanted.tables.iter().filter(is_missing).collect();
     let named = |rows: Option<bool>| {
-        let tables = missing.iter().filter(|table| has_rows.get(table.source).copied() == rows);
-        let names: Vec<String> = tables.map(|table| table.topic(&wanted.args.tables.topic_prefix)).collect();
+        let tables = missing.iter().filter(|table| has_rows.get(table.name).copied() == rows);
+        let names: Vec<String> = tables.map(|table| table.topic(&wanted.args.tables.prefix.prefix)).collect();
         (!names.is_empty()).then(|| format!("there is no topic {}", names.join(", ")))
     };
     let snapshots = connector.is_some_and(|connector| connector.reader.snapshots);
@@ -158,7 +159,7 @@ fn topics(
         return if snapshots {
             warn(format!("{text} yet: the snapshot is not done"), "wait, then run `doctor` again")
         } else {
-            let fix = "see the connector's state, its table.include.list and the publication; or give --topic-prefix";
+            let fix = "see the connector's state, its table.include.list and the publication; or give --prefix";
             fail(format!("{text}, though the source has rows"), fix)
         };
     }
@@ -170,13 +171,13 @@ fn topics(
         let fix = "nothing to do: Debezium makes a topic with the table's first row";
         return warn(format!("{text} yet: the source has no rows"), fix);
     }
-    ok(format!("{} topic(s) {}.public.*", wanted.tables.len(), wanted.args.tables.topic_prefix))
+    ok(format!("{} topic(s) {}.public.*", wanted.tables.len(), wanted.args.tables.prefix.prefix))
 }
 
 /// A member that subscribed makes the brokers refuse the jobs' commits.
 fn groups(consumer: &Consumer, wanted: &Wanted) -> Result<Finding> {
     for table in &wanted.tables {
-        let name = table.group(&wanted.args.tables.group_prefix);
+        let name = table.group(&wanted.args.tables.prefix.prefix);
         let list = consumer
             .client()
             .fetch_group_list(Some(&name), TIMEOUT)
@@ -197,5 +198,5 @@ fn groups(consumer: &Consumer, wanted: &Wanted) -> Result<Finding> {
             ),
         ));
     }
-    Ok(ok(format!("nobody has subscribed to {}.ingest-*", wanted.args.tables.group_prefix)))
+    Ok(ok(format!("nobody has subscribed to {}.ingest-*", wanted.args.tables.prefix.prefix)))
 }

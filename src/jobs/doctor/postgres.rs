@@ -126,7 +126,7 @@ fn is_pooled(first: i32, other: i32, first_again: i32) -> bool {
 fn tables(args: &PostgresArgs, client: &mut Client, wanted: &Wanted, facts: &mut SourceFacts) -> Result<Finding> {
     let user = &args.postgres_user;
     for table in &wanted.tables {
-        let name = format!("public.{}", table.source);
+        let name = format!("public.{}", table.name);
         let sql = "SELECT to_regclass($1) IS NOT NULL, has_schema_privilege('public', 'USAGE') AND has_table_privilege(to_regclass($1), 'SELECT')";
         let row = client.query_one(sql, &[&name]).with_context(|| format!("asking whether {name} can be read"))?;
         if !row.get::<_, bool>(0) {
@@ -143,7 +143,7 @@ fn tables(args: &PostgresArgs, client: &mut Client, wanted: &Wanted, facts: &mut
         let any = client
             .query_one(&format!("SELECT EXISTS (SELECT FROM {name})"), &[])
             .with_context(|| format!("reading {name}"))?;
-        facts.has_rows.insert(table.source, any.get(0));
+        facts.has_rows.insert(table.name, any.get(0));
     }
     Ok(ok(format!("{user} may read {} table(s)", wanted.tables.len())))
 }

@@ -101,11 +101,11 @@ fn slot(_: &Wanted, config: &Value) -> Finding {
 
 fn prefix(wanted: &Wanted, config: &Value) -> Finding {
     let prefix = config["topic.prefix"].as_str().unwrap_or_default();
-    if prefix == wanted.args.tables.topic_prefix {
+    if prefix == wanted.args.tables.prefix.prefix {
         return ok(format!("topic.prefix={prefix}, as the jobs expect"));
     }
-    let text = format!("topic.prefix={prefix}, but the jobs read {}.public.*", wanted.args.tables.topic_prefix);
-    warn(text, format!("doctor --topic-prefix {prefix}, or --connector NAME for the connector that is meant"))
+    let text = format!("topic.prefix={prefix}, but the jobs read {}.public.*", wanted.args.tables.prefix.prefix);
+    warn(text, format!("doctor --prefix {prefix}, or --connector NAME for the connector that is meant"))
 }
 
 fn database(wanted: &Wanted, config: &Value) -> Finding {
@@ -127,7 +127,7 @@ fn tables(wanted: &Wanted, config: &Value) -> Finding {
     let missing: Vec<String> = wanted
         .tables
         .iter()
-        .map(|table| format!("public.{}", table.source))
+        .map(|table| format!("public.{}", table.name))
         .filter(|name| !includes(list, name))
         .collect();
     if missing.is_empty() {

@@ -10,7 +10,7 @@ use clap::Args;
 
 use crate::cli::{ClickHouseArgs, ConnectArgs, JobArgs, KafkaArgs, OutputArgs, PostgresArgs, TablesArgs};
 use crate::source::LockPlace;
-use crate::tables::Table;
+use crate::tables::{Pipeline, Table};
 
 /// Flags of `doctor`.
 #[derive(Debug, Clone, Args)]
@@ -39,7 +39,8 @@ impl JobArgs for DoctorArgs {
 #[derive(Debug)]
 pub struct Wanted {
     pub args: DoctorArgs,
-    pub tables: Vec<TableFacts>,
+    pub pipeline: &'static Pipeline,
+    pub tables: Vec<&'static Table>,
 }
 
 /// What the source says, for the checks of other servers.

@@ -41,7 +41,7 @@ fn books() -> impl Iterator<Item = &'static str> {
 }
 
 /// Are all the tables there?
-pub fn tables(warehouse: &Warehouse, wanted: &[TableFacts], existing: &[Existing]) -> Finding {
+pub fn tables(warehouse: &Warehouse, wanted: &[&'static Table], existing: &[Existing]) -> Finding {
     let targets = wanted.iter().map(|table| (&warehouse.db, table.target));
     let all: Vec<(&String, &str)> = targets.chain(books().map(|name| (&warehouse.ops, name))).collect();
     let missing: Vec<String> = all
@@ -57,21 +57,21 @@ pub fn tables(warehouse: &Warehouse, wanted: &[TableFacts], existing: &[Existing
 }
 
 /// The jobs insert their columns by name: those have to be there, and nothing else without a default.
-pub fn columns(warehouse: &Warehouse, wanted: &[&TableFacts]) -> Result<Finding> {
+pub fn columns(warehouse: &Warehouse, wanted: &[&Table]) -> Result<Finding> {
     for table in wanted {
         let name = format!("{}.{}", warehouse.db, table.target);
         let existing = warehouse.columns(table.target)?;
         let missing: Vec<&str> =
-            table.columns.iter().copied().filter(|c| !existing.iter().any(|e| e.name == *c)).collect();
+            table.written.iter().copied().filter(|c| !existing.iter().any(|e| e.name == *c)).collect();
         if !missing.is_empty() {
-            let add = |column: &&str| format!("ADD COLUMN {column} {}", table.declaration(column).unwrap_or("String"));
+            let add = |column: &&str| format!("ADD COLUMN {column} {}", table.declaration(column).unwrap_or_default());
             let add = missing.iter().map(add).collect::<Vec<_>>().join(", ");
             return Ok(fail(
                 format!("{name} has no column {}", missing.join(", ")),
                 format!("ALTER TABLE {name} {add}"),
             ));
         }
-        if let Some(column) = without_default(&existing, table.columns).next() {
+        if let Some(column) = without_default(&existing, &table.written).next() {
             return Ok(fail(
                 format!(
                     "{name} has a column {} that the job does not know and that has no DEFAULT: every insert is refused",
@@ -85,7 +85,7 @@ pub fn columns(warehouse: &Warehouse, wanted: &[&TableFacts]) -> Result<Finding>
 }
 
 /// The newest version of a row wins, and a deleted one is hidden, only with this engine.
-pub fn engine(warehouse: &Warehouse, wanted: &[&TableFacts], existing: &[Existing]) -> Finding {
+pub fn engine(warehouse: &Warehouse, wanted: &[&Table], existing: &[Existing]) -> Finding {
     let fits = |full: &str| {
         full.split_once("ReplacingMergeTree(").is_some_and(|(_, rest)| {
             rest.split_once(')').is_some_and(|(arguments, _)| arguments.ends_with("_version, _deleted"))
@@ -102,7 +102,7 @@ pub fn engine(warehouse: &Warehouse, wanted: &[&TableFacts], existing: &[Existin
                 ),
                 format!(
                     "RENAME TABLE {name} TO {name}_old, then lockstep migrate and lockstep ingest-{} --from-beginning",
-                    table.source.replace('_', "-")
+                    table.name.replace('_', "-")
                 ),
             );
         }
@@ -116,7 +116,7 @@ struct Setting {
 }
 
 /// Without a window, ClickHouse forgets the tokens at once, and a window that is written again is there twice.
-pub fn deduplication(warehouse: &Warehouse, wanted: &[&TableFacts], existing: &[Existing]) -> Result<Finding> {
+pub fn deduplication(warehouse: &Warehouse, wanted: &[&Table], existing: &[Existing]) -> Result<Finding> {
     const NAME: &str = "non_replicated_deduplication_window";
     let default = format!("SELECT value FROM system.merge_tree_settings WHERE name = '{NAME}'");
     let default = warehouse.rows::<Setting>("asking for the server's deduplication window", &default)?;

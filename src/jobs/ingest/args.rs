@@ -8,7 +8,8 @@ use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
 
 use crate::cli::{
-    ClickHouseArgs, JobArgs, KafkaArgs, OutputArgs, PostgresArgs, ReplicaArgs, SideBySideArgs, StopAt, parse_duration,
+    ClickHouseArgs, JobArgs, KafkaArgs, OutputArgs, PostgresArgs, PrefixArgs, ReplicaArgs, SideBySideArgs, StopAt,
+    parse_duration,
 };
 use crate::exit::usage;
 use crate::kafka::{Explicit, Limits, OffsetRange, parse_time};
@@ -17,12 +18,14 @@ use crate::validate::RuleArgs;
 /// Flags of `ingest-<table>`.
 #[derive(Debug, Clone, Args)]
 pub struct IngestArgs {
-    /// Topic [default: northwind.public.<table>]
+    /// Topic [default: PREFIX.<schema>.<table>]
     #[arg(long, env = "TOPIC")]
     pub topic: Option<String>,
-    /// Consumer group that keeps the offsets; nobody may subscribe to it [default: northwind.ingest-<table>]
+    /// Consumer group that keeps the offsets; nobody may subscribe to it [default: PREFIX.ingest-<table>]
     #[arg(long, env = "CONSUMER_GROUP")]
     pub group: Option<String>,
+    #[command(flatten)]
+    pub prefix: PrefixArgs,
     /// Read at most this many offsets, shared fairly among the partitions
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_records: Option<u64>,

@@ -28,7 +28,7 @@ pub struct Books {
 /// # Errors
 /// Another run is at work (75); the books disagree (78); a server is gone.
 pub fn plan(run: &mut Run) -> Result<Option<Plan>> {
-    let ledger = run.warehouse.ledger_ends(Some(run.table), &run.group, &run.topic)?;
+    let ledger = run.warehouse.ledger_ends(Some(run.table.name), &run.group, &run.topic)?;
     let Some(topic) = kafka::describe(&run.consumer, &run.topic)? else {
         return topic_missing(run, &ledger).map(|()| None);
     };
@@ -44,7 +44,7 @@ pub fn plan(run: &mut Run) -> Result<Option<Plan>> {
     // Under the lock, everything is asked anew: another run may just have ended.
     let (partitions, log) = run.reachable(partitions)?;
     let committed = kafka::committed(&run.consumer, &run.topic, &partitions)?;
-    let ledger = run.warehouse.ledger_ends(Some(run.table), &run.group, &run.topic)?;
+    let ledger = run.warehouse.ledger_ends(Some(run.table.name), &run.group, &run.topic)?;
     let lineages = lineage::enter(run, &topic)?;
     let mut books = Books { topic, partitions, log, committed, ledger, lineages };
     source_alarm::look(run, &books.ledger)?;
@@ -155,7 +155,7 @@ impl Books {
         reason: &str,
     ) -> WindowRow {
         WindowRow {
-            source: run.table.to_owned(),
+            source: run.table.name.to_owned(),
             group_id: run.group.clone(),
             topic: run.topic.clone(),
             stream: mode.stream(self.partitions[i]),

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use crate::cdc::Event;
+use crate::batch::Batch;
 use crate::exit::{Exit, fault};
-use crate::jobs::ingest::judged::Judged;
 use crate::jobs::ingest::run::Run;
 use crate::kafka::{Span, Window};
-use crate::old::Table;
+use crate::rows::Event;
 
 /// What the offsets of a window came to.
 #[derive(Debug, Default)]
@@ -55,13 +54,13 @@ impl Counts {
 
 impl Run {
     /// Counts everything but the rows, and logs the first rejections and warnings.
-    pub fn count<T: Table>(&mut self, window: &Window<'_>, judged: &Judged<'_, '_, T>) -> Counts {
+    pub fn count(&mut self, window: &Window<'_>, batch: &Batch<'_>) -> Counts {
         let mut counts = Counts {
             gaps: window.gaps.iter().map(Span::len).sum(),
             gap_spans: (window.partition, window.gaps.clone()),
             ..Counts::default()
         };
-        for (record, event) in judged.records.iter().zip(judged.events) {
+        for (record, event) in batch.records.iter().zip(&batch.events) {
             match event {
                 Event::Tombstone => counts.tombstones += 1,
                 Event::Truncate(_) => counts.truncates += 1,
@@ -73,9 +72,9 @@ impl Run {
                 Event::Change(_) | Event::Partial(_) => {}
             }
         }
-        for warning in &judged.warnings {
+        for warning in &batch.warnings {
             *counts.warned.entry(warning.violation.rule).or_default() += 1;
-            self.totals.logged.warned(&self.topic, &judged.records[warning.index], warning);
+            self.totals.logged.warned(&self.topic, &batch.records[warning.index], warning);
         }
         counts
     }

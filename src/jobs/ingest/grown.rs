@@ -31,7 +31,7 @@ impl Grown {
     /// A server is gone; a partition does not answer (75).
     pub fn look(run: &Run, topic: &TopicInfo) -> Result<Option<Grown>> {
         let partitions = topic.partitions.len() as u32;
-        let read = run.warehouse.read_to(run.table, &topic.id, partitions)?;
+        let read = run.warehouse.read_to(run.table.name, &topic.id, partitions)?;
         let Some(had) = read.iter().map(|row| row.partitions).filter(|count| *count < partitions).max() else {
             return Ok(None);
         };
@@ -70,7 +70,7 @@ impl Grown {
         }
         let skips = run.args.resume_from == Some(ResumeFrom::LogEnd);
         // A group that has read nothing starts where the logs do, whatever it was told.
-        let is_new = run.warehouse.ledger_ends(Some(run.table), &run.group, &run.topic)?.is_empty();
+        let is_new = run.warehouse.ledger_ends(Some(run.table.name), &run.group, &run.topic)?.is_empty();
         if skips && !is_new {
             return Ok(());
         }
@@ -86,7 +86,7 @@ impl Grown {
             topic = run.topic,
             now = self.partitions,
             unread = unread.join(", "),
-            table = run.table,
+            table = run.table.name,
         )))
     }
 

@@ -3,46 +3,44 @@
 use anyhow::Result;
 use typed_arena::Arena;
 
-use crate::cdc::{self, Completion, Decoder, Event, Missing, Record, Truncates, Violation};
+use crate::batch::Batch;
+use crate::cdc::{Record, Truncates, Violation};
 use crate::exit::{Exit, fault};
 use crate::jobs::ingest::plan::Plan;
 use crate::jobs::ingest::run::Run;
 use crate::kafka::Window;
-use crate::old::Table;
-use crate::validate::{Servers, Warning, is_orphan};
+use crate::rows::Event;
+use crate::validate::{Servers, is_orphan};
 use crate::warehouse::carried_rows;
 
 /// The reject ratio says nothing about fewer records than this.
 const RATIO_FROM: u64 = 100;
 
 impl Run {
-    /// Turns every change that must not be written into a rejection; returns the warnings about those that are.
+    /// Turns every change that must not be written into a rejection, and notes the warnings about those that are.
     ///
     /// # Errors
     /// A server is gone, refuses or is late.
-    pub fn judge<T: Table>(&mut self, events: &mut [Event<'_, T>]) -> Result<Vec<Warning>> {
+    pub fn judge(&mut self, batch: &mut Batch<'_>) -> Result<()> {
         let servers = Servers { source: &mut self.source, look_ups: &mut self.look_ups, warehouse: &self.warehouse };
-        self.validator.judge::<T>(servers, events, &Truncates::default())
+        self.validator.judge(servers, batch, &Truncates::default())
     }
 
     /// Completes changes whose unchanged TOAST values were not sent. The insert in flight is acknowledged by now.
     ///
     /// # Errors
     /// The warehouse is gone or refuses.
-    pub fn carry<'m, T: Table>(
+    pub fn carry<'m>(
         &self,
         plan: &Plan,
         window: &Window<'_>,
-        events: &mut [Event<'m, T>],
-        records: &[Record<'m>],
-        decoder: &Decoder<'m, T>,
+        batch: &mut Batch<'m>,
         arena: &'m Arena<String>,
-    ) -> Result<Completion<'m>> {
+    ) -> Result<()> {
         let below = plan.numbers.version(window.partition, window.span.start)?.get();
-        let missing = Missing::of(events, |_| below);
-        let carried = carried_rows::<T>(&self.warehouse, &self.topic, &plan.topic_id, &missing)?;
-        let completion = cdc::resolve(events, records, decoder, plan.number_of(window), carried, arena)?;
-        Ok(Completion { missing, ..completion })
+        let missing = batch.missing(|_| below);
+        let carried = carried_rows(&self.warehouse, self.table, &self.topic, &plan.topic_id, &missing)?;
+        batch.complete(missing, carried, arena)
     }
 
     /// Ends the run before it writes this window, if too many records are bad. Rows that are gone, or point at rows that are gone, do
@@ -50,10 +48,9 @@ impl Run {
     ///
     /// # Errors
     /// Exit 65.
-    pub fn within_reject_ratio<T: Table>(&mut self, records: &[Record<'_>], events: &[Event<'_, T>]) -> Result<()> {
-        let bad =
-            || events.iter().zip(records).filter_map(|(event, record)| bad_violation(event).map(|bad| (bad, record)));
-        self.totals.judged += records.len() as u64;
+    pub fn within_reject_ratio(&mut self, batch: &Batch<'_>) -> Result<()> {
+        let bad = || bad_records(batch);
+        self.totals.judged += batch.records.len() as u64;
         self.totals.judged_bad += bad().count() as u64;
         let Some(limit) = self.args.max_reject_ratio else { return Ok(()) };
         let ratio = self.totals.judged_bad as f64 / self.totals.judged.max(1) as f64;
@@ -76,9 +73,10 @@ impl Run {
     }
 }
 
-fn bad_violation<'e, T: Table>(event: &'e Event<'_, T>) -> Option<&'e Violation> {
-    match event {
-        Event::Bad(violation, _) if !is_orphan::<T>(violation) => Some(violation),
+/// Records that are rejected for another reason than a missing row.
+fn bad_records<'b, 'm>(batch: &'b Batch<'m>) -> impl Iterator<Item = (&'b Violation, &'b Record<'m>)> {
+    batch.events.iter().zip(&batch.records).filter_map(|(event, record)| match event {
+        Event::Bad(violation, _) if !is_orphan(batch.table, violation) => Some((violation, record)),
         _ => None,
-    }
+    })
 }

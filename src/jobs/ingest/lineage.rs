@@ -48,7 +48,7 @@ pub fn enter(run: &mut Run, topic: &TopicInfo) -> Result<Lineages> {
         }
         run.locked = true;
     }
-    let lineages = run.warehouse.lineages(run.target)?;
+    let lineages = run.warehouse.lineages(run.table.target)?;
     if of(&lineages, topic).is_some() {
         not_above_the_books(run, &lineages)?;
     }
@@ -96,7 +96,7 @@ pub fn refuse_older(run: &Run, lineages: &Lineages, generation: Generation) -> R
          topics, in the jobs of all of them. If the newer topic has replaced this one, end this job. If the connector has gone back \
          to this one, give it a new topic (topic.prefix) instead",
         topic = run.topic,
-        target = run.target,
+        target = run.table.target,
         newer = newer.join(" and from ")
     )))
 }
@@ -130,7 +130,7 @@ fn of(lineages: &Lineages, topic: &TopicInfo) -> Option<Generation> {
 }
 
 fn lock_of(run: &Run) -> TargetLock {
-    TargetLock::of(&run.warehouse.db, run.target)
+    TargetLock::of(&run.warehouse.db, run.table.target)
 }
 
 /// Alone with the table. Runs that start at once wait for each other here: one of them takes the number, the others find it.
@@ -148,7 +148,7 @@ fn take_alone(run: &mut Run, topic: &TopicInfo, lineages: &mut Lineages) -> Resu
             return taken;
         }
         if lock.share(&mut run.source)? {
-            *lineages = run.warehouse.lineages(run.target)?;
+            *lineages = run.warehouse.lineages(run.table.target)?;
             if let Some(generation) = of(lineages, topic) {
                 return Ok(Taken { generation, rose: String::new() });
             }
@@ -166,7 +166,7 @@ fn take_alone(run: &mut Run, topic: &TopicInfo, lineages: &mut Lineages) -> Resu
 }
 
 fn take(run: &mut Run, topic: &TopicInfo, lineages: &mut Lineages) -> Result<Taken> {
-    *lineages = run.warehouse.lineages(run.target)?;
+    *lineages = run.warehouse.lineages(run.table.target)?;
     if let Some(generation) = of(lineages, topic) {
         return Ok(Taken { generation, rose: String::new() });
     }
@@ -186,11 +186,11 @@ fn take_one(run: &Run, wanted: Lineage, lineages: &mut Lineages) -> Result<()> {
     for generation in above..=MAX_GENERATION {
         if run.warehouse.take_generation(&Lineage { generation, ..wanted.clone() })? {
             run.passes("generation-taken");
-            *lineages = run.warehouse.lineages(run.target)?;
+            *lineages = run.warehouse.lineages(run.table.target)?;
             return Ok(());
         }
     }
-    Err(used_up(run.target, ""))
+    Err(used_up(run.table.target, ""))
 }
 
 /// What the topic would take: the number above the books and the table, 1 if both are empty; and why. If it grew, and the books do not know
@@ -201,15 +201,15 @@ fn next(run: &Run, topic: &TopicInfo, lineages: &Lineages, grown: Option<Grown>)
     counts.retain(|count| lineages.of(&topic.id, *count).is_none());
     counts.push(now);
     let in_books = lineages.newest();
-    let in_table = run.warehouse.generation_in_table(run.target)?;
+    let in_table = run.warehouse.generation_in_table(run.table.target)?;
     let highest = in_books.max(in_table);
     let rose = highest.map(|highest| why(run, topic, lineages, in_table, highest + counts.len() as Generation));
     if usize::from(highest.unwrap_or(0)) + counts.len() > usize::from(MAX_GENERATION) {
         let known = known(run, lineages, in_table);
-        return Err(used_up(run.target, &format!(": {known}")));
+        return Err(used_up(run.table.target, &format!(": {known}")));
     }
     let lineage = |(generation, partitions): (Generation, u32)| Lineage {
-        target: run.target.to_owned(),
+        target: run.table.target.to_owned(),
         generation,
         topic: run.topic.clone(),
         topic_id: topic.id.clone(),
@@ -225,7 +225,7 @@ fn next(run: &Run, topic: &TopicInfo, lineages: &Lineages, grown: Option<Grown>)
 fn known(run: &Run, lineages: &Lineages, in_table: Option<Generation>) -> String {
     match (lineages.taken.last().map(describe), in_table) {
         (Some(newest), Some(rows)) if in_table > lineages.newest() => {
-            format!("the books end with {newest}, but {} has rows of generation {rows}", run.target)
+            format!("the books end with {newest}, but {} has rows of generation {rows}", run.table.target)
         }
         (Some(newest), _) => format!("it was read from {newest} before"),
         (None, rows) => {
@@ -251,7 +251,7 @@ fn why(
     };
     format!(
         "{}: {} (id {}, {} partition(s)) is new to it and gets generation {generation}; {known}{lost}",
-        run.target,
+        run.table.target,
         run.topic,
         topic.id,
         topic.partitions.len()
@@ -270,7 +270,7 @@ fn used_up(target: &str, known: &str) -> anyhow::Error {
 
 fn not_above_the_books(run: &Run, lineages: &Lineages) -> Result<()> {
     let newest = lineages.newest().unwrap_or_default();
-    let Some(version) = run.warehouse.version_above(run.target, newest)? else { return Ok(()) };
+    let Some(version) = run.warehouse.version_above(run.table.target, newest)? else { return Ok(()) };
     let floor = Version::floor(newest + 1).get();
     Err(needs_person(format!(
         "{target} has rows of generation {} (WHERE _version >= {floor}), but its books, northwind_ops.generations, end with generation {newest}: \
@@ -278,7 +278,7 @@ fn not_above_the_books(run: &Run, lineages: &Lineages) -> Result<()> {
          books and table of one moment; or run the job of the later topic, which takes a number above all rows; rows written by hand \
          have to be deleted",
         Version::generation_of(version),
-        target = run.target
+        target = run.table.target
     )))
 }
 

@@ -5,31 +5,30 @@ use std::collections::HashMap;
 use anyhow::Result;
 use chrono::Utc;
 
-use crate::cdc::Event;
+use crate::batch::Batch;
 use crate::jobs::ingest::counts::Counts;
-use crate::jobs::ingest::judged::Judged;
 use crate::jobs::ingest::plan::{Plan, Planned};
 use crate::jobs::ingest::run::Run;
 use crate::kafka::Window;
 use crate::ledger::WindowRow;
 use crate::quarantine::{Bytes, Quarantined, RejectedRow};
-use crate::old::Table;
+use crate::rows::Event;
 
 /// A window of a compacted topic may have as many gaps as records.
 const LISTED_GAPS: usize = 100;
 
 impl Run {
     /// The records that are rejected, as quarantine rows.
-    pub fn rejected_rows<'r, 'm: 'r, T: Table>(
+    pub fn rejected_rows<'r>(
         &'r self,
         plan: &'r Plan,
         window: &Window<'_>,
-        judged: &'r Judged<'_, 'm, T>,
+        batch: &'r Batch<'_>,
         earlier: &HashMap<i64, Quarantined>,
     ) -> Result<Vec<RejectedRow<'r>>> {
         let now_ms = Utc::now().timestamp_millis();
         let mut rows = Vec::new();
-        for (i, (record, event)) in judged.records.iter().zip(judged.events).enumerate() {
+        for (i, (record, event)) in batch.records.iter().zip(&batch.events).enumerate() {
             let Event::Bad(violation, row_key) = event else { continue };
             let attempt = match earlier.get(&record.offset) {
                 None => 1,
@@ -37,7 +36,7 @@ impl Run {
                 Some(closed) => closed.attempt + 1,
             };
             rows.push(RejectedRow {
-                table: T::SOURCE,
+                table: batch.table.name,
                 topic: &self.topic,
                 topic_id: &plan.topic_id,
                 partition: record.partition,
@@ -70,7 +69,7 @@ impl Run {
         token: &str,
     ) -> WindowRow {
         WindowRow {
-            source: self.table.to_owned(),
+            source: self.table.name.to_owned(),
             group_id: self.group.clone(),
             topic: self.topic.clone(),
             stream: plan.mode.stream(window.partition),

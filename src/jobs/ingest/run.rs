@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use crate::cli::Call;
 use crate::cli::clock::Clock;
 use crate::cli::{Declared, Report};
 use crate::exit::Exit;
@@ -14,7 +15,8 @@ use crate::jobs::ingest::totals::Totals;
 use crate::kafka::{self, Committed, Consumer, Span};
 use crate::ledger::{Kin, Mode, RunRow, run_rows};
 use crate::source::{self, LookUps};
-use crate::old::Table;
+
+use crate::tables::Table;
 use crate::validate::Validator;
 use crate::warehouse::Warehouse;
 
@@ -23,12 +25,9 @@ pub struct Run {
     pub job: String,
     pub id: String,
     pub args: IngestArgs,
-    /// Source table.
-    pub table: &'static str,
+    pub table: &'static Table,
     pub topic: String,
     pub group: String,
-    /// The warehouse table.
-    pub target: &'static str,
     pub consumer: Arc<Consumer>,
     pub source: postgres::Client,
     pub look_ups: LookUps,
@@ -60,26 +59,26 @@ impl Run {
     ///
     /// # Errors
     /// One of the servers is not there, or refuses.
-    pub fn open<T: Table>(job: &str, args: IngestArgs) -> Result<Run> {
+    pub fn open(call: &Call<'_>, table: &'static Table, args: IngestArgs) -> Result<Run> {
         args.explicit()?;
+        let job = call.job;
         let id = uuid::Uuid::now_v7().to_string();
-        let topic = args.topic.clone().unwrap_or_else(|| format!("northwind.public.{}", T::SOURCE));
-        let group = args.group.clone().unwrap_or_else(|| format!("northwind.{job}"));
+        let topic = args.topic.clone().unwrap_or_else(|| table.topic(&args.prefix.prefix));
+        let group = args.group.clone().unwrap_or_else(|| table.group(&args.prefix.prefix));
         let consumer = Arc::new(kafka::connect(&args.kafka(), &group)?);
         let warehouse = Warehouse::new(&args.clickhouse)?;
         let name = source::session_name(job, &id);
         let mut run = Run {
             job: job.to_owned(),
-            table: T::SOURCE,
+            table,
             topic,
             group,
             consumer,
             source: source::connect(&args.postgres, &name)?,
             look_ups: LookUps::connect(&args.postgres, &args.replica, &name)?,
-            validator: Validator::new(&args.rules)?,
+            validator: Validator::new(call.pipeline, &args.rules)?,
             warehouse,
             locked: false,
-            target: T::TARGET,
             kin: Kin::default(),
             declares: Declared::default(),
             source_id: String::new(),

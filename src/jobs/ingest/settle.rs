@@ -10,7 +10,7 @@ use crate::jobs::ingest::run::Run;
 use crate::jobs::ingest::totals::Totals;
 use crate::kafka::commit;
 use crate::source;
-use crate::old::Table;
+
 use crate::warehouse::chunks;
 
 impl Run {
@@ -18,17 +18,17 @@ impl Run {
     ///
     /// # Errors
     /// Whatever fails before the ledger row leaves the window open.
-    pub fn settle<T: Table>(&mut self, pending: Option<Pending>, progress: &mut Progress) -> Result<()> {
+    pub fn settle(&mut self, pending: Option<Pending>, progress: &mut Progress) -> Result<()> {
         let Some(mut pending) = pending else { return Ok(()) };
         if let Some(in_flight) = pending.in_flight.take() {
             in_flight.acknowledged(&self.warehouse)?;
         }
         self.passes("rows-inserted");
-        self.apply_truncates::<T>(&pending)?;
+        self.apply_truncates(&pending)?;
         self.passes("truncates-applied");
         self.resolve(&pending)?;
         self.passes("quarantine-resolved");
-        self.verify::<T>(&pending)?;
+        self.verify(&pending)?;
         source::still_held(&mut self.source)?;
         self.warehouse.write_windows(std::slice::from_ref(&pending.ledger))?;
         self.passes("ledger-written");
@@ -55,7 +55,7 @@ impl Run {
     }
 
     /// Store, then mark; and after every insert look whether a truncate of another window concerns these rows.
-    fn apply_truncates<T: Table>(&mut self, pending: &Pending) -> Result<()> {
+    fn apply_truncates(&mut self, pending: &Pending) -> Result<()> {
         self.warehouse.store_truncates(&pending.truncates, &pending.token)?;
         self.passes("truncates-stored");
         let place = Place {
@@ -67,8 +67,13 @@ impl Run {
             start: pending.span.start,
             run: &self.id,
         };
-        let marked =
-            place.mark_truncated::<T>(&self.warehouse, &self.args.beside, &pending.written, &pending.truncates)?;
+        let marked = place.mark_truncated(
+            &self.warehouse,
+            self.table,
+            &self.args.beside,
+            &pending.written,
+            &pending.truncates,
+        )?;
         self.totals.truncated_rows += marked;
         Ok(())
     }

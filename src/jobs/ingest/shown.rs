@@ -2,16 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
-use serde::Deserialize;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::cdc::Fields;
-use crate::old::{RowOf, SourceRow, Table};
-use crate::warehouse::chunks;
-
-/// What is not compared: times of writing, and the same time twice.
-pub const NOT_COMPARED: [&str; 2] = ["_updated_at", "src_ts"];
+use crate::rows::Row;
+use crate::tables::Table;
+use crate::warehouse::{ShownRow, chunks, shown_names};
 
 /// So much may a query answer.
 pub const ANSWER_BYTES: usize = 8 << 20;
@@ -21,7 +16,7 @@ pub const ANSWER_BYTES: usize = 8 << 20;
 pub struct Shown {
     /// By key.
     pub rows: BTreeMap<String, Fingerprint>,
-    /// Bytes of the longest row, as JSON.
+    /// Bytes of the longest row.
     longest: usize,
 }
 
@@ -29,28 +24,19 @@ pub struct Shown {
 #[derive(Debug)]
 pub struct Fingerprint {
     pub version: u64,
-    pub columns: Box<[u64]>,
-}
-
-#[derive(Deserialize)]
-pub struct Line {
-    #[serde(rename = "_version")]
-    pub version: u64,
-    #[serde(rename = "_partition")]
-    pub partition: i32,
+    columns: Box<[u64]>,
 }
 
 impl Shown {
     /// Takes in a row as it is sent. Offsets rise, so the last one of a key is its newest.
-    ///
-    /// # Errors
-    /// The row cannot be written down.
-    pub fn take_in<T: Table>(&mut self, row: &RowOf<'_, T>) -> Result<()> {
-        let json = serde_json::to_string(row)?;
-        let columns = columns_of(&json)?.iter().map(|(_, value)| xxh3_64(value.as_bytes())).collect();
-        self.longest = self.longest.max(json.len());
-        self.rows.insert(row.key_text().into_owned(), Fingerprint { version: row.version(), columns });
-        Ok(())
+    pub fn take_in(&mut self, table: &Table, row: Row<'_>) {
+        let system = row.system();
+        let own = table.columns().iter().enumerate();
+        let own = own.map(|(place, column)| hash(column.column_type.text(row.cell(place)).as_deref()));
+        let columns = own.chain(system.texts().iter().map(|text| hash(text.as_deref()))).collect();
+        self.longest = self.longest.max(row.bytes().len());
+        let fingerprint = Fingerprint { version: system.standing.version, columns };
+        self.rows.insert(table.schema.key_of(row), fingerprint);
     }
 
     /// Keys in runs for a query: whole rows are the answer, and long ones must not come all at once.
@@ -60,8 +46,16 @@ impl Shown {
     }
 }
 
-pub fn columns_of(json: &str) -> Result<Vec<(String, String)>> {
-    let fields = Fields::parse(json).context("reading a row")?;
-    let compared = fields.0.into_iter().filter(|(name, _)| !NOT_COMPARED.contains(&name.as_ref()));
-    Ok(compared.map(|(name, value)| (name.into_owned(), value.get().to_owned())).collect())
+impl Fingerprint {
+    /// The first column in which the row that is shown differs, with its value there.
+    pub fn differs<'s>(&self, table: &Table, shown: &'s ShownRow) -> Option<(&'static str, &'s str)> {
+        let mut names = shown_names(table).zip(&shown.texts).zip(&*self.columns);
+        let ((name, text), _) = names.find(|((_, text), written)| hash(text.as_deref()) != **written)?;
+        Some((name, text.as_deref().unwrap_or("NULL")))
+    }
+}
+
+/// NULL is no text.
+fn hash(text: Option<&str>) -> u64 {
+    text.map_or(0, |text| xxh3_64(text.as_bytes()))
 }

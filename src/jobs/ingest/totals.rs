@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::batch::Batch;
 use crate::batch::scope::Logged;
-use crate::cdc::{Event, Op, Record, Resent};
+use crate::cdc::{Op, Resent};
 use crate::kafka::gaps::GapList;
-use crate::old::{SourceRow, Table};
+use crate::rows::Event;
 
 /// Counters of a run. Every term is counted by the code that did it.
 #[derive(Debug, Default)]
@@ -51,13 +52,14 @@ impl Totals {
     }
 
     /// Counts events that the connector sent again.
-    pub fn look_for_resent<T: Table>(&mut self, records: &[Record<'_>], events: &[Event<'_, T>]) {
-        for (record, event) in records.iter().zip(events) {
+    pub fn look_for_resent(&mut self, batch: &Batch<'_>) {
+        for (record, event) in batch.records.iter().zip(&batch.events) {
             if let Event::Change(change) = event
                 && change.head.op != Op::Read
                 && let Some(sequence) = change.head.source.sequence
             {
-                let change_hash = xxh3_64_with_seed(change.row.key_text().as_bytes(), change.head.op as u64);
+                let key = batch.table.schema.key_of(batch.rows.row(change.row));
+                let change_hash = xxh3_64_with_seed(key.as_bytes(), change.head.op as u64);
                 self.resent.look(record.partition, sequence, change_hash);
             }
         }

@@ -4,17 +4,15 @@
 //! values. So the row itself is looked at: either it is the one that was written, column by column, or the books explain why a
 //! newer one stands there.
 
-use anyhow::{Context, Result};
-use xxhash_rust::xxh3::xxh3_64;
+use anyhow::Result;
 
 use crate::cdc::Version;
 use crate::exit::{Exit, fault};
 use crate::jobs::ingest::pending::Pending;
 use crate::jobs::ingest::run::Run;
-use crate::jobs::ingest::shown::{Fingerprint, Line, columns_of};
+use crate::jobs::ingest::shown::Fingerprint;
 use crate::kafka;
-use crate::old::{RowOf, Table};
-use crate::warehouse::newest_rows;
+use crate::warehouse::{ShownRow, newest_rows};
 
 impl Run {
     /// Looks at the window's keys in the table, and at its refused records in quarantine. (Rows cannot be counted there: versions
@@ -22,23 +20,23 @@ impl Run {
     ///
     /// # Errors
     /// Exit 1: something else is shown.
-    pub fn verify<T: Table>(&self, pending: &Pending) -> Result<()> {
+    pub fn verify(&self, pending: &Pending) -> Result<()> {
         if !self.args.verify {
             return Ok(());
         }
         let place = format!("{}, partition {}, offsets {}", self.topic, pending.partition, pending.span);
         let keys: Vec<&str> = pending.verify.rows.keys().map(String::as_str).collect();
         for chunk in pending.verify.runs(&keys) {
-            let shown = newest_rows::<T>(&self.warehouse, chunk)?;
+            let shown = newest_rows(&self.warehouse, self.table, chunk)?;
             for key in chunk {
                 let written = &pending.verify.rows[*key];
                 let offset = Version::offset_of(written.version);
                 let wrong = match shown.get(*key) {
                     None => Some("the table has no row of it".to_owned()),
-                    Some(json) => self.difference::<T>(pending, written, json)?,
+                    Some(shown) => self.difference(pending, written, shown)?,
                 };
                 if let Some(wrong) = wrong {
-                    let what = format!("{} {key:?} was written from offset {offset}, but {wrong}", T::SOURCE);
+                    let what = format!("{} {key:?} was written from offset {offset}, but {wrong}", self.table.name);
                     return Err(bug(format!("{place}: {what}")));
                 }
             }
@@ -52,32 +50,26 @@ impl Run {
     }
 
     /// What is wrong with the row that is shown for a key, if anything is.
-    fn difference<T: Table>(&self, pending: &Pending, written: &Fingerprint, json: &str) -> Result<Option<String>> {
-        let line: Line = serde_json::from_str(json).context("reading a row of the warehouse")?;
-        if line.version < written.version {
-            return Ok(Some(format!("the newest row that the table has is of version {}: {json}", line.version)));
+    fn difference(&self, pending: &Pending, written: &Fingerprint, shown: &ShownRow) -> Result<Option<String>> {
+        if shown.version < written.version {
+            return Ok(Some(format!("the newest row that the table has is of version {}", shown.version)));
         }
-        if line.version == written.version {
-            let row: RowOf<'_, T> = serde_json::from_str(json).context("reading a row of the warehouse")?;
-            let shown = columns_of(&serde_json::to_string(&row)?)?;
-            let differs =
-                shown.iter().zip(&written.columns).find(|((_, value), hash)| xxh3_64(value.as_bytes()) != **hash);
-            return Ok(
-                differs.map(|((name, value), _)| format!("the table shows another value in column {name}: {value}"))
-            );
+        if shown.version == written.version {
+            let differs = written.differs(self.table, shown);
+            return Ok(differs.map(|(name, value)| format!("the table shows another value in column {name}: {value}")));
         }
-        self.unexplained(pending, written.version, &line)
+        self.unexplained(pending, written.version, shown)
     }
 
     /// Why a newer row stands there: a mark or a repair of the same event; a later event, which the log has; a later topic, which the books
     /// know. Anything else is a row of another log.
-    fn unexplained(&self, pending: &Pending, written: u64, line: &Line) -> Result<Option<String>> {
-        let (generation, offset) = (Version::generation_of(line.version), Version::offset_of(line.version));
-        if Version::same_event(line.version, written) || generation > pending.generation {
+    fn unexplained(&self, pending: &Pending, written: u64, shown: &ShownRow) -> Result<Option<String>> {
+        let (generation, offset) = (Version::generation_of(shown.version), Version::offset_of(shown.version));
+        if Version::same_event(shown.version, written) || generation > pending.generation {
             return Ok(None);
         }
         // A mark stands where the truncate's window stands; its version is that of the event.
-        let partition = if Version::is_event(line.version) { line.partition } else { pending.partition };
+        let partition = if Version::is_event(shown.version) { shown.partition } else { pending.partition };
         let ends = kafka::log_spans(&self.consumer, &self.topic, &[partition])?;
         if ends.iter().any(|log| offset < log.end) {
             return Ok(None);

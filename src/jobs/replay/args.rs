@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 
 use crate::cli::{ClickHouseArgs, JobArgs, OutputArgs, PostgresArgs, ReplicaArgs, SideBySideArgs, StopAt};
-use crate::jobs::rejected::parse_table;
 use crate::kafka::{Limits, parse_time};
 use crate::quarantine::Selection;
 use crate::validate::RuleArgs;
@@ -13,8 +12,8 @@ use crate::validate::RuleArgs;
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
     /// Source table; may be repeated [default: all]
-    #[arg(long, value_name = "TABLE", value_delimiter = ',', value_parser = parse_table)]
-    table: Vec<String>,
+    #[arg(long, value_name = "TABLE", value_delimiter = ',')]
+    pub table: Vec<String>,
     /// Only records that broke this rule; may be repeated
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
     only_rule: Vec<String>,
@@ -64,10 +63,6 @@ impl JobArgs for ReplayArgs {
 
 impl ReplayArgs {
     /// Is this table asked for?
-    pub fn takes(&self, table: &str) -> bool {
-        self.table.is_empty() || self.table.iter().any(|asked| asked == table)
-    }
-
     /// The open records that are asked for, of one table.
     pub fn selection(&self, table: &str) -> Selection {
         Selection {

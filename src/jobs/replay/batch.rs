@@ -5,58 +5,48 @@ use std::collections::{HashMap, HashSet};
 use anyhow::Result;
 use typed_arena::Arena;
 
-use crate::cdc::{self, Completion, Decoder, Event, Missing, Record, Version, Violation};
+use crate::batch::Batch;
+use crate::cdc::{self, Record, Standing, Version, Violation};
 use crate::kafka::Span;
 use crate::ledger::Written;
 use crate::quarantine::{Kept, Shelf};
-use crate::cdc::Standing;
-use crate::old::{SourceRow, Table};
-use crate::validate::Warning;
+use crate::rows::Event;
+use crate::tables::Table;
 use crate::warehouse::{Warehouse, carried_rows, newest_versions};
 
-/// Records in the log's order, and what becomes of them.
-pub struct Batch<'k, T: Table> {
+/// Records of a shelf in the log's order, and what becomes of them.
+pub struct Replayed<'k> {
     pub shelf: &'k Shelf,
     pub span: Span,
     /// To be decided: as they lie in quarantine, …
     pub kept: Vec<&'k Kept>,
-    /// … as they were read from Kafka, …
-    pub records: Vec<Record<'k>>,
-    /// … as they are decoded, and later judged.
-    pub events: Vec<Event<'k, T>>,
+    /// … and as they are decoded, and later judged.
+    pub batch: Batch<'k>,
     /// The warehouse has a later event of the same key: they could not win.
     pub superseded: Vec<&'k Kept>,
     /// The warehouse has them: an earlier replay was cut short after its insert.
     pub landed: Vec<&'k Kept>,
     /// Their keys.
     landed_keys: Vec<String>,
-    /// What was carried forward.
-    pub carried: Completion<'k>,
-    /// Rules that rows break though they are written.
-    pub warnings: Vec<Warning>,
     /// Newest version in the warehouse, by key.
     held: HashMap<String, u64>,
 }
 
-impl<'k, T: Table> Batch<'k, T> {
+impl<'k> Replayed<'k> {
     /// Decodes what lies in quarantine.
     ///
     /// # Errors
     /// An offset does not fit in a version.
-    pub fn decode(shelf: &'k Shelf, span: Span, kept: &'k [Kept], decoder: &Decoder<'k, T>) -> Result<Self> {
-        let records: Vec<Record<'k>> = kept.iter().map(Kept::record).collect();
-        let events = records.iter().map(|record| decoder.decode(record)).collect::<Result<Vec<_>>>()?;
-        Ok(Batch {
+    pub fn decode(table: &'static Table, shelf: &'k Shelf, span: Span, kept: &'k [Kept]) -> Result<Self> {
+        let records = kept.iter().map(Kept::record).collect();
+        Ok(Replayed {
             shelf,
             span,
             kept: kept.iter().collect(),
-            records,
-            events,
+            batch: Batch::decode(table, shelf.generation, records)?,
             superseded: Vec::new(),
             landed: Vec::new(),
             landed_keys: Vec::new(),
-            carried: Completion::default(),
-            warnings: Vec::new(),
             held: HashMap::new(),
         })
     }
@@ -66,12 +56,13 @@ impl<'k, T: Table> Batch<'k, T> {
     /// # Errors
     /// The warehouse is gone or refuses.
     pub fn set_aside_what_is_known(&mut self, warehouse: &Warehouse) -> Result<()> {
-        let keys: Vec<Option<String>> =
-            self.events.iter().zip(&self.kept).map(|(event, kept)| key_of(event, kept)).collect();
+        let table = self.batch.table;
+        let of_record = self.batch.events.iter().zip(&self.kept);
+        let keys: Vec<Option<String>> = of_record.map(|(event, kept)| key_of(&self.batch, event, kept)).collect();
         let distinct: HashSet<&str> = keys.iter().flatten().map(String::as_str).collect();
-        self.held = newest_versions(warehouse, T::TARGET, T::KEY, &distinct.into_iter().collect::<Vec<_>>())?;
-        let all = std::mem::take(&mut self.kept).into_iter().zip(std::mem::take(&mut self.records));
-        for (((kept, record), event), key) in all.zip(std::mem::take(&mut self.events)).zip(keys) {
+        self.held = newest_versions(warehouse, table.target, &table.key, &distinct.into_iter().collect::<Vec<_>>())?;
+        let all = std::mem::take(&mut self.kept).into_iter().zip(std::mem::take(&mut self.batch.records));
+        for (((kept, record), event), key) in all.zip(std::mem::take(&mut self.batch.events)).zip(keys) {
             match key.as_ref().and_then(|key| self.held.get(key)) {
                 Some(held) if Version::same_event(*held, kept.version) => {
                     self.landed.push(kept);
@@ -80,8 +71,8 @@ impl<'k, T: Table> Batch<'k, T> {
                 Some(held) if *held > kept.version => self.superseded.push(kept),
                 _ => {
                     self.kept.push(kept);
-                    self.records.push(record);
-                    self.events.push(event);
+                    self.batch.records.push(record);
+                    self.batch.events.push(event);
                 }
             }
         }
@@ -106,35 +97,37 @@ impl<'k, T: Table> Batch<'k, T> {
     ///
     /// # Errors
     /// The warehouse is gone or refuses.
-    pub fn complete(
-        &mut self,
-        warehouse: &Warehouse,
-        decoder: &Decoder<'k, T>,
-        arena: &'k Arena<String>,
-    ) -> Result<()> {
-        if !self.events.iter().any(|event| matches!(event, Event::Partial(_))) {
+    pub fn complete(&mut self, warehouse: &Warehouse, arena: &'k Arena<String>) -> Result<()> {
+        if !self.batch.lacks_values() {
             return Ok(());
         }
-        let missing = Missing::of(&self.events, |i| self.kept[i].version);
-        let carried = carried_rows::<T>(warehouse, &self.shelf.topic, &self.shelf.topic_id, &missing)?;
+        let missing = self.batch.missing(|i| self.kept[i].version);
+        let Shelf { topic, topic_id, .. } = self.shelf;
+        let carried = carried_rows(warehouse, self.batch.table, topic, topic_id, &missing)?;
         let bystanders = self.bystanders(warehouse)?;
-        let own: HashSet<i64> = self.records.iter().map(|record| record.offset).collect();
-        let mut all: Vec<(Record<'k>, Event<'k, T>)> =
-            std::mem::take(&mut self.records).into_iter().zip(std::mem::take(&mut self.events)).collect();
-        all.extend(bystanders);
-        all.sort_by_key(|(record, _)| record.offset);
-        let (records, mut events): (Vec<_>, Vec<_>) = all.into_iter().unzip();
-        let completion = cdc::resolve(&mut events, &records, decoder, self.shelf.generation, carried, arena)?;
-        self.carried = Completion { missing, ..completion };
-        let still_own = records.into_iter().zip(events).filter(|(record, _)| own.contains(&record.offset));
-        (self.records, self.events) = still_own.unzip();
+        let own: HashSet<i64> = self.batch.records.iter().map(|record| record.offset).collect();
+        self.reorder(|all| {
+            all.extend(bystanders);
+            all.sort_by_key(|(record, _)| record.offset);
+        });
+        self.batch.complete(missing, carried, arena)?;
+        self.reorder(|all| all.retain(|(record, _)| own.contains(&record.offset)));
         Ok(())
+    }
+
+    /// Lets others stand among the records for a while.
+    fn reorder(&mut self, change: impl FnOnce(&mut Vec<(Record<'k>, Event<'k>)>)) {
+        let records = std::mem::take(&mut self.batch.records).into_iter();
+        let mut all: Vec<(Record<'k>, Event<'k>)> = records.zip(std::mem::take(&mut self.batch.events)).collect();
+        change(&mut all);
+        (self.batch.records, self.batch.events) = all.into_iter().unzip();
     }
 
     /// Open records of the same keys that stand among this batch's and were not selected, as barriers: nobody knows which values
     /// they have changed.
-    fn bystanders(&self, warehouse: &Warehouse) -> Result<Vec<(Record<'k>, Event<'k, T>)>> {
+    fn bystanders(&self, warehouse: &Warehouse) -> Result<Vec<(Record<'k>, Event<'k>)>> {
         let keys: HashSet<&str> = self
+            .batch
             .events
             .iter()
             .filter_map(|event| if let Event::Partial(partial) = event { Some(partial.key.as_str()) } else { None })
@@ -157,9 +150,9 @@ impl<'k, T: Table> Batch<'k, T> {
 }
 
 /// The row's key as it can be read now, else as it could be read then.
-fn key_of<T: Table>(event: &Event<'_, T>, kept: &Kept) -> Option<String> {
+fn key_of(batch: &Batch<'_>, event: &Event<'_>, kept: &Kept) -> Option<String> {
     match event {
-        Event::Change(change) => Some(change.row.key_text().into_owned()),
+        Event::Change(change) => Some(batch.table.schema.key_of(batch.rows.row(change.row))),
         Event::Partial(partial) => Some(partial.key.clone()),
         Event::Bad(_, Some(key)) => Some(key.clone()),
         Event::Bad(_, None) | Event::Truncate(_) | Event::Tombstone => {

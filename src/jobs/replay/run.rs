@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::batch::scope::Logged;
+use crate::cli::Call;
 use crate::cli::Report;
 use crate::cli::clock::Clock;
 use crate::exit::Exit;
@@ -16,7 +17,7 @@ use crate::kafka::Span;
 use crate::ledger::{RunRow, run_rows};
 use crate::quarantine::{Kept, Shelf};
 use crate::source::{self, LookUps, TargetLock};
-use crate::old;
+use crate::tables::Table;
 use crate::validate::Validator;
 use crate::warehouse::Warehouse;
 
@@ -73,14 +74,15 @@ impl Replay {
     ///
     /// # Errors
     /// One of the servers is not there, or refuses.
-    pub fn open(job: &str, args: ReplayArgs) -> Result<Replay> {
+    pub fn open(call: &Call<'_>, args: ReplayArgs) -> Result<Replay> {
+        let job = call.job;
         let id = uuid::Uuid::now_v7().to_string();
         let name = source::session_name(job, &id);
         let source = source::connect(&args.postgres, &name)?;
         let mut replay = Replay {
             job: job.to_owned(),
             look_ups: LookUps::connect(&args.postgres, &args.replica, &name)?,
-            validator: Validator::new(&args.rules)?,
+            validator: Validator::new(call.pipeline, &args.rules)?,
             warehouse: Warehouse::new(&args.clickhouse)?,
             totals: Totals::default(),
             started: Clock::start(),
@@ -102,13 +104,14 @@ impl Replay {
     ///
     /// # Errors
     /// Exit 75: another replay is at work.
-    pub fn lock(&mut self, tables: &[&str]) -> Result<()> {
+    pub fn lock(&mut self, tables: &[&'static Table]) -> Result<()> {
         if self.args.dry_run {
             return Ok(());
         }
-        source::lock_tables(&mut self.source, &self.job, &self.warehouse.ops, tables)?;
+        let names: Vec<&str> = tables.iter().map(|table| table.name).collect();
+        source::lock_tables(&mut self.source, &self.job, &self.warehouse.ops, &names)?;
         // As whoever writes: a new generation is not taken meanwhile.
-        for table in tables::all().iter().filter(|table| tables.contains(&table.source)) {
+        for table in tables {
             let lock = TargetLock::of(&self.warehouse.db, table.target);
             if !lock.share(&mut self.source)? {
                 return Err(lock.busy(&mut self.source, "a run is taking a new generation for it"));

@@ -2,10 +2,9 @@
 
 use anyhow::Result;
 
-use crate::jobs::replay::batch::Batch;
+use crate::jobs::replay::batch::Replayed;
 use crate::jobs::replay::run::Replay;
-use crate::old::Table;
-use crate::tables::Table;
+
 use crate::validate::Servers;
 
 impl Replay {
@@ -14,13 +13,12 @@ impl Replay {
     ///
     /// # Errors
     /// A server is gone, refuses or is late.
-    pub fn judge<T: Table>(&mut self, batch: &mut Batch<'_, T>) -> Result<()> {
-        let shelf = batch.shelf;
+    pub fn judge(&mut self, replayed: &mut Replayed<'_>) -> Result<()> {
+        let shelf = replayed.shelf;
         let is_beside = |other: &str| self.args.beside.has(&shelf.topic, other);
-        let truncates =
-            self.warehouse.truncates(&TableFacts::of::<T>(), &shelf.topic_id, shelf.generation, is_beside)?;
+        let table = replayed.batch.table;
+        let truncates = self.warehouse.truncates(table, &shelf.topic_id, shelf.generation, is_beside)?;
         let servers = Servers { source: &mut self.source, look_ups: &mut self.look_ups, warehouse: &self.warehouse };
-        batch.warnings = self.validator.judge::<T>(servers, &mut batch.events, &truncates)?;
-        Ok(())
+        self.validator.judge(servers, &mut replayed.batch, &truncates)
     }
 }

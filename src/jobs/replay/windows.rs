@@ -1,12 +1,11 @@
 //! What the ledger is told of a batch: a window for each contiguous group of its records, not one from the lowest to the highest.
 //! Whoever follows the ledger would do all that lies between them again.
 
-use crate::cdc::Event;
-use crate::jobs::replay::batch::Batch;
+use crate::jobs::replay::batch::Replayed;
 use crate::jobs::replay::run::Replay;
 use crate::kafka::Span;
 use crate::ledger::{Mode, WindowRow, join_closest};
-use crate::old::Table;
+use crate::rows::Event;
 
 /// Windows of a batch at most; the closest groups of a batch that is more scattered are told as one.
 const MOST_WINDOWS: usize = 100;
@@ -50,10 +49,10 @@ fn groups(records: impl Iterator<Item = Group>) -> Vec<Group> {
     join_closest(groups, MOST_WINDOWS, |last, next| Some(next.span.start - last.span.end), Group::take_in)
 }
 
-impl<T: Table> Batch<'_, T> {
+impl Replayed<'_> {
     /// Where something has landed.
     pub fn landed_groups(&self) -> Vec<Group> {
-        let judged = self.kept.iter().zip(&self.events).map(|(kept, event)| {
+        let judged = self.kept.iter().zip(&self.batch.events).map(|(kept, event)| {
             let record = Group::of_record(kept.offset);
             match event {
                 Event::Change(_) => Group { written: 1, ..record },
@@ -72,21 +71,21 @@ impl<T: Table> Batch<'_, T> {
 
 impl Replay {
     /// The ledger rows: whoever follows the warehouse by the ledger sees these rows, too. They move no group.
-    pub fn window_rows<T: Table>(&self, batch: &Batch<'_, T>, groups: &[Group], hash: u128) -> Vec<WindowRow> {
+    pub fn window_rows(&self, replayed: &Replayed<'_>, groups: &[Group], hash: u128) -> Vec<WindowRow> {
         let row = |group: &Group| WindowRow {
-            source: T::SOURCE.to_owned(),
-            stream: Mode::Replay.stream(batch.shelf.partition),
-            topic: batch.shelf.topic.clone(),
-            topic_id: batch.shelf.topic_id.clone(),
-            partition: batch.shelf.partition,
-            generation: batch.shelf.generation,
+            source: replayed.batch.table.name.to_owned(),
+            stream: Mode::Replay.stream(replayed.shelf.partition),
+            topic: replayed.shelf.topic.clone(),
+            topic_id: replayed.shelf.topic_id.clone(),
+            partition: replayed.shelf.partition,
+            generation: replayed.shelf.generation,
             mode: Mode::Replay.name().to_owned(),
             start_offset: group.span.start,
             end_offset: group.span.end,
             written: group.written,
             rejected: group.rejected,
             truncates: group.truncates,
-            token: self.token(batch, group.span, hash),
+            token: self.token(replayed, group.span, hash),
             job: self.job.clone(),
             run_id: self.id.clone(),
             ..WindowRow::default()

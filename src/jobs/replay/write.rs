@@ -4,43 +4,42 @@
 use anyhow::Result;
 use chrono::Utc;
 
-use crate::batch::rows::Rows;
-use crate::batch::scope::{self, Place};
-use crate::cdc::Event;
+use crate::batch::scope::Place;
+use crate::batch::{Batch, Sending};
 use crate::exit::{Exit, fault};
-use crate::jobs::replay::batch::Batch;
+use crate::jobs::replay::batch::Replayed;
 use crate::jobs::replay::counts::Counts;
 use crate::jobs::replay::run::Replay;
 use crate::jobs::replay::windows::Group;
 use crate::kafka::Span;
 use crate::ledger::Kin;
 use crate::quarantine::{Kept, RejectedRow, WarningRow};
+use crate::rows::Event;
 use crate::source;
-use crate::old::{RowOf, Table};
 
 impl Replay {
     /// Writes what the batch's records came to, and closes them.
     ///
     /// # Errors
     /// The accounts do not close; a server is gone or refuses. Nothing is closed then.
-    pub fn write<T: Table>(&mut self, batch: &Batch<'_, T>) -> Result<()> {
-        let counts = self.count(batch)?;
+    pub fn write(&mut self, replayed: &Replayed<'_>) -> Result<()> {
+        let counts = self.count(replayed)?;
         if !self.args.dry_run {
-            let groups = batch.landed_groups();
-            let hash = scope::fingerprint(&batch.records, &batch.events, batch.carried.hash);
-            let token = self.token(batch, batch.span, hash);
-            self.land(batch, &groups, &token)?;
-            self.enter(batch, &groups, hash)?;
-            self.close_records(batch, &token)?;
+            let groups = replayed.landed_groups();
+            let hash = replayed.batch.fingerprint();
+            let token = self.token(replayed, replayed.span, hash);
+            self.land(replayed, &groups, &token)?;
+            self.enter(replayed, &groups, hash)?;
+            self.close_records(replayed, &token)?;
         }
         self.totals.add(&counts);
         Ok(())
     }
 
     /// The rows; then store, then mark, as the ingest jobs do. The marks stand at an offset that the ledger tells of.
-    fn land<T: Table>(&mut self, batch: &Batch<'_, T>, groups: &[Group], token: &str) -> Result<()> {
-        let shelf = batch.shelf;
-        let lineages = self.warehouse.lineages(T::TARGET)?;
+    fn land(&mut self, replayed: &Replayed<'_>, groups: &[Group], token: &str) -> Result<()> {
+        let (shelf, batch) = (replayed.shelf, &replayed.batch);
+        let lineages = self.warehouse.lineages(batch.table.target)?;
         let kin = Kin::of(&lineages, &shelf.topic, &shelf.topic_id, shelf.generation, &self.args.beside);
         let place = Place {
             topic: &shelf.topic,
@@ -48,37 +47,37 @@ impl Replay {
             generation: shelf.generation,
             kin: &kin,
             partition: shelf.partition,
-            start: groups.first().map_or(batch.span.start, |group| group.span.start),
+            start: groups.first().map_or(replayed.span.start, |group| group.span.start),
             run: &self.id,
         };
-        place.refuse_mixed(&self.warehouse, &batch.records, &batch.events)?;
+        place.refuse_mixed(&self.warehouse, batch)?;
         self.insert(batch, &place, token)?;
         self.passes("rows-inserted");
-        let truncates = place.truncate_rows(&batch.records, &batch.events);
+        let truncates = place.truncate_rows(batch);
         self.warehouse.store_truncates(&truncates, token)?;
         self.passes("truncates-stored");
-        let mut written = batch.landed_rows();
-        written.extend(scope::written::<T>(&rows_of(batch)));
-        let marked = place.mark_truncated::<T>(&self.warehouse, &self.args.beside, &written, &truncates)?;
+        let mut written = replayed.landed_rows();
+        written.extend(batch.written());
+        let marked = place.mark_truncated(&self.warehouse, batch.table, &self.args.beside, &written, &truncates)?;
         self.totals.truncated_rows += marked;
         self.passes("truncates-applied");
         Ok(())
     }
 
     /// The ledger rows, if something landed: all in one insert.
-    fn enter<T: Table>(&mut self, batch: &Batch<'_, T>, groups: &[Group], hash: u128) -> Result<()> {
+    fn enter(&mut self, replayed: &Replayed<'_>, groups: &[Group], hash: u128) -> Result<()> {
         if !groups.is_empty() {
             source::still_held(&mut self.source)?;
-            self.warehouse.write_windows(&self.window_rows(batch, groups, hash))?;
+            self.warehouse.write_windows(&self.window_rows(replayed, groups, hash))?;
         }
         self.passes("ledger-written");
         Ok(())
     }
 
     /// The point of no return: one insert for all records of the batch.
-    fn close_records<T: Table>(&mut self, batch: &Batch<'_, T>, token: &str) -> Result<()> {
+    fn close_records(&mut self, replayed: &Replayed<'_>, token: &str) -> Result<()> {
         source::still_held(&mut self.source)?;
-        let rows = self.closing_rows(batch);
+        let rows = self.closing_rows(replayed);
         let token = format!("{token}/quarantine");
         self.warehouse.insert::<RejectedRow<'static>>(&self.warehouse.ops, "rejected", &token, rows.iter())?;
         self.passes("closed");
@@ -86,13 +85,13 @@ impl Replay {
     }
 
     /// Counts, and logs the first refusals and warnings. Every record is accounted for, or the run fails.
-    fn count<T: Table>(&mut self, batch: &Batch<'_, T>) -> Result<Counts> {
+    fn count(&mut self, replayed: &Replayed<'_>) -> Result<Counts> {
         let mut counts = Counts {
-            landed: batch.landed.len() as u64,
-            superseded: batch.superseded.len() as u64,
+            landed: replayed.landed.len() as u64,
+            superseded: replayed.superseded.len() as u64,
             ..Counts::default()
         };
-        let topic = &batch.shelf.topic;
+        let (topic, batch) = (&replayed.shelf.topic, &replayed.batch);
         for (record, event) in batch.records.iter().zip(&batch.events) {
             match event {
                 Event::Change(_) => counts.written += 1,
@@ -108,11 +107,11 @@ impl Replay {
             *counts.warned.entry(warning.violation.rule).or_default() += 1;
             self.totals.logged.warned(topic, &batch.records[warning.index], warning);
         }
-        let records = batch.all().count() as u64;
+        let records = replayed.all().count() as u64;
         if counts.records() == records {
             return Ok(counts);
         }
-        let place = format!("{topic}, partition {}, offsets {}", batch.shelf.partition, batch.span);
+        let place = format!("{topic}, partition {}, offsets {}", replayed.shelf.partition, replayed.span);
         Err(fault(
             Exit::Bug,
             format!(
@@ -123,36 +122,36 @@ impl Replay {
     }
 
     /// Warnings first: once the rows are in the warehouse, nobody judges them again.
-    fn insert<T: Table>(&self, batch: &Batch<'_, T>, place: &Place<'_>, token: &str) -> Result<()> {
+    fn insert(&self, batch: &Batch<'_>, place: &Place<'_>, token: &str) -> Result<()> {
         if !batch.warnings.is_empty() {
-            let rows = place.warning_rows::<T>(&batch.records, &batch.warnings);
+            let rows = place.warning_rows(batch);
             let token = format!("{token}/warnings");
             self.warehouse.insert::<WarningRow<'static>>(&self.warehouse.ops, "warnings", &token, rows.iter())?;
         }
-        let Batch { records, events, carried, shelf, .. } = batch;
         let passes = |point: &str| self.passes(point);
-        let rows = Rows { records, events, carried, generation: shelf.generation, passes: &passes, sent: &|_| Ok(()) };
-        if let Some(in_flight) = rows.send(&self.warehouse, token)? {
+        let to_send = Sending { batch, passes: &passes, sent: &|_| {} };
+        if let Some(in_flight) = to_send.send(&self.warehouse, token)? {
             in_flight.acknowledged(&self.warehouse)?;
         }
         Ok(())
     }
 
     /// As in the ingest jobs; and with this run's id, so that a repair is never swallowed.
-    pub fn token<T: Table>(&self, batch: &Batch<'_, T>, span: Span, hash: u128) -> String {
-        let shelf = batch.shelf;
+    pub fn token(&self, replayed: &Replayed<'_>, span: Span, hash: u128) -> String {
+        let shelf = replayed.shelf;
         let place = format!("{}/{}/{}/{span}", shelf.topic_id, shelf.generation, shelf.partition);
         format!("{}/{place}/{hash:032x}/{}", self.job, self.id)
     }
 
     /// Every record of the batch as it lies in quarantine from now on. What stays open keeps the time when it was first refused.
-    fn closing_rows<'r, T: Table>(&'r self, batch: &'r Batch<'_, T>) -> Vec<RejectedRow<'r>> {
+    fn closing_rows<'r>(&'r self, replayed: &'r Replayed<'_>) -> Vec<RejectedRow<'r>> {
         let now_ms = Utc::now().timestamp_millis();
         let next = |kept: &'r Kept| RejectedRow { attempt: kept.attempt + 1, run_id: &self.id, ..kept.row() };
         let closed = |kept: &'r Kept, status| RejectedRow { status, rejected_at: now_ms, ..next(kept) };
-        let mut rows: Vec<RejectedRow<'r>> = batch.superseded.iter().map(|kept| closed(kept, "superseded")).collect();
-        rows.extend(batch.landed.iter().map(|kept| closed(kept, "resolved")));
-        for (kept, event) in batch.kept.iter().zip(&batch.events) {
+        let mut rows: Vec<RejectedRow<'r>> =
+            replayed.superseded.iter().map(|kept| closed(kept, "superseded")).collect();
+        rows.extend(replayed.landed.iter().map(|kept| closed(kept, "resolved")));
+        for (kept, event) in replayed.kept.iter().zip(&replayed.batch.events) {
             rows.push(match event {
                 Event::Bad(violation, key) => RejectedRow {
                     rule: violation.rule,
@@ -167,13 +166,7 @@ impl Replay {
     }
 }
 
-/// The rows that are written.
-fn rows_of<'b, 'k, T: Table>(batch: &'b Batch<'k, T>) -> Vec<&'b RowOf<'k, T>> {
-    let row = |event: &'b Event<'k, T>| if let Event::Change(change) = event { Some(&change.row) } else { None };
-    batch.events.iter().filter_map(row).collect()
-}
-
-impl<T: Table> Batch<'_, T> {
+impl Replayed<'_> {
     fn all(&self) -> impl Iterator<Item = &Kept> {
         [&self.kept, &self.superseded, &self.landed].into_iter().flatten().copied()
     }

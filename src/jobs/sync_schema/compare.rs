@@ -3,8 +3,8 @@
 
 use super::identity::identity;
 use super::known::{Fit, fit};
-use crate::source::{SourceColumn, SourceTable};
 use crate::rows::SYSTEM_COLUMNS;
+use crate::source::{SourceColumn, SourceTable};
 use crate::tables::Table;
 use crate::warehouse::{Column, Origin, Untouched, has, identifier, without_default};
 
@@ -33,7 +33,7 @@ pub struct Alter {
 /// The three sides of a table.
 pub struct Sides<'a> {
     /// The row type.
-    pub table: &'a TableFacts,
+    pub table: &'a Table,
     /// PostgreSQL.
     pub source: &'a SourceTable,
     /// ClickHouse.
@@ -48,7 +48,7 @@ pub fn compare(sides: &Sides<'_>) -> Plan {
     for column in &sides.source.columns {
         if SYSTEM_COLUMNS.contains(&column.name.as_str()) {
             plan.problems.push(collision(&column.name));
-        } else if sides.table.columns.contains(&column.name.as_str()) {
+        } else if sides.table.written.contains(&column.name.as_str()) {
             known_column(sides, column, &mut plan);
         } else {
             unknown_column(sides, column, &mut plan);
@@ -56,8 +56,8 @@ pub fn compare(sides: &Sides<'_>) -> Plan {
     }
     dropped(sides, &mut plan);
     key(sides, &mut plan);
-    identity(sides.source, sides.table.source, &mut plan);
-    let refused = without_default(sides.warehouse, sides.table.columns);
+    identity(sides.source, sides.table.name, &mut plan);
+    let refused = without_default(sides.warehouse, &sides.table.written);
     plan.problems.extend(refused.map(|column| column.refuses_inserts(sides.target)));
     plan
 }
@@ -127,7 +127,7 @@ fn unknown_column(sides: &Sides<'_>, column: &SourceColumn, plan: &mut Plan) {
             source_type.text,
             sides.target,
             identifier(name),
-            sides.table.source
+            sides.table.name
         ));
     }
     if column.has_default && origin.untouched.is_none() {
@@ -164,7 +164,7 @@ fn modify(name: &str, origin: &Origin) -> Alter {
 fn dropped(sides: &Sides<'_>, plan: &mut Plan) {
     let is_gone = |name: &str| !sides.source.columns.iter().any(|column| column.name == name);
     let known = sides.table.source_columns().filter_map(|name| sides.kept(name));
-    let is_known = |column: &Column| sides.table.columns.contains(&column.name.as_str());
+    let is_known = |column: &Column| sides.table.written.contains(&column.name.as_str());
     let added = sides.warehouse.iter().filter(|column| Origin::of(column).is_some() && !is_known(column));
     for column in known.chain(added).filter(|column| is_gone(&column.name)) {
         let name = &column.name;
@@ -174,7 +174,7 @@ fn dropped(sides: &Sides<'_>, plan: &mut Plan) {
                 sides.target
             ));
         } else {
-            let remedy = format!("bring the column back (ALTER TABLE public.{} ADD COLUMN …)", sides.table.source);
+            let remedy = format!("bring the column back (ALTER TABLE public.{} ADD COLUMN …)", sides.table.name);
             plan.problems.push(format!(
                 "{name} is no longer in PostgreSQL (dropped or renamed), and a row is nothing without it: {}",
                 sides.in_quarantine(&remedy)
@@ -210,7 +210,7 @@ impl Sides<'_> {
         format!(
             "rows that change wait in quarantine (`decode`); {remedy}, or take a release of this pipeline that knows the change, then \
              replay-rejected --table {}",
-            self.table.source
+            self.table.name
         )
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::pipeline::{
-    ColumnSpec, Origin, PipelineSpec, TableSpec, WarehouseColumn, connector_file, connector_settings, create_table, grants,
-    publication,
+    ColumnSpec, Origin, PipelineSpec, TableSpec, WarehouseColumn, connector_file, connector_settings, create_table,
+    grants, publication,
 };
 
 fn northwind() -> PipelineSpec {

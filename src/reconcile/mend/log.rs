@@ -47,7 +47,7 @@ pub fn sort_out(
         return Ok(Some((Vec::new(), Vec::new())));
     }
     let table = layout.table;
-    let (topic, group) = (table.topic(&checker.args.prefix), table.group(&checker.args.prefix));
+    let (topic, group) = (table.topic(&checker.args.prefix.prefix), table.group(&checker.args.prefix.prefix));
     let consumer = kafka::connect(&checker.args.kafka, &group)?;
     let Some(info) = kafka::describe(&consumer, &topic)? else {
         return Ok(Some((Vec::new(), differing)));
@@ -89,7 +89,7 @@ pub fn sort_out(
 /// Partitions are read one after the other, and a key may have moved to a lower one: its last event is the one that wins in the warehouse.
 fn note(layout: &Layout<'_>, record: &Record<'_>, version: Version, last: &mut HashMap<String, Option<LastEvent>>) {
     let Some(key) = record.key.and_then(key_object) else { return };
-    let Ok(key) = layout.table.codec.key(key) else { return };
+    let Ok(key) = crate::old::codec(layout.table.name).key(key) else { return };
     let Some(slot) = last.get_mut(&key.text) else { return };
     if slot.as_ref().is_some_and(|noted| noted.version > version) {
         return;

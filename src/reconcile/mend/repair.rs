@@ -13,6 +13,7 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
+use crate::cdc::Standing;
 use crate::cdc::{Fields, Generation, Version};
 use crate::checks::checker::Checker;
 use crate::cli::SideBySideArgs;
@@ -21,7 +22,6 @@ use crate::ledger::{MarkAt, Mode, WindowRow, Written};
 use crate::reconcile::difference::Difference;
 use crate::reconcile::layout::Layout;
 use crate::reconcile::rows::SideRow;
-use crate::cdc::Standing;
 use crate::tables::Table;
 use crate::types::KEY_SEPARATOR;
 use crate::warehouse::{chunks, newest_columns};
@@ -57,7 +57,7 @@ fn size(difference: &Difference) -> usize {
 /// What the parts have in common.
 pub(super) struct Repair<'r> {
     checker: &'r Checker<'r>,
-    table: &'r TableFacts,
+    table: &'r Table,
     run_id: &'r str,
     topic: String,
     group: String,
@@ -76,8 +76,8 @@ impl<'r> Repair<'r> {
     ///
     /// # Errors
     /// Kafka or the warehouse is gone.
-    pub(super) fn of(checker: &'r Checker<'r>, table: &'r TableFacts, run_id: &'r str) -> Result<Repair<'r>> {
-        let (topic, group) = (table.topic(&checker.args.prefix), table.group(&checker.args.prefix));
+    pub(super) fn of(checker: &'r Checker<'r>, table: &'r Table, run_id: &'r str) -> Result<Repair<'r>> {
+        let (topic, group) = (table.topic(&checker.args.prefix.prefix), table.group(&checker.args.prefix.prefix));
         let consumer = kafka::connect(&checker.args.kafka, &group)?;
         let (topic_id, partitions) =
             kafka::describe(&consumer, &topic)?.map(|info| (info.id, info.partitions.len() as u32)).unwrap_or_default();
@@ -92,7 +92,7 @@ impl<'r> Repair<'r> {
         let (table, warehouse) = (self.table, &self.checker.warehouse);
         let extras = extras(self.checker, layout, part)?;
         let now = Utc::now();
-        let stamp = warehouse.repair_stamp(table.source)?;
+        let stamp = warehouse.repair_stamp(table.name)?;
         let mut lines = String::new();
         let mut written: Vec<Written> = Vec::new();
         let mut stands: BTreeMap<i32, Stands> = BTreeMap::new();
@@ -147,7 +147,7 @@ impl<'r> Repair<'r> {
     /// The ledger's row about repaired rows at these offsets, `[start, end)`.
     pub(super) fn window(&self, partition: i32, (start_offset, end_offset): (i64, i64), part: &str) -> WindowRow {
         WindowRow {
-            source: self.table.source.to_owned(),
+            source: self.table.name.to_owned(),
             stream: Mode::Repair.stream(partition),
             group_id: self.group.clone(),
             topic: self.topic.clone(),
@@ -187,7 +187,7 @@ fn system_columns(standing: &Standing, now: DateTime<Utc>, stamp: i64) -> impl I
 /// any other insert.
 fn known_columns(layout: &Layout<'_>, row: &SideRow, of_warehouse: Option<&String>) -> Result<Map<String, Value>> {
     let mut columns = row.source_columns();
-    columns.retain(|name, _| layout.table.columns.contains(&name.as_str()));
+    columns.retain(|name, _| layout.table.written.contains(&name.as_str()));
     let mut extra = Fields::parse(if row.extra.is_empty() { "{}" } else { &row.extra })?;
     let kept = Fields::parse(of_warehouse.map_or("{}", String::as_str)).unwrap_or_default();
     extra.0.extend(kept.0.into_iter().filter(|(name, _)| layout.unwritten.iter().any(|unwritten| unwritten == name)));
@@ -203,12 +203,12 @@ fn extras(checker: &Checker<'_>, layout: &Layout<'_>, differing: &[Difference]) 
     }
     let keys: Vec<&str> = differing.iter().map(|difference| difference.key.as_str()).collect();
     let table = layout.table;
-    let found = newest_columns(&checker.warehouse, table.target, table.key, &["_extra"], &keys)?;
+    let found = newest_columns(&checker.warehouse, table.target, &table.key, &["_extra".to_owned()], &keys)?;
     Ok(found.into_iter().filter_map(|(key, mut columns)| Some((key, columns.swap_remove(0)?))).collect())
 }
 
 /// The key columns alone, out of the key's text.
-fn key_columns(table: &TableFacts, key: &str) -> Map<String, Value> {
+fn key_columns(table: &Table, key: &str) -> Map<String, Value> {
     let parts = key.splitn(table.key.len(), KEY_SEPARATOR);
     table.key.iter().zip(parts).map(|(column, part)| (column.name.to_owned(), json!(part))).collect()
 }

@@ -15,7 +15,7 @@ use crate::tables::Table;
 ///
 /// # Errors
 /// A server is gone or refuses.
-pub fn tell(checker: &Checker<'_>, table: &TableFacts, run_id: &str) -> Result<()> {
+pub fn tell(checker: &Checker<'_>, table: &Table, run_id: &str) -> Result<()> {
     let untold = checker.warehouse.untold(table)?;
     if untold.is_empty() {
         return Ok(());
@@ -23,7 +23,7 @@ pub fn tell(checker: &Checker<'_>, table: &TableFacts, run_id: &str) -> Result<(
     let rows: u64 = untold.iter().map(|untold| untold.rows).sum();
     tracing::warn!(
         "{}: {rows} rows of a repair were not in the ledger (it was cut short, or its windows were pruned): now they are",
-        table.source
+        table.name
     );
     let repair = Repair::of(checker, table, run_id)?;
     let windows: Vec<WindowRow> = untold

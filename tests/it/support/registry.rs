@@ -1,41 +1,39 @@
-//! The registry as a list, for tests that walk it.
+//! The tables of Northwind's pipeline, for tests that walk them.
 
-use lockstep::old::{KeyColumn, Table};
+use std::sync::OnceLock;
+
+use lockstep::pipeline::Origin;
+use lockstep::tables::{KeyColumn, Pipeline, Table};
+
+pub use lockstep::rows::SYSTEM_COLUMNS;
+
+/// The pipeline that is compiled in.
+pub fn northwind() -> &'static Pipeline {
+    static NORTHWIND: OnceLock<&'static Pipeline> = OnceLock::new();
+    NORTHWIND.get_or_init(|| Pipeline::read(Origin::Embedded).unwrap())
+}
 
 /// A table of the pipeline, as its file declares it.
 #[derive(Debug)]
 pub struct Registered {
     pub source: &'static str,
     pub target: &'static str,
-    pub ddl: &'static str,
+    pub ddl: String,
     pub key: &'static [KeyColumn],
-    /// Columns of the row type: the source's, then [`SYSTEM_COLUMNS`].
+    /// The columns of an insert: the source's, then [`SYSTEM_COLUMNS`].
     pub columns: &'static [&'static str],
+    table: &'static Table,
 }
 
-/// What every warehouse table has behind the source's columns.
-pub const SYSTEM_COLUMNS: [&str; 11] = [
-    "op",
-    "src_ts",
-    "_version",
-    "_deleted",
-    "_updated_at",
-    "_source_ts_ms",
-    "_lsn",
-    "_tx_id",
-    "_partition",
-    "_offset",
-    "_extra",
-];
-
 impl Registered {
-    fn of<T: Table>() -> Registered {
+    fn of(table: &'static Table) -> Registered {
         Registered {
-            source: T::SOURCE,
-            target: T::TARGET,
-            ddl: T::DDL,
-            key: T::KEY,
-            columns: <T::Row as clickhouse::Row>::COLUMN_NAMES,
+            source: table.name,
+            target: table.target,
+            ddl: table.ddl("northwind_dw"),
+            key: &table.key,
+            columns: &table.written,
+            table,
         }
     }
 
@@ -45,18 +43,12 @@ impl Registered {
     }
 
     /// The type of a column, as the DDL says it.
-    pub fn warehouse_type(&self, column: &str) -> &'static str {
-        let definition = |line: &'static str| line.trim_start().strip_prefix(column)?.strip_prefix(' ');
-        self.ddl.lines().find_map(definition).map_or("", str::trim_start)
+    pub fn warehouse_type(&self, column: &str) -> String {
+        self.table.declaration(column).unwrap_or_default()
     }
 }
 
-macro_rules! registry {
-    ($($Table:ident,)*) => {
-        /// Every table, each behind those that it points at.
-        pub fn registry() -> Vec<Registered> {
-            vec![$(Registered::of::<lockstep::old::$Table>()),*]
-        }
-    };
+/// Every table, each behind those that it points at.
+pub fn registry() -> Vec<Registered> {
+    northwind().tables.iter().map(Registered::of).collect()
 }
-lockstep::for_each_table!(registry);

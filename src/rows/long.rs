@@ -5,15 +5,17 @@
 //! window's token made; the value itself is put in when the row is sent, part by part of the window. The stand-in is a text that begins
 //! with a NUL, as no text of PostgreSQL does.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
+use serde::de::DeserializeSeed;
 use serde_json::value::RawValue;
 use typed_arena::Arena;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::cdc::{Fields, Head};
-use crate::old::Picture;
-use crate::tables::Table;
+use crate::rows::Schema;
+use crate::types::{CellSeed, ColumnType, Kind};
 
 /// Values up to this many bytes are carried as they are.
 pub const LONG: usize = 256;
@@ -65,7 +67,7 @@ impl<'m> Unloaded<'m> {
     /// A value that was sent, or what stands in for it.
     pub fn shortened(
         &mut self,
-        table: &TableFacts,
+        schema: &Schema,
         column: &str,
         value: &'m RawValue,
         arena: &'m Arena<String>,
@@ -73,10 +75,10 @@ impl<'m> Unloaded<'m> {
         if value.get().len() <= LONG {
             return value;
         }
-        // A picture is short once it is decoded; other columns cannot be long, or are refused.
-        let short = match table.declaration(column) {
-            Some(declared) if declared.starts_with("Tuple(") => picture(value.get()),
-            Some(declared) if !declared.contains("String") => None,
+        // Bytes are short once they are decoded; of what is not a text as it stands, nothing can take the place.
+        let short = match schema.column_type(column) {
+            Some(column_type) if matches!(column_type.kind(), Kind::Digest(_)) => digest(column_type, value.get()),
+            Some(column_type) if !matches!(column_type.kind(), Kind::Text | Kind::Bpchar) => None,
             _ => Some(format!("\"\\u0000s{}:{:032x}\"", value.get().len(), xxh3_128(value.get().as_bytes()))),
         };
         let Some(short) = short.map(|json| &**arena.alloc(json)) else { return value };
@@ -112,6 +114,10 @@ impl<'m> Unloaded<'m> {
     }
 }
 
-fn picture(json: &str) -> Option<String> {
-    serde_json::to_string(&serde_json::from_str::<Picture>(json).ok()?).ok()
+/// Length and hash of bytes, in the form that a column of them takes as well.
+fn digest(column_type: &ColumnType, json: &str) -> Option<String> {
+    let mut cell = Vec::new();
+    let seed = CellSeed { kind: column_type.kind(), nullable: true, placeholders: false, out: &mut cell };
+    seed.deserialize(&mut serde_json::Deserializer::from_str(json)).ok()?;
+    column_type.text(&cell).map(Cow::into_owned)
 }

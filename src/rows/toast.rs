@@ -11,11 +11,8 @@ use anyhow::Result;
 use typed_arena::Arena;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::cdc::decode::{Decoder, Event, Partial};
-use crate::cdc::envelope::RawEnvelope;
-use crate::cdc::{Fields, Generation, LongRow, Op, Record, Unloaded, Version, Violation, is_placeholder};
-use crate::old::{SourceRow, Table};
-use crate::tables::Table;
+use crate::cdc::{Fields, Generation, Op, RawEnvelope, Record, Version, Violation, is_placeholder};
+use crate::rows::{Decoder, Event, LongRow, Partial, Rows, Schema, Unloaded};
 
 /// The name of the rule that a record breaks when its missing values are nowhere to be found.
 pub const TOAST_UNAVAILABLE: &str = "toast-unavailable";
@@ -42,14 +39,14 @@ pub struct Missing {
 
 impl Missing {
     /// What these events lack; `below` is the bound for a key whose first event stands at this place.
-    pub fn of<T: Table>(events: &[Event<'_, T>], below: impl Fn(usize) -> u64) -> Missing {
+    pub fn of(schema: &Schema, rows: &Rows, events: &[Event<'_>], below: impl Fn(usize) -> u64) -> Missing {
         let mut missing = Missing::default();
         let mut seen = HashSet::new();
         let mut columns = HashSet::new();
         for (i, event) in events.iter().enumerate() {
             match event {
                 Event::Change(change) => {
-                    seen.insert(change.row.key_text().into_owned());
+                    seen.insert(schema.key_of(rows.row(change.row)));
                 }
                 Event::Partial(partial) => {
                     columns.extend(partial.unavailable().map(str::to_owned));
@@ -92,15 +89,16 @@ enum Known<'m> {
 ///
 /// # Errors
 /// An offset does not fit in a version.
-pub fn resolve<'m, T: Table>(
-    events: &mut [Event<'m, T>],
+pub fn resolve<'m>(
+    events: &mut [Event<'m>],
+    rows: &mut Rows,
     records: &[Record<'m>],
-    decoder: &Decoder<'m, T>,
+    decoder: &mut Decoder<'_>,
     generation: Generation,
     warehouse: HashMap<String, Carried>,
     arena: &'m Arena<String>,
 ) -> Result<Completion<'m>> {
-    let table = TableFacts::of::<T>();
+    let schema = decoder.schema();
     let wanted: HashSet<String> = events
         .iter()
         .filter_map(|event| if let Event::Partial(partial) = event { Some(partial.key.clone()) } else { None })
@@ -113,9 +111,11 @@ pub fn resolve<'m, T: Table>(
     let mut hash = Xxh3::new();
     for (event, record) in events.iter_mut().zip(records) {
         match event {
-            Event::Change(change) if wanted.contains(change.row.key_text().as_ref()) => {
-                let state = state_after(change.head.op, record);
-                known.insert(change.row.key_text().into_owned(), state);
+            Event::Change(change) => {
+                let key = schema.key_of(rows.row(change.row));
+                if wanted.contains(key.as_str()) {
+                    known.insert(key, state_after(change.head.op, record));
+                }
             }
             Event::Bad(_, Some(key)) if wanted.contains(key.as_str()) => {
                 known.insert(key.clone(), Known::Nothing(REJECTED));
@@ -127,7 +127,7 @@ pub fn resolve<'m, T: Table>(
             }
             Event::Partial(partial) => {
                 let version = Version::of(generation, record.offset)?;
-                let shorten = |column: &str, value| completion.unloaded.shortened(&table, column, value, arena);
+                let shorten = |column: &str, value| completion.unloaded.shortened(schema, column, value, arena);
                 *event = match complete(partial, known.get(&partial.key), shorten) {
                     Ok(fields) => {
                         let json: &'m str = arena.alloc(fields.to_json());
@@ -137,7 +137,7 @@ pub fn resolve<'m, T: Table>(
                             completion.long.insert(record.offset, LongRow { key, head, json, bytes, is_kept });
                         }
                         known.insert(partial.key.clone(), Known::Row(fields));
-                        match decoder.row_of(record, version, partial.head, json) {
+                        match decoder.row_of(record, version, partial.head, json, rows) {
                             Ok(change) => Event::Change(change),
                             Err(violation) => Event::Bad(violation, Some(partial.key.clone())),
                         }

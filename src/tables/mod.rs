@@ -11,12 +11,14 @@
 //!
 //! What is wrong with a type or a rule is told as everything else that is wrong with the file: file, line, column, what to write.
 
+mod constraint;
 mod key;
 mod pipeline;
 mod reference;
 mod rule;
 mod table;
 
+pub use constraint::read_constraint;
 pub use key::KeyColumn;
 pub use pipeline::Pipeline;
 pub use reference::{Fact, Parent, Reference};

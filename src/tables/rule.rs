@@ -165,8 +165,7 @@ impl CompiledRule {
 
 /// What the names in a table's rules stand for.
 pub(super) fn scope(pipeline: &Pipeline, table: &Table, limits: &Limits) -> Scope {
-    let today: NaiveDate = Utc::now().date_naive();
-    let mut scope = Scope::of(columns_of(&table.schema), today);
+    let mut scope = own_scope(table);
     scope.limits = limits.0.clone();
     scope.references = table
         .references
@@ -182,6 +181,12 @@ pub(super) fn scope(pipeline: &Pipeline, table: &Table, limits: &Limits) -> Scop
         })
         .collect();
     scope
+}
+
+/// The table's own columns.
+pub(super) fn own_scope(table: &Table) -> Scope {
+    let today: NaiveDate = Utc::now().date_naive();
+    Scope::of(columns_of(&table.schema), today)
 }
 
 fn columns_of(schema: &Schema) -> Vec<rules::Column> {

@@ -13,6 +13,8 @@ use crate::checks::slice::Slice;
 use crate::tables::Table;
 use crate::warehouse::quote;
 
+/// Unusual runs.
+const SQL: &str = include_str!("volume.sql");
 /// Runs that are judged at a time, at most: about those of a day.
 const MOST_JUDGED: u32 = 1_000;
 
@@ -37,9 +39,7 @@ pub fn statement(args: &CheckArgs, settings: &Settings, table: &Table, new_runs:
         Scope::New => format!("run_id IN ({})", list(new_runs)),
         Scope::Recent | Scope::Full => "started_at > now() - INTERVAL 1 DAY".to_owned(),
     };
-    VOLUME
-        .sql
-        .trim_end()
+    SQL.trim_end()
         .replace("northwind_ops", &args.clickhouse.clickhouse_ops_db)
         .replace("{is_judged}", &is_judged)
         .replace("{job}", &table.ingest_job())
@@ -64,12 +64,12 @@ pub fn check(checker: &Checker<'_>, table: &Table, slice: &Slice) -> Result<Vec<
     // First, so that a run which ends meanwhile is judged twice rather than never.
     let unfinished = unfinished(checker, table, &new_runs)?;
     let unusual: Vec<Unusual> = checker.warehouse.rows("looking for unusual runs", &sql)?;
-    let mut finding = Finding::new(VOLUME.name, table.name, "0 unusual runs");
+    let mut finding = Finding::new(VOLUME, table.name, "0 unusual runs");
     finding.measured = unusual.len() as f64;
     finding.detail = "no unusual run".to_owned();
     finding.unfinished = unfinished;
     if !unusual.is_empty() {
-        finding.status = Status::of_no(checker.settings.severity(VOLUME.name, table.name));
+        finding.status = Status::of_no(checker.settings.severity(VOLUME, table));
         finding.detail = format!("{} unusual runs of {}", unusual.len(), table.ingest_job());
         finding.failures = unusual.iter().map(failure).collect();
     }

@@ -181,13 +181,17 @@ fn severities_and_limits_can_be_moved() {
     };
     let line = "order_details SET discount = 0.4 WHERE (order_id, product_id) = (SELECT min(order_id), min(product_id) FROM order_details WHERE order_id = 10248)";
     change(&format!("UPDATE {line}"));
-    let outcome = world.ingest_table("order_details", &["--discount-limit", "0.5"]).expect_exit(0);
+    let outcome = world.ingest_table("order_details", &["--limit", "discount=0.5"]).expect_exit(0);
     assert_eq!((outcome.count("written"), outcome.count("rejected")), (1, 0));
 
     change(&format!("UPDATE {line}"));
     let outcome = world.ingest_table("order_details", &["--rule", "discount-limit=warn"]).expect_exit(0);
     assert_eq!((outcome.count("written"), &outcome.summary["warned_by_rule"]["discount-limit"]), (1, &Value::from(1)));
-    assert!(outcome.log.contains("discount is 0.4, not between 0 and 0.25: written all the same"), "{}", outcome.log);
+    assert!(
+        outcome.log.contains("discount is 0.4; expected discount BETWEEN 0 AND :discount: written all the same"),
+        "{}",
+        outcome.log
+    );
 
     change(
         "UPDATE order_details SET unit_price = 1 WHERE ctid = (SELECT ctid FROM order_details WHERE order_id = 10249 LIMIT 1)",
@@ -198,10 +202,35 @@ fn severities_and_limits_can_be_moved() {
 
     for (args, why) in [
         (["--rule", "no-such-rule=warn"], "no rule has this name; `lockstep rules` lists them"),
-        (["--rule", "discount-limit=maybe"], "\"maybe\" is no severity: reject or warn"),
-        (["--discount-limit", "25"], "\"25\" is no share between 0 and 1"),
+        (["--rule", "discount-limit=maybe"], "\"maybe\" is no severity: reject, warn or off"),
+        (["--limit", "discount=25"], "--limit discount=25: it is above 1"),
     ] {
         let outcome = world.ingest_table("order_details", &args).expect_exit(2);
         assert!(outcome.log.contains(why), "{args:?}: {}", outcome.log);
     }
+}
+
+#[test]
+fn a_rule_is_explained_as_its_three_judges_have_it() {
+    let explain = |name: &str| {
+        let rules = ["rules", "--explain", name];
+        std::process::Command::new(env!("CARGO_BIN_EXE_lockstep")).args(rules).output().unwrap()
+    };
+    let text = String::from_utf8(explain("order_details.open-line-inventory").stdout).unwrap();
+    for part in [
+        "-- As it is read\n\"order\".shipped_date IS NOT NULL OR quantity",
+        "-- PostgreSQL\nBEGIN READ ONLY;\nSET LOCAL TimeZone = 'UTC';",
+        "LEFT JOIN (SELECT \"order_id\", \"shipped_date\" FROM public.orders WHERE true) AS \"order\"",
+        "-- ClickHouse\nSELECT",
+        "FROM northwind_dw.dim_products FINAL",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    // A name may be of several tables.
+    let text = String::from_utf8(explain("unit-price-not-negative").stdout).unwrap();
+    assert_eq!(text.matches("-- As it is read").count(), 2, "{text}");
+    let text = String::from_utf8(explain("customer-exists").stdout).unwrap();
+    assert!(text.contains("NOT IN (SELECT \"customer_id\" FROM public.customers WHERE true)"), "{text}");
+    assert!(String::from_utf8(explain("list-price").stdout).unwrap().contains("judged at ingest only"));
+    assert_eq!(explain("no-such-rule").status.code(), Some(2));
 }

@@ -93,8 +93,7 @@ fn markers_and_aborted_records_at_the_end_of_the_log_are_gaps() {
 
 /// The problem that `observe` tells of gaps, or nothing.
 fn observed_gaps(world: &World) -> String {
-    let look =
-        world.run("observe", &["--table", "customers", "--topic-prefix", &world.name, "--group-prefix", &world.name]);
+    let look = world.run("observe", &["--table", "customers", "--prefix", &world.name]);
     let problems = look.summary["problems"].as_array().unwrap().iter().filter_map(Value::as_str);
     problems.filter(|problem| problem.contains("no record")).collect()
 }

@@ -181,13 +181,17 @@ fn severities_and_limits_can_be_moved() {
     };
     let line = "order_details SET discount = 0.4 WHERE (order_id, product_id) = (SELECT min(order_id), min(product_id) FROM order_details WHERE order_id = 10248)";
     change(&format!("UPDATE {line}"));
-    let outcome = world.ingest_table("order_details", &["--discount-limit", "0.5"]).expect_exit(0);
+    let outcome = world.ingest_table("order_details", &["--limit", "discount=0.5"]).expect_exit(0);
     assert_eq!((outcome.count("written"), outcome.count("rejected")), (1, 0));
 
     change(&format!("UPDATE {line}"));
     let outcome = world.ingest_table("order_details", &["--rule", "discount-limit=warn"]).expect_exit(0);
     assert_eq!((outcome.count("written"), &outcome.summary["warned_by_rule"]["discount-limit"]), (1, &Value::from(1)));
-    assert!(outcome.log.contains("discount is 0.4, not between 0 and 0.25: written all the same"), "{}", outcome.log);
+    assert!(
+        outcome.log.contains("discount is 0.4; expected discount BETWEEN 0 AND 0.25: written all the same"),
+        "{}",
+        outcome.log
+    );
 
     change(
         "UPDATE order_details SET unit_price = 1 WHERE ctid = (SELECT ctid FROM order_details WHERE order_id = 10249 LIMIT 1)",
@@ -198,8 +202,8 @@ fn severities_and_limits_can_be_moved() {
 
     for (args, why) in [
         (["--rule", "no-such-rule=warn"], "no rule has this name; `lockstep rules` lists them"),
-        (["--rule", "discount-limit=maybe"], "\"maybe\" is no severity: reject or warn"),
-        (["--discount-limit", "25"], "\"25\" is no share between 0 and 1"),
+        (["--rule", "discount-limit=maybe"], "\"maybe\" is no severity: reject, warn or off"),
+        (["--limit", "discount=25"], "discount=25: it is above 1"),
     ] {
         let outcome = world.ingest_table("order_details", &args).expect_exit(2);
         assert!(outcome.log.contains(why), "{args:?}: {}", outcome.log);

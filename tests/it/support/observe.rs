@@ -4,7 +4,7 @@ use super::{Outcome, World, outcome, root};
 
 /// Looks at the world's customers, with more environment and flags.
 pub fn observe_with(world: &World, environment: &[(&str, &str)], args: &[&str]) -> Outcome {
-    let own = ["--table", "customers", "--topic-prefix", &world.name, "--group-prefix", &world.name];
+    let own = ["--table", "customers", "--prefix", &world.name];
     let mut command = world.command("observe", &[&own, args].concat());
     outcome(command.envs(environment.iter().copied()).spawn().unwrap())
 }

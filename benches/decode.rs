@@ -4,9 +4,9 @@
 //! `clickhouse` crate does, since the other one's rows are encoded when they are decoded.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-#[path = "../tests/it/decoding/northwind.rs"]
+#[path = "../tests/it/values/decoding/northwind.rs"]
 mod northwind_tables;
-#[path = "../tests/it/decoding/row_binary.rs"]
+#[path = "../tests/it/values/decoding/row_binary.rs"]
 mod row_binary;
 
 use lockstep::cdc::{self, Record};

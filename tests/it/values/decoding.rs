@@ -15,7 +15,7 @@ use northwind_tables::{TABLES, schema};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::corpus::format::{self, Message};
+use crate::values::corpus::format::{self, Message};
 
 const NOW: u32 = 1_767_225_600;
 

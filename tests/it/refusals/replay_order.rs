@@ -1,7 +1,7 @@
 //! A replay comes late, and yet everything ends in the log's order: what was not sent is filled in from the right state, truncates
 //! remove what stood before them, and an older topic stays older.
 
-use crate::replay::insert;
+use crate::refusals::replay::insert;
 use crate::support::event::{Event, customer, edited, raw, truncate};
 use crate::support::{Message, World, wait_for};
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! `check-reconcile` and the columns that `sync-schema` has added: they are compared and repaired as all others are.
 
-use crate::schema_drift::alter;
+use crate::capture::schema_drift::alter;
 use crate::support::Outcome;
 use crate::support::checks::Checked;
 

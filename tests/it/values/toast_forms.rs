@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::schema_drift::{alter, said};
+use crate::capture::schema_drift::{alter, said};
 use crate::support::World;
 use crate::support::checks::Checked;
 use crate::support::event::customer;

@@ -172,8 +172,8 @@ fn a_column_that_the_warehouse_does_not_have_yet_lands_in_extra() {
 #[test]
 fn an_envelope_with_schema_and_payload_lands() {
     let world = World::with_topic("with_schema", 1);
-    let key = include_str!("../fixtures/customer_with_schema.key.json");
-    let value = include_str!("../fixtures/customer_with_schema.value.json");
+    let key = include_str!("../../fixtures/customer_with_schema.key.json");
+    let value = include_str!("../../fixtures/customer_with_schema.value.json");
     world.produce(&[
         raw(0, Some(key), value.as_bytes()),
         raw(0, Some(r#"{"schema":{},"payload":{"customer_id":"ANATR"}}"#), value.as_bytes()),

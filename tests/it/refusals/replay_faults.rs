@@ -2,7 +2,7 @@
 
 use std::process::Child;
 
-use crate::replay::insert;
+use crate::refusals::replay::insert;
 use crate::support::event::{customer, delete, raw, truncate};
 use crate::support::private_stack::free_port;
 use crate::support::{Message, World, connect_postgres, outcome, signal, wait_for, wait_until_frozen};

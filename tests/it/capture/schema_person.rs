@@ -1,6 +1,6 @@
 //! Changes of the source's schema that only a person can settle, and what `sync-schema` says about them.
 
-use crate::schema_drift::{alter, said};
+use crate::capture::schema_drift::{alter, said};
 use crate::support::event::customer;
 use crate::support::{World, connect_postgres};
 use serde_json::json;

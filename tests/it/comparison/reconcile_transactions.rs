@@ -3,7 +3,7 @@
 
 use postgres::Client;
 
-use crate::reconcile::waiting_for_ingest;
+use crate::comparison::reconcile::waiting_for_ingest;
 use crate::support::checks::Checked;
 use crate::support::outcome;
 

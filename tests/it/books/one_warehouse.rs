@@ -1,8 +1,8 @@
 //! Books are of one warehouse, whose jobs lock in one PostgreSQL database. Who comes with another one is refused, until a person says that
 //! they have moved.
 
+use crate::books::upgrade::{migrate, schema};
 use crate::support::{Outcome, World, clickhouse, connect_postgres, event};
-use crate::upgrade::{migrate, schema};
 
 /// Jobs that read the books, and jobs that write.
 const JOBS: [(&str, &[&str]); 8] = [

@@ -2,8 +2,8 @@
 
 mod fixture;
 
+use crate::books::upgrade::{kill_at_every_statement, migrate, schema, version};
 use crate::support::{Outcome, World};
-use crate::upgrade::{kill_at_every_statement, migrate, schema, version};
 use fixture::Older;
 
 /// What the books say of the past, in columns that every release has.

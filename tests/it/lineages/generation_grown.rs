@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::generation::{generation, other, shown, taken, update, updates};
+use crate::lineages::generation::{generation, other, shown, taken, update, updates};
 use crate::support::checks::Checked;
 use crate::support::event::customer;
 use crate::support::{Message, Outcome, World, outcome, signal, wait_until_frozen};

@@ -4,7 +4,7 @@
 //! `tests/corpus/record.rs`. In `recorded/` is the life of rows of every table, with the connector of this project; in `shapes/`
 //! what other settings, other tables and other topics send.
 
-#[path = "../corpus/format.rs"]
+#[path = "../../corpus/format.rs"]
 pub mod format;
 
 use std::collections::BTreeSet;

@@ -2,7 +2,7 @@
 
 use std::process::Child;
 
-use crate::generation::{KNOWN, generation, other, shown, taken, update, updates};
+use crate::lineages::generation::{KNOWN, generation, other, shown, taken, update, updates};
 use crate::support::event::customer;
 use crate::support::{Outcome, World, outcome, wait_for, wait_until_frozen};
 

@@ -4,7 +4,7 @@ use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::reconcile_moving::{StopAtEnd, number};
+use crate::comparison::reconcile_moving::{StopAtEnd, number};
 use crate::support::checks::Checked;
 use crate::support::random::Random;
 use crate::support::{Outcome, outcome};

@@ -1,6 +1,6 @@
 //! A repair that is cut short after its rows are written: the next reconcile tells of them.
 
-use crate::repair::unseen;
+use crate::comparison::repair::unseen;
 use crate::support::checks::Checked;
 use crate::support::{outcome, signal, wait_for, wait_until_frozen};
 

@@ -1,6 +1,6 @@
 //! Topics of one table without a key in common, declared side by side: none replaces the other.
 
-use crate::generation::{generation, other, update};
+use crate::lineages::generation::{generation, other, update};
 use crate::support::event::{customer, truncate};
 use crate::support::{World, clickhouse};
 

@@ -1,6 +1,6 @@
 //! Older books could give two topics of a table one number. A truncate of either would have to tell their rows apart, and cannot.
 
-use crate::generation::{Other, generation, other, update, updates};
+use crate::lineages::generation::{Other, generation, other, update, updates};
 use crate::support::event::truncate;
 use crate::support::{World, clickhouse, root};
 

@@ -1,6 +1,6 @@
 //! The books of generations: older than the table, used up, filled from the ledger of before.
 
-use crate::generation::{other, shown, updates};
+use crate::lineages::generation::{other, shown, updates};
 use crate::support::event::customer;
 use crate::support::{World, root};
 

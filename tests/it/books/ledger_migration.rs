@@ -4,7 +4,7 @@ use crate::support::checks::Checked;
 use crate::support::event::customer;
 use crate::support::{Message, World};
 
-const MIGRATION: &str = include_str!("../../clickhouse/migrations/0002_ledger.sql");
+const MIGRATION: &str = include_str!("../../../clickhouse/migrations/0002_ledger.sql");
 
 /// The tables as they were, filled from those of today.
 const BEFORE: [&str; 3] = [

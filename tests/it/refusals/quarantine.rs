@@ -1,6 +1,6 @@
 //! `rejected`: a list for people and counts for machines, one record whole, and old closed ones thrown away.
 
-use crate::replay::insert;
+use crate::refusals::replay::insert;
 use crate::support::event::{customer, raw};
 use crate::support::{Message, Outcome, World};
 use serde_json::json;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Child;
 
 use crate::support::event::customer;
-use crate::support::{World, outcome, root, signal, wait_for, wait_until_frozen};
+use crate::support::{World, go_on, root, wait_for, wait_until_frozen};
 
 /// A job under a clock of its own, whose lead the file says; only the wall clock, as when somebody sets it.
 struct Skewed {
@@ -54,8 +54,7 @@ fn a_run_whose_clock_is_set_back_ends_with_its_final_row() {
         let lead = world.number("SELECT dateDiff('second', now(), max(started_at)) FROM northwind_ops.runs");
         assert!((3_500..3_700).contains(&lead), "{job}: the job's clock is {lead} s ahead");
         skewed.set_back();
-        signal(&skewed.child, "CONT");
-        let done = outcome(skewed.child).expect_exit(0);
+        let done = go_on(skewed.child).expect_exit(0);
         assert_eq!(ask(ROWS), "done\t1\nrunning\t1\n", "{job}");
         assert_eq!(ask(LAST), "done\n", "{job}");
         assert!((0..60_000).contains(&done.count("duration_ms")), "{job}: {done:?}");
@@ -77,7 +76,6 @@ fn the_mark_of_a_lost_run_stays_below_its_final_row() {
     let last = || world.clickhouse(&LAST.replace("{job}", "ingest-customers"));
     wait_for("the mark", || last() == "lost\n");
     skewed.set_back();
-    signal(&skewed.child, "CONT");
-    outcome(skewed.child).expect_exit(0);
+    go_on(skewed.child).expect_exit(0);
     assert_eq!(last(), "done\n");
 }

@@ -6,7 +6,7 @@ use crate::support::checks::Checked;
 use crate::support::event::customer;
 use crate::support::observe::{alarms, observe, says, settings};
 use crate::support::shop::{Shop, built, counts};
-use crate::support::{Message, World, outcome, signal, wait_until_frozen};
+use crate::support::{Message, World, go_on, kill, outcome};
 
 /// The first look after a fresh ingest is at everything, the second at nothing: each table is noted down, not only the first.
 #[test]
@@ -47,16 +47,14 @@ fn writers_side_by_side_use_each_number_once() {
 fn a_number_that_another_run_has_taken_ends_the_run_before_its_commit() {
     let world = World::with_topic("ledger_taken", 1);
     world.produce(&updates(3));
-    let mut run = world.start_ingest(&["--stop-at", "quarantine-resolved"]);
-    wait_until_frozen(&mut run, "quarantine-resolved");
+    let run = world.ingest_frozen_at("quarantine-resolved", &[]);
     let before = world.committed(0);
     world.clickhouse(&format!(
         "INSERT INTO northwind_ops.windows (source, group_id, topic, stream, seq, mode, run_id)
          VALUES ('customers', '{}', '{}', 0, 2, 'plan', 'another')",
         world.group, world.topic
     ));
-    signal(&run, "CONT");
-    let ended = outcome(run).expect_exit(75);
+    let ended = go_on(run).expect_exit(75);
     assert!(ended.error().contains("row 2 of the ledger of "), "{ended:?}");
     assert!(ended.error().contains("partition 0 was written by run another: the lock on the partition was lost"));
     assert_eq!(world.committed(0), before);
@@ -192,10 +190,7 @@ fn a_window_that_is_left_open_is_not_lost_when_the_consumer_is_killed() {
     let new = ["--table", "customers", "--scope", "new", "--wait", "0s"];
     let check = || shop.run("check-volume", &new).expect_exit(0).count("nothing_new");
     let kill_at = |point: &str| {
-        let mut check = shop.start("check-volume", &[&new[..], &["--stop-at", point]].concat());
-        wait_until_frozen(&mut check, point);
-        check.kill().unwrap();
-        check.wait().unwrap();
+        kill(shop.frozen_at(point, "check-volume", &new));
     };
     let noted = || {
         let position = shop.world.number("SELECT max(seq) FROM northwind_ops.positions");

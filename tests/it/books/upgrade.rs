@@ -2,7 +2,9 @@
 
 use std::process::Child;
 
-use crate::support::{Outcome, World, clickhouse, event, freezes, outcome, root, wait_for, wait_until_frozen};
+use crate::support::{
+    Outcome, World, clickhouse, event, freezes, go_on, kill, outcome, root, wait_for, wait_until_frozen,
+};
 
 /// Every table and view as ClickHouse has it, in the names that all worlds share.
 pub fn schema(world: &World) -> Vec<String> {
@@ -68,8 +70,7 @@ pub fn kill_at_every_statement(world: &World) -> usize {
             outcome(child).expect_exit(0);
             return kills;
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
+        kill(child);
         kills += 1;
         // A migration that is recorded is not done again: the next one begins, and its first statement is done.
         nth = if version(world) > before { 2 } else { nth + 1 };
@@ -86,10 +87,7 @@ fn a_migrate_that_is_killed_goes_on_where_it_was() {
     assert_eq!((version(&world), schema(&world)), (version_now, expected.clone()));
     for point in ["versions-made", "recorded", "schema-statement:3"] {
         make_older(&world);
-        let mut child = start(&world, "migrate", &["--stop-at", point]);
-        wait_until_frozen(&mut child, point);
-        child.kill().unwrap();
-        child.wait().unwrap();
+        kill(world.frozen_at(point, "migrate", &[]));
         migrate(&world, &[]).expect_exit(0);
         assert_eq!((version(&world), schema(&world)), (version_now, expected.clone()), "{point}");
     }
@@ -103,10 +101,7 @@ fn an_installation_that_is_killed_is_no_older_book() {
         for database in [&world.dw, &world.ops] {
             clickhouse(&format!("DROP DATABASE {database} SYNC"));
         }
-        let mut child = start(&world, "migrate", &["--stop-at", point]);
-        wait_until_frozen(&mut child, point);
-        child.kill().unwrap();
-        child.wait().unwrap();
+        kill(world.frozen_at(point, "migrate", &[]));
         if point != "recorded" {
             let refused = world.run("rejected", &[]).expect_exit(78);
             assert!(refused.error().contains("run `migrate` first"), "{}", refused.error());
@@ -170,8 +165,7 @@ fn every_job_refuses_older_and_newer_books() {
 fn jobs_and_migrations_keep_apart() {
     let world = World::with_topic("upgrade_lock", 1);
     world.produce(&[event::customer("c", "ALFKI", "Alfreds Futterkiste", 100).message()]);
-    let mut job = start(&world, "ingest-customers", &["--stop-at", "validated"]);
-    wait_until_frozen(&mut job, "validated");
+    let job = world.frozen_at("validated", "ingest-customers", &[]);
     // With nothing to apply, it does no harm beside a job.
     migrate(&world, &[]).expect_exit(0);
 
@@ -188,13 +182,11 @@ fn jobs_and_migrations_keep_apart() {
     });
     let refused = world.run("replay-rejected", &[]).expect_exit(75);
     assert!(refused.error().contains("is being migrated, or is about to be"), "{}", refused.error());
-    job.kill().unwrap();
-    job.wait().unwrap();
+    kill(job);
     wait_until_frozen(&mut waiting, "versions-made");
     let refused = world.run("ingest-customers", &[]).expect_exit(75);
     assert!(refused.error().contains("migrate (pid "), "{}", refused.error());
-    crate::support::signal(&waiting, "CONT");
-    outcome(waiting).expect_exit(0);
+    go_on(waiting).expect_exit(0);
     world.ingest(&[]).expect_exit(0);
     assert_eq!(world.customers(), "ALFKI\tAlfreds Futterkiste\n");
 }

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use crate::support::event::customer;
-use crate::support::{Outcome, World, outcome, root, signal, wait_until_frozen};
+use crate::support::{Outcome, World, go_on, outcome, root, wait_until_frozen};
 
 const CANARY: &str = "canary-5e3c1a";
 
@@ -115,8 +115,7 @@ fn secrets_are_not_shown_anywhere() {
     let mut run = command.spawn().unwrap();
     wait_until_frozen(&mut run, "read");
     let arguments = std::fs::read_to_string(format!("/proc/{}/cmdline", run.id())).unwrap();
-    signal(&run, "CONT");
-    let mut done = outcome(run).expect_exit(0);
+    let mut done = go_on(run).expect_exit(0);
     done.log = std::fs::read_to_string(log.path()).unwrap();
     assert!(done.log.contains("\"level\":\"TRACE\"") || done.log.contains("\"level\":\"DEBUG\""), "{}", done.log);
     let sasl = ["-X", "security.protocol=SASL_PLAINTEXT", "-X", "sasl.mechanism=PLAIN", "-X", "sasl.username=someone"];

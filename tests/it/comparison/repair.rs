@@ -1,7 +1,7 @@
 //! `check-reconcile --plan` and `--repair`: what is different is mended, out of the log where the log can, else from the source.
 
 use crate::support::checks::Checked;
-use crate::support::{outcome, signal, wait_until_frozen};
+use crate::support::{go_on, signal};
 
 /// Changes the source without the connector seeing it.
 pub fn unseen(shop: &Checked, table: &str, sql: &str) {
@@ -95,13 +95,11 @@ fn rows(shop: &Checked) -> String {
 fn a_truncate_between_the_look_and_the_write_removes_what_is_repaired() {
     let shop = Checked::new("repair_truncate", &["us_states"]);
     unseen(&shop, "us_states", "UPDATE us_states SET state_name = 'Nowhere' WHERE state_id <= 3");
-    let args = ["--table", "us_states", "--repair", "--yes", "--stop-at", "repair-compared"];
-    let mut repair = shop.start("check-reconcile", &args);
-    wait_until_frozen(&mut repair, "repair-compared");
+    let args = ["--table", "us_states", "--repair", "--yes"];
+    let repair = shop.frozen_at("repair-compared", "check-reconcile", &args);
     shop.change("TRUNCATE us_states");
     assert_eq!(shop.world.ingest_table("us_states", &[]).expect_exit(0).count("truncates"), 1);
-    signal(&repair, "CONT");
-    assert_eq!(outcome(repair).count("repaired"), 3);
+    assert_eq!(go_on(repair).count("repaired"), 3);
     assert_eq!(shop.world.clickhouse("SELECT * FROM northwind_dw.dim_us_states FINAL"), "");
 }
 
@@ -170,11 +168,9 @@ fn a_signal_while_the_log_is_read_ends_the_run_and_nothing_is_written() {
     let shop = Checked::new("repair_signal", &["region"]);
     shop.tamper("ALTER TABLE northwind_dw.dim_regions DELETE WHERE region_id IN (1, 2)");
     let before = rows(&shop);
-    let mut repair = shop.start("check-reconcile", &with(&["--repair", "--yes", "--stop-at", "repair-reads-log"]));
-    wait_until_frozen(&mut repair, "repair-reads-log");
+    let repair = shop.frozen_at("repair-reads-log", "check-reconcile", &with(&["--repair", "--yes"]));
     signal(&repair, "TERM");
-    signal(&repair, "CONT");
-    let stopped = outcome(repair).expect_exit(143);
+    let stopped = go_on(repair).expect_exit(143);
     assert_eq!((stopped.count("to_repair"), stopped.count("repaired")), (0, 0), "{}", stopped.stdout);
     assert_eq!(rows(&shop), before);
     let outcome = shop.reconcile(&with(&["--repair", "--yes"])).expect_exit(0);

@@ -2,7 +2,7 @@
 
 use crate::comparison::repair::unseen;
 use crate::support::checks::Checked;
-use crate::support::{outcome, signal, wait_for, wait_until_frozen};
+use crate::support::{go_on, kill, wait_for};
 
 fn repair_windows(shop: &Checked) -> i64 {
     shop.world.number("SELECT count() FROM northwind_ops.windows WHERE mode = 'repair'")
@@ -16,12 +16,10 @@ fn derived_tables_take_up_a_repair_that_an_error_cut_short() {
     let shop = Checked::new("repair_cut", &tables);
     shop.world.build(&[]).expect_exit(0);
     unseen(&shop, "customers", "UPDATE customers SET company_name = 'Repaired' WHERE customer_id = 'ALFKI'");
-    let args = ["--table", "customers", "--repair", "--yes", "--stop-at", "repair-compared"];
-    let mut repair = shop.start("check-reconcile", &args);
-    wait_until_frozen(&mut repair, "repair-compared");
+    let args = ["--table", "customers", "--repair", "--yes"];
+    let repair = shop.frozen_at("repair-compared", "check-reconcile", &args);
     shop.world.clickhouse("RENAME TABLE northwind_ops.side_by_side TO northwind_ops.away");
-    signal(&repair, "CONT");
-    let cut_short = outcome(repair);
+    let cut_short = go_on(repair);
     assert_ne!(cut_short.summary["exit"], 0, "{cut_short:?}");
     shop.world.clickhouse("RENAME TABLE northwind_ops.away TO northwind_ops.side_by_side");
     let name = |table: &str, column: &str| {
@@ -45,11 +43,8 @@ fn whoever_follows_the_ledger_sees_what_a_killed_repair_has_written() {
     for point in ["repair-compared", "repair-inserted", "repair-marked", "repair-told"] {
         let change = format!("UPDATE region SET region_description = '{point}' WHERE region_id = 3");
         unseen(&shop, "region", &change);
-        let args = ["--table", "region", "--repair", "--yes", "--stop-at", point];
-        let mut repair = shop.start("check-reconcile", &args);
-        wait_until_frozen(&mut repair, point);
-        repair.kill().unwrap();
-        repair.wait().unwrap();
+        let args = ["--table", "region", "--repair", "--yes"];
+        kill(shop.frozen_at(point, "check-reconcile", &args));
         let again = reconcile(&["--repair", "--yes"]);
         assert_eq!(again.count("repaired"), i64::from(point == "repair-compared"), "{point}");
         let taken_up = shop.detail(&take_up(), "region");

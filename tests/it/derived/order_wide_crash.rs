@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::shop::{Shop, changed, counts, shown};
-use crate::support::{World, clickhouse_url, outcome, signal, wait_for};
+use crate::support::{World, clickhouse_url, go_on, signal, wait_for};
 
 /// What must be the same however often a build was killed.
 fn end_state(world: &World) -> String {
@@ -64,8 +64,7 @@ fn a_second_build_is_told_who_is_at_work() {
     for part in ["another run is at work", "build-order-wide run ", "(pid ", "nothing was done"] {
         assert!(second.error().contains(part), "{part}: {}", second.error());
     }
-    signal(&first, "CONT");
-    assert_eq!(counts(&outcome(first).expect_exit(0)), [5, 5, 3, 4, 1]);
+    assert_eq!(counts(&go_on(first).expect_exit(0)), [5, 5, 3, 4, 1]);
 }
 
 /// A build that lost its lock while it stood still wakes up when another one has done its work: it must not write any more.
@@ -76,23 +75,14 @@ fn a_build_that_was_overtaken_writes_nothing() {
     {
         let shop = changed("wide_overtaken");
         let sleeper = shop.world.build_frozen_at(point, args);
-        shop.world
-            .postgres()
-            .execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                 WHERE datname = current_database() AND application_name LIKE 'build-order-wide run%'",
-                &[],
-            )
-            .unwrap();
-        shop.world.wait_until_no_build_has_a_session();
+        shop.world.end_sessions_of("build-order-wide");
         // The line is there when the sleeper begins and gone when it wakes: written now, it would stay for ever.
         shop.gone("order_details", json!({"order_id": 2, "product_id": 2}));
         shop.world.build(&[]).expect_exit(0);
         let expected = end_state(&shop.world);
         let rows = "SELECT count(), max(_version) FROM northwind_dw.order_wide";
         let before = shop.world.clickhouse(rows);
-        signal(&sleeper, "CONT");
-        let overtaken = outcome(sleeper).expect_exit(75);
+        let overtaken = go_on(sleeper).expect_exit(75);
         assert!(overtaken.error().contains("another build has begun"), "{point}: {}", overtaken.error());
         assert_eq!((shop.world.clickhouse(rows), end_state(&shop.world)), (before, expected), "{point}");
     }
@@ -115,8 +105,7 @@ fn a_build_that_is_asked_to_stop_ends_with_143_and_the_next_one_does_its_work() 
     let shop = changed("wide_stop");
     let build = shop.world.build_frozen_at("rows-written", &[]);
     signal(&build, "TERM");
-    signal(&build, "CONT");
-    let stopped = outcome(build).expect_exit(143);
+    let stopped = go_on(build).expect_exit(143);
     assert_eq!(
         (stopped.count("windows"), stopped.count("touched"), stopped.error().contains("next build")),
         (5, 5, true)

@@ -2,7 +2,7 @@
 
 use crate::support::checks::Checked;
 use crate::support::observe::{alarms, observe, says, settings};
-use crate::support::{Outcome, World, outcome, wait_for};
+use crate::support::{Outcome, World, kill, outcome, wait_for};
 
 const LATE_IS_NO_ALARM: &str = "[observe.severity]\nlate = \"off\"\n";
 const RUNS: &str =
@@ -127,13 +127,12 @@ fn a_killed_check_is_lost_and_one_that_lives_is_not() {
     let shop = Checked::new("runs_lost", &["customers"]);
     let world = &shop.world;
     shop.change("UPDATE customers SET city = 'Köln' WHERE customer_id = 'ALFKI'");
-    let mut waiting = shop.start("check-reconcile", &["--table", "customers", "--wait", "10m"]);
+    let waiting = shop.start("check-reconcile", &["--table", "customers", "--wait", "10m"]);
     let alive =
         "SELECT count() FROM northwind_ops.runs WHERE job = 'check-reconcile --table customers' AND status = 'running'";
     wait_for("its first row", || world.number(alive) == 1);
     assert_eq!(look(world, "", &["--lost-after", "0s"]).count("lost"), 0);
-    waiting.kill().unwrap();
-    waiting.wait().unwrap();
+    kill(waiting);
     wait_for("it to be called lost", || look(world, "", &["--lost-after", "0s"]).count("lost") == 1);
     assert_eq!(world.number("SELECT count() FROM northwind_ops.runs FINAL WHERE status = 'lost'"), 1);
 }

@@ -1,12 +1,11 @@
 //! `observe`: whatever is wrong is seen and written down, a dead task is started again, and no living run is called lost.
 
-use std::process::Child;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::support::connector::task_state;
 use crate::support::event::customer;
 use crate::support::observe::{alarms, observe, observe_with, problems, says, settings};
-use crate::support::{Outcome, World, outcome, producer, signal, wait_for, wait_until_frozen};
+use crate::support::{Outcome, World, go_on, kill, producer, wait_for};
 use rdkafka::producer::{BaseRecord, Producer};
 use serde_json::{Value, json};
 
@@ -168,13 +167,6 @@ fn lag_is_told_in_offsets_and_in_seconds() {
     says(&seen, &["the last run of ingest-customers", "needs-person", "the ledger has no row of it"]);
 }
 
-/// A job that has frozen at a point.
-fn frozen(world: &World, job: &str, args: &[&str], point: &str) -> Child {
-    let mut child = world.command(job, &[args, &["--stop-at", point]].concat()).spawn().unwrap();
-    wait_until_frozen(&mut child, point);
-    child
-}
-
 const STATUSES: &str = "SELECT job, status FROM northwind_ops.runs FINAL WHERE job != 'observe' ORDER BY ALL";
 
 #[test]
@@ -182,16 +174,15 @@ fn a_killed_run_is_lost_and_one_that_lives_is_not() {
     let world = World::with_topic("observe_lost", 2);
     updates(&world, 2);
     let living = [
-        frozen(&world, "ingest-customers", &["--shard", "1/2"], "plan-committed"),
+        world.frozen_at("plan-committed", "ingest-customers", &["--shard", "1/2"]),
         // No locks: not yet, or never. And a name that PostgreSQL cuts off.
-        frozen(&world, "ingest-customers", &["--offsets", "0:0..1"], "read"),
-        frozen(&world, "ingest-customer-customer-demo", &[], "opened"),
-        frozen(&world, "build-order-wide", &[], "opened"),
-        frozen(&world, "replay-rejected", &[], "locked"),
+        world.frozen_at("read", "ingest-customers", &["--offsets", "0:0..1"]),
+        world.frozen_at("opened", "ingest-customer-customer-demo", &[]),
+        world.frozen_at("opened", "build-order-wide", &[]),
+        world.frozen_at("locked", "replay-rejected", &[]),
     ];
-    let mut killed = frozen(&world, "ingest-customers", &["--shard", "2/2"], "rows-inserted");
-    killed.kill().unwrap();
-    killed.wait().unwrap();
+    let killed = world.frozen_at("rows-inserted", "ingest-customers", &["--shard", "2/2"]);
+    kill(killed);
     let columns = |status: &str| {
         let sql = "SELECT * EXCEPT (status, updated_at) FROM northwind_ops.runs FINAL";
         world.clickhouse(&format!("{sql} WHERE status IN ({status}) ORDER BY ALL"))
@@ -218,8 +209,7 @@ fn a_killed_run_is_lost_and_one_that_lives_is_not() {
     assert_eq!(world.clickhouse(STATUSES), expected);
 
     for run in living {
-        signal(&run, "CONT");
-        outcome(run).expect_exit(0);
+        go_on(run).expect_exit(0);
     }
     world.ingest(&[]).expect_exit(0);
     assert_eq!(observe_anew(&world, &[], &["--lost-after", "0s"]).expect_exit(0).count("lost"), 0);
@@ -231,7 +221,7 @@ fn a_killed_run_is_lost_and_one_that_lives_is_not() {
 fn the_final_row_of_a_run_wins_over_lost() {
     let world = World::with_topic("observe_final", 1);
     updates(&world, 1);
-    let run = frozen(&world, "ingest-customers", &[], "rows-inserted");
+    let run = world.frozen_at("rows-inserted", "ingest-customers", &[]);
     let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
                WHERE datname = current_database() AND application_name LIKE 'ingest-customers run %'";
     assert_eq!(world.postgres().query_one(end, &[]).unwrap().get::<_, i64>(0), 1);
@@ -240,8 +230,7 @@ fn the_final_row_of_a_run_wins_over_lost() {
         world.clickhouse(STATUSES) == "ingest-customers\tlost\n"
     });
     says(&observe_anew(&world, &[], &[]), &["the last run of ingest-customers", "is lost", "run it again"]);
-    signal(&run, "CONT");
-    outcome(run).expect_exit(75);
+    go_on(run).expect_exit(75);
     world.clickhouse("OPTIMIZE TABLE northwind_ops.runs FINAL");
     assert_eq!(world.clickhouse(STATUSES), "ingest-customers\ttry-again\n");
 }

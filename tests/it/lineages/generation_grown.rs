@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::lineages::generation::{generation, other, shown, taken, update, updates};
 use crate::support::checks::Checked;
 use crate::support::event::customer;
-use crate::support::{Message, Outcome, World, outcome, signal, wait_until_frozen};
+use crate::support::{Message, Outcome, World, go_on};
 
 fn at(partition: i32, id: &str, name: &str) -> Message {
     customer("u", id, name, 90_000).at(partition).message()
@@ -135,11 +135,9 @@ fn busy_while_the_number_is_taken(test: &str, answer: &str) -> (World, Outcome) 
     world.produce(&[at(0, "ANATR", "v1"), at(1, "ALFKI", "v1"), at(1, "ALFKI", "v2")]);
     world.ingest(&[]).expect_exit(0);
     world.add_partitions(3);
-    let mut run = world.start_ingest(&["--resume-from", answer, "--stop-at", "number-wanted"]);
-    wait_until_frozen(&mut run, "number-wanted");
+    let run = world.ingest_frozen_at("number-wanted", &["--resume-from", answer]);
     world.produce(&[at(0, "ALFKI", "moved")]);
-    signal(&run, "CONT");
-    (world, outcome(run))
+    (world, go_on(run))
 }
 
 /// What it skips ends where the number begins, not where the log ended before.

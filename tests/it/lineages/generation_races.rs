@@ -4,7 +4,7 @@ use std::process::Child;
 
 use crate::lineages::generation::{KNOWN, generation, other, shown, taken, update, updates};
 use crate::support::event::customer;
-use crate::support::{Outcome, World, outcome, wait_for, wait_until_frozen};
+use crate::support::{Outcome, World, go_on, outcome, wait_for};
 
 /// Runs that were told to try again do so, as Airflow's retries do.
 fn finish(mut start: impl FnMut() -> Child) -> Outcome {
@@ -61,8 +61,7 @@ fn two_new_topics_at_once_take_two_numbers() {
 fn a_number_is_not_taken_while_somebody_writes() {
     let world = World::with_topic("generation_lock", 1);
     world.produce(&updates("a", 10));
-    let mut writer = world.start_ingest(&["--stop-at", "read"]);
-    wait_until_frozen(&mut writer, "read");
+    let writer = world.ingest_frozen_at("read", &[]);
     let b = other(&world, "b", 1);
     world.produce_to(&b.table, &updates("b", 3));
     let refused = b.ingest(&world, &[]).expect_exit(75);
@@ -73,8 +72,7 @@ fn a_number_is_not_taken_while_somebody_writes() {
     // Another group of the same topic needs no number.
     let group = format!("{}.second", world.group);
     world.ingest_from(&world.topic, &group, &[]).expect_exit(0);
-    crate::support::signal(&writer, "CONT");
-    outcome(writer).expect_exit(0);
+    go_on(writer).expect_exit(0);
     assert_eq!(generation(&b.ingest(&world, &[]).expect_exit(0)), 2);
 }
 
@@ -87,12 +85,10 @@ fn a_topic_that_grew_gets_no_number_above_the_one_that_replaced_it_meanwhile() {
     world.ingest(&[]).expect_exit(0);
     world.add_partitions(3);
     world.produce(&[customer("u", "ALFKI", "late of a", 90_000).at(1).message()]);
-    let mut grown = world.start_ingest(&["--resume-from", "ledger", "--stop-at", "number-wanted"]);
-    wait_until_frozen(&mut grown, "number-wanted");
+    let grown = world.ingest_frozen_at("number-wanted", &["--resume-from", "ledger"]);
     world.produce_to(&b.table, &[update("ALFKI", "b, which replaced a")]);
     b.ingest(&world, &[]).expect_exit(0);
-    crate::support::signal(&grown, "CONT");
-    let refused = outcome(grown).expect_exit(78);
+    let refused = go_on(grown).expect_exit(78);
     assert!(refused.error().contains("has since been read from"), "{refused:?}");
     assert_eq!(shown(&world, "ALFKI"), "b, which replaced a\n");
     assert_eq!(world.number("SELECT count() FROM northwind_ops.generations"), 2);

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::lineages::generation::other;
 use crate::support::event::{Event, customer, edited, truncate, version};
-use crate::support::{Message, World, outcome, wait_for};
+use crate::support::{Message, World, kill, outcome, wait_for};
 
 const T0: i64 = 1_795_375_659_250;
 const HOUR: i64 = 3_600_000;
@@ -228,10 +228,9 @@ fn marking_goes_on_without_its_run_and_the_next_one_finds_it() {
             "SELECT count() FROM system.processes WHERE query LIKE 'INSERT INTO northwind_dw.dim_customers (customer_id, op,%'",
         )
     };
-    let mut first = world.start_ingest(&[]);
+    let first = world.start_ingest(&[]);
     wait_for("the marking to begin", || marking() == 1);
-    first.kill().unwrap();
-    first.wait().unwrap();
+    kill(first);
     let second = world.start_ingest(&[]);
     let mut most = 0;
     wait_for("the marking to end", || {

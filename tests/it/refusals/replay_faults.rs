@@ -5,7 +5,7 @@ use std::process::Child;
 use crate::refusals::replay::insert;
 use crate::support::event::{customer, delete, raw, truncate};
 use crate::support::private_stack::free_port;
-use crate::support::{Message, World, connect_postgres, outcome, signal, wait_for, wait_until_frozen};
+use crate::support::{Message, World, go_on, kill, signal};
 use serde_json::json;
 
 /// Records of every kind in quarantine: some can land, some are out of date, some stay. The truncate has a partition to itself, so that
@@ -48,20 +48,8 @@ fn end_state(world: &World) -> String {
     .join("\n")
 }
 
-fn start(world: &World, args: &[&str]) -> Child {
-    world.command("replay-rejected", args).spawn().unwrap()
-}
-
 fn frozen_at(world: &World, point: &str) -> Child {
-    let mut child = start(world, &["--stop-at", point]);
-    wait_until_frozen(&mut child, point);
-    child
-}
-
-fn wait_for_the_locks(world: &World) {
-    let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'replay-rejected run%'";
-    let mut client = world.postgres();
-    wait_for("the dead run's session to end", || client.query_one(sessions, &[]).unwrap().get::<_, i64>(0) == 0);
+    world.frozen_at(point, "replay-rejected", &[])
 }
 
 #[test]
@@ -79,10 +67,9 @@ fn a_replay_that_is_killed_anywhere_and_run_again_ends_like_one_that_was_not() {
                 continue;
             }
             let world = with_quarantine("replay_crash");
-            let mut child = frozen_at(&world, &format!("{point}:{batch}"));
-            child.kill().unwrap();
-            child.wait().unwrap();
-            wait_for_the_locks(&world);
+            let child = frozen_at(&world, &format!("{point}:{batch}"));
+            kill(child);
+            world.wait_until_no_session_of("replay-rejected");
             world.clickhouse("OPTIMIZE TABLE northwind_dw.dim_customers FINAL");
             let attempts = if batch == 2 { &["--attempts-below", "2"][..] } else { &[] };
             world.replay(attempts).expect_exit(0);
@@ -91,9 +78,8 @@ fn a_replay_that_is_killed_anywhere_and_run_again_ends_like_one_that_was_not() {
     }
     // Killed after its last word, it has nothing left to do.
     let world = with_quarantine("replay_crash");
-    let mut child = frozen_at(&world, "closed:2");
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let child = frozen_at(&world, "closed:2");
+    kill(child);
     assert_eq!(end_state(&world), expected);
 }
 
@@ -104,10 +90,9 @@ fn what_has_landed_is_not_refused_afterwards() {
     world.produce(&[customer("c", "NEW01", "lands", 10).message()]);
     world.ingest(&[]).expect_exit(0);
     insert(&world, &["NEW01"]);
-    let mut child = frozen_at(&world, "rows-inserted");
-    child.kill().unwrap();
-    child.wait().unwrap();
-    wait_for_the_locks(&world);
+    let child = frozen_at(&world, "rows-inserted");
+    kill(child);
+    world.wait_until_no_session_of("replay-rejected");
     world.postgres().batch_execute("DELETE FROM customers WHERE customer_id = 'NEW01'").unwrap();
     let outcome = world.replay(&[]).expect_exit(0);
     assert_eq!((outcome.count("already_there"), outcome.count("written"), outcome.count("resolved")), (1, 0, 1));
@@ -121,10 +106,8 @@ fn postgres_gone_is_try_again_and_nothing_is_closed() {
     let before = end_state(&world);
     // In the middle: the session dies between reading and looking up.
     let child = frozen_at(&world, "read");
-    let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND application_name LIKE 'replay-rejected%'";
-    connect_postgres("postgres").query(kill, &[&world.pg_db]).unwrap();
-    signal(&child, "CONT");
-    let failed = outcome(child).expect_exit(75);
+    world.end_sessions_of("replay-rejected");
+    let failed = go_on(child).expect_exit(75);
     assert!(failed.error().contains("public.customers in PostgreSQL"), "{failed:?}");
     assert_eq!(end_state(&world), before);
     // And from the beginning.
@@ -141,16 +124,14 @@ fn postgres_gone_is_try_again_and_nothing_is_closed() {
 #[test]
 fn one_replay_per_table_at_a_time() {
     let world = with_quarantine("replay_two");
-    let mut child = start(&world, &["--table", "customers", "--stop-at", "validated"]);
-    wait_until_frozen(&mut child, "validated");
+    let child = world.frozen_at("validated", "replay-rejected", &["--table", "customers"]);
     let failed = world.replay(&["--table", "orders,customers"]).expect_exit(75);
     assert!(
         failed.error().contains("replay-rejected of customers: another run is at work: replay-rejected run "),
         "{failed:?}"
     );
     assert_eq!(world.replay(&["--table", "orders"]).expect_exit(0).count("replayed"), 0);
-    signal(&child, "CONT");
-    outcome(child).expect_exit(0);
+    go_on(child).expect_exit(0);
     assert_eq!(world.replay(&[]).expect_exit(0).count("written"), 0);
 }
 
@@ -159,10 +140,8 @@ fn one_replay_per_table_at_a_time() {
 fn a_lost_lock_ends_the_replay_before_it_closes_anything() {
     let world = with_quarantine("replay_lost_lock");
     let child = frozen_at(&world, "truncates-applied");
-    let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND application_name LIKE 'replay-rejected%'";
-    connect_postgres("postgres").query(kill, &[&world.pg_db]).unwrap();
-    signal(&child, "CONT");
-    outcome(child).expect_exit(75);
+    world.end_sessions_of("replay-rejected");
+    go_on(child).expect_exit(75);
     assert_eq!(world.number("SELECT count() FROM northwind_ops.rejected FINAL WHERE status != 'open'"), 0);
     let again = world.replay(&[]).expect_exit(0);
     assert_eq!((again.count("already_there"), again.count("superseded"), again.count("written")), (1, 2, 2));
@@ -173,8 +152,7 @@ fn a_stopped_replay_finishes_its_batch() {
     let world = with_quarantine("replay_stopped");
     let child = frozen_at(&world, "validated");
     signal(&child, "TERM");
-    signal(&child, "CONT");
-    let stopped = outcome(child).expect_exit(143);
+    let stopped = go_on(child).expect_exit(143);
     assert_eq!(stopped.count("batches"), 1);
     assert_eq!(world.replay(&["--attempts-below", "2"]).expect_exit(0).count("written"), 2);
 }

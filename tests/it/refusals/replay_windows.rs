@@ -1,7 +1,7 @@
 //! What a replay tells those who follow the ledger: where its rows stand, not all that lies between them.
 
 use crate::support::event::{customer, row, truncate};
-use crate::support::{Message, World, wait_for, wait_until_frozen};
+use crate::support::{Message, World, kill, wait_for};
 use serde_json::json;
 
 /// All order lines of the source, one event each; the lines at these places break the rule of the discount.
@@ -67,11 +67,7 @@ fn a_killed_replay_tells_of_every_group_when_it_is_run_again() {
         world.ingest_table("order_details", &[]).expect_exit(0);
         world.build(&[]).expect_exit(0);
         let soften = ["--rule", "discount-limit=warn"];
-        let args = [&["--stop-at", point], &soften[..]].concat();
-        let mut child = world.command("replay-rejected", &args).spawn().unwrap();
-        wait_until_frozen(&mut child, point);
-        child.kill().unwrap();
-        child.wait().unwrap();
+        kill(world.frozen_at(point, "replay-rejected", &soften));
         wait_for("the dead run's lock", || world.replay(&soften).exit == 0);
         let told = REPLAYED.replace("SELECT", "SELECT DISTINCT");
         assert_eq!(world.clickhouse(&told), "0\t1\t1\t0\n2154\t2155\t1\t0\n", "{point}");

@@ -3,8 +3,8 @@
 
 use std::collections::HashSet;
 
+use crate::support::World;
 use crate::support::event::customer;
-use crate::support::{World, wait_for};
 
 /// Each customer is there, or is not, when the first, the second and the last run ask: all eight ways, in one window.
 fn is_in_one_place(first: &str, second: &str) {
@@ -21,9 +21,9 @@ fn is_in_one_place(first: &str, second: &str) {
         }
     };
     answer(0);
-    kill_at(&world, first);
+    world.kill_for_good_at(first, &[]);
     answer(1);
-    kill_at(&world, second);
+    world.kill_for_good_at(second, &[]);
     answer(2);
     world.ingest(&[]).expect_exit(0);
     let set = |sql: &str| world.clickhouse(sql).lines().map(str::to_owned).collect::<HashSet<String>>();
@@ -36,14 +36,6 @@ fn is_in_one_place(first: &str, second: &str) {
     }
     let books = world.clickhouse("SELECT written, rejected FROM northwind_ops.windows WHERE mode = 'plan'");
     assert_eq!(books, format!("{}\t{}\n", rows.len(), open.len()));
-}
-
-/// Kills a run at `point`, and waits until PostgreSQL has noticed that it is dead.
-fn kill_at(world: &World, point: &str) {
-    world.kill_at(point, &[]);
-    let mut client = world.postgres();
-    let runs = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'ingest-customers run%'";
-    wait_for("the dead run's session to end", || client.query_one(runs, &[]).unwrap().get::<_, i64>(0) == 0);
 }
 
 fn for_each_second_kill(first: &str) {

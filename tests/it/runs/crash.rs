@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use crate::support::event::{customer, delete, raw, tombstone, truncate};
-use crate::support::{Message, World, wait_for};
+use crate::support::{Message, World};
 use serde_json::{Value, json};
 
 const WINDOWS: [&str; 2] = ["--window-records", "5"];
@@ -112,15 +112,6 @@ fn with_history(test: &str) -> World {
     world
 }
 
-/// Kills a run at `point`. A dead run holds nothing as soon as PostgreSQL has noticed: a retry before that is told to
-/// try again.
-fn kill_at(world: &World, point: &str, args: &[&str]) {
-    world.kill_at(point, args);
-    let mut client = world.postgres();
-    let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'ingest-customers run%'";
-    wait_for("the dead run's session to end", || client.query_one(sessions, &[]).unwrap().get::<_, i64>(0) == 0);
-}
-
 /// Does the work for every row of a table of kill points, on several threads; failures are named by their row.
 fn for_each(table: &[Vec<String>], work: impl Fn(&[String]) + Sync) {
     let queue = Mutex::new(table.iter());
@@ -183,7 +174,7 @@ fn a_run_that_is_killed_anywhere_and_run_again_ends_like_one_that_was_not() {
     for_each(&kill_points(), |points| {
         let world = with_history("crash");
         for point in points {
-            kill_at(&world, point, &WINDOWS);
+            world.kill_for_good_at(point, &WINDOWS);
             // A merge may come at any time, and leaves the newest row of a key alone.
             world.clickhouse("OPTIMIZE TABLE northwind_dw.dim_customers FINAL");
             nothing_counts_that_is_not_there(&world);
@@ -240,7 +231,7 @@ fn lines(world: &World, sql: &str) -> BTreeMap<String, String> {
 #[test]
 fn a_rerun_finishes_exactly_the_plan_that_was_cut_short_whatever_it_is_asked() {
     let world = with_history("open_plan");
-    kill_at(&world, "plan-committed", &WINDOWS);
+    world.kill_for_good_at("plan-committed", &WINDOWS);
     world.produce(&[
         change(0, "u", "ANTON", "Too late for the plan", 400).0,
         change(1, "u", "BERGS", "Too late too", 410).0,
@@ -273,7 +264,7 @@ fn a_reset_that_is_killed_is_finished_by_the_same_command() {
     let points = ["locked", "reset-written", "plan-committed", "ledger-written:1"].map(|point| vec![point.to_owned()]);
     for_each(&points, |points| {
         let world = recreated();
-        kill_at(&world, &points[0], &reset);
+        world.kill_for_good_at(&points[0], &reset);
         world.ingest(&reset).expect_exit(0);
         assert_eq!(world.end_state(2), expected);
     });

@@ -3,7 +3,7 @@
 
 use crate::support::event::{customer, raw};
 use crate::support::private_stack::{PrivateStack, free_port};
-use crate::support::{Message, Outcome, World, outcome, signal, wait_until_frozen};
+use crate::support::{Message, Outcome, World, go_on};
 
 /// Three windows of five records: two of partition 0, one of partition 1.
 const WINDOWS: [&str; 2] = ["--window-records", "5"];
@@ -40,11 +40,9 @@ fn set(world: &mut World, variables: &[(&str, &str)]) {
 
 /// Freezes a run at `point`, kills the server, and lets the run go on.
 fn killed_at(world: &World, stack: &PrivateStack, point: &str) -> Outcome {
-    let mut run = world.start_ingest(&["--window-records", "5", "--stop-at", point]);
-    wait_until_frozen(&mut run, point);
+    let run = world.ingest_frozen_at(point, &["--window-records", "5"]);
     stack.kill();
-    signal(&run, "CONT");
-    let failed = outcome(run).expect_exit(75);
+    let failed = go_on(run).expect_exit(75);
     assert!(!failed.error().is_empty(), "{failed:?}");
     failed
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::support::event::{customer, raw};
-use crate::support::{Message, World, wait_until_frozen};
+use crate::support::{Message, World, kill};
 use serde_json::json;
 
 /// The shortest events there are: a window takes 50,000 of them.
@@ -35,10 +35,8 @@ fn sixty_thousand_records_leave_the_quarantine_together() {
 
     // Killed when a part of a window is closed in quarantine, and not the rest.
     let again = ["--offsets", "0:0..60000"];
-    let mut child = world.start_ingest(&[&["--stop-at", "quarantine-part-resolved"], &again[..]].concat());
-    wait_until_frozen(&mut child, "quarantine-part-resolved");
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let child = world.ingest_frozen_at("quarantine-part-resolved", &again);
+    kill(child);
     let closed = world.number("SELECT countIf(status = 'resolved') FROM northwind_ops.rejected FINAL");
     assert!((1..50_000).contains(&closed), "{closed}");
 

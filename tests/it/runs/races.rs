@@ -5,7 +5,7 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use crate::support::event::customer;
-use crate::support::{Message, Outcome, World, outcome, signal, wait_for, wait_until_frozen};
+use crate::support::{Message, World, go_on, outcome, signal, wait_for};
 
 /// `count` updates of known customers, in turn over the partitions.
 fn updates(count: usize, partitions: i32) -> Vec<Message> {
@@ -19,18 +19,6 @@ fn world(test: &str, count: usize, partitions: i32) -> World {
     let world = World::with_topic(test, partitions);
     world.produce(&updates(count, partitions));
     world
-}
-
-/// A run that has stopped itself at `point`.
-fn frozen_at(world: &World, point: &str, args: &[&str]) -> Child {
-    let mut child = world.start_ingest(&[&["--stop-at", point], args].concat());
-    wait_until_frozen(&mut child, point);
-    child
-}
-
-fn go_on(child: Child) -> Outcome {
-    signal(&child, "CONT");
-    outcome(child)
 }
 
 /// What a run without any trouble makes of the same messages.
@@ -47,7 +35,7 @@ fn windows_done(world: &World) -> i64 {
 #[test]
 fn a_second_run_is_told_who_is_at_work() {
     let world = world("second_run", 10, 2);
-    let first = frozen_at(&world, "read", &[]);
+    let first = world.ingest_frozen_at("read", &[]);
     let second = world.ingest(&[]).expect_exit(75);
     let run = world.clickhouse("SELECT run_id FROM northwind_ops.runs FINAL WHERE status = 'running'");
     for part in [
@@ -67,7 +55,7 @@ fn a_second_run_is_told_who_is_at_work() {
 #[test]
 fn an_unsharded_run_beside_a_shard_is_refused_and_the_other_shard_is_not() {
     let world = world("shards", 10, 2);
-    let first = frozen_at(&world, "read", &["--shard", "1/2"]);
+    let first = world.ingest_frozen_at("read", &["--shard", "1/2"]);
     let everything = world.ingest(&[]).expect_exit(75);
     assert!(everything.error().contains("partition 0: another run"), "{}", everything.error());
     world.ingest(&["--shard", "1/2"]).expect_exit(75);
@@ -87,23 +75,12 @@ fn shards_work_side_by_side() {
     assert_eq!(world.end_state(4), reference("side_by_side", 200, 4, &["--window-records", "10"]));
 }
 
-/// Ends the session that holds the locks, as a failover or an administrator would.
-fn end_session(world: &World) {
-    let mut client = world.postgres();
-    let holders =
-        "FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'ingest-customers run%'";
-    client.execute(&format!("SELECT pg_terminate_backend(pid) {holders}"), &[]).unwrap();
-    wait_for("the session to end", || {
-        client.query_one(&format!("SELECT count(*) {holders}"), &[]).unwrap().get::<_, i64>(0) == 0
-    });
-}
-
 #[test]
 fn a_run_that_has_lost_its_locks_closes_no_window() {
     for point in ["read", "validated", "rows-inserted", "quarantine-resolved"] {
         let world = world("lost_locks", 20, 1);
-        let run = frozen_at(&world, point, &["--window-records", "5"]);
-        end_session(&world);
+        let run = world.ingest_frozen_at(point, &["--window-records", "5"]);
+        world.end_sessions_of("ingest-customers");
         let failed = go_on(run).expect_exit(75);
         assert!(failed.error().contains("PostgreSQL"), "{point}: {}", failed.error());
         assert_eq!((windows_done(&world), world.committed(0).unwrap().0), (0, 0), "{point}");
@@ -115,8 +92,8 @@ fn a_run_that_has_lost_its_locks_closes_no_window() {
 #[test]
 fn a_run_that_loses_its_locks_after_the_ledger_row_does_not_commit() {
     let world = world("late_loss", 20, 1);
-    let run = frozen_at(&world, "ledger-written:2", &["--window-records", "5"]);
-    end_session(&world);
+    let run = world.ingest_frozen_at("ledger-written:2", &["--window-records", "5"]);
+    world.end_sessions_of("ingest-customers");
     // Nobody else has come in between: what the ledger says stands.
     go_on(run).expect_exit(75);
     assert_eq!((windows_done(&world), world.committed(0).unwrap().0), (2, 5));
@@ -130,8 +107,8 @@ fn a_run_that_loses_its_locks_after_the_ledger_row_does_not_commit() {
 fn a_run_that_wakes_up_after_another_has_done_its_work_changes_nothing() {
     for point in ["plan-committed", "validated", "rows-inserted", "ledger-written"] {
         let world = world("wakes_up", 20, 1);
-        let sleeper = frozen_at(&world, point, &["--window-records", "5"]);
-        end_session(&world);
+        let sleeper = world.ingest_frozen_at(point, &["--window-records", "5"]);
+        world.end_sessions_of("ingest-customers");
         world.ingest(&["--window-records", "5"]).expect_exit(0);
         let done = world.end_state(1);
         go_on(sleeper).expect_exit(75);
@@ -151,7 +128,7 @@ fn a_stopped_run_leaves_whole_windows_and_the_next_one_finishes() {
     ];
     for (name, point, at_least) in cases {
         let world = world("stopped", 250, 2);
-        let run = frozen_at(&world, point, &["--window-records", "5"]);
+        let run = world.ingest_frozen_at(point, &["--window-records", "5"]);
         let asked = Instant::now();
         signal(&run, name);
         let stopped = go_on(run).expect_exit(143);
@@ -233,7 +210,7 @@ fn a_range_that_was_stopped_early_says_how_to_go_on() {
     world.ingest(&["--window-records", "5"]).expect_exit(0);
     let before = world.end_state(2);
     let read_again = || world.number("SELECT sum(written) FROM northwind_ops.windows WHERE mode = 'range'");
-    let run = frozen_at(&world, "ledger-written:2", &["--window-records", "5", "--from-beginning"]);
+    let run = world.ingest_frozen_at("ledger-written:2", &["--window-records", "5", "--from-beginning"]);
     signal(&run, "TERM");
     let mut last = go_on(run).expect_exit(143);
     let mut commands = 0;

@@ -3,7 +3,7 @@
 use crate::support::event::customer;
 use crate::support::mock_kafka::MockKafka;
 use crate::support::private_stack::PrivateStack;
-use crate::support::{Message, World, outcome, signal, wait_for, wait_until_frozen};
+use crate::support::{Message, World, go_on, outcome, signal, wait_for};
 
 const RECORDS: i64 = 100;
 
@@ -33,11 +33,9 @@ fn a_follower_that_is_behind_is_waited_for() {
     let (world, kafka) = a_hundred_records("follower_behind", 60);
     kafka.follower_ends_at(0, 40);
     // When the first window is committed, the end at 40 has been reported.
-    let mut run = world.start_ingest(&[&READ[..], &["--window-records", "20", "--stop-at", "committed"]].concat());
-    wait_until_frozen(&mut run, "committed");
+    let run = world.ingest_frozen_at("committed", &[&READ[..], &["--window-records", "20"]].concat());
     kafka.follower_ends_at(0, RECORDS);
-    signal(&run, "CONT");
-    let done = outcome(run).expect_exit(0);
+    let done = go_on(run).expect_exit(0);
     assert_eq!((done.count("written"), done.count("gaps")), (RECORDS, 0), "{done:?}");
 }
 
@@ -59,8 +57,7 @@ fn a_follower_that_stays_behind_is_no_gap() {
 #[test]
 fn a_new_leader_with_a_lower_watermark_is_waited_for() {
     let (world, kafka) = a_hundred_records("lower_watermark", 60);
-    let mut run = world.start_ingest(&[&READ[..], &["--window-records", "20", "--stop-at", "read"]].concat());
-    wait_until_frozen(&mut run, "read");
+    let run = world.ingest_frozen_at("read", &[&READ[..], &["--window-records", "20"]].concat());
     kafka.follower_ends_at(0, 40);
     kafka.lead(0, Some(3));
     signal(&run, "CONT");
@@ -82,13 +79,11 @@ fn a_log_that_ends_below_the_plan_needs_a_person() {
     let half = std::fs::metadata(&log).unwrap().len();
     kafka.add(&world, &messages[50..]);
     // Nothing is fetched yet.
-    let mut run = world.start_ingest(&["--window-records", "20", "--patience", "10s", "--stop-at", "plan-committed"]);
-    wait_until_frozen(&mut run, "plan-committed");
+    let run = world.ingest_frozen_at("plan-committed", &["--window-records", "20", "--patience", "10s"]);
     kafka.kill();
     std::fs::OpenOptions::new().write(true).open(&log).unwrap().set_len(half).unwrap();
     kafka.start();
-    signal(&run, "CONT");
-    let stopped = outcome(run).expect_exit(78);
+    let stopped = go_on(run).expect_exit(78);
     for part in ["partition 0", "the log ends at 50", "the plan goes to 100", "--resume-from"] {
         assert!(stopped.error().contains(part), "{part}: {}", stopped.error());
     }

@@ -2,7 +2,7 @@
 
 use crate::support::event::customer;
 use crate::support::mock_kafka::MockKafka;
-use crate::support::{Message, Outcome, World, outcome, signal, wait_until_frozen};
+use crate::support::{Message, Outcome, World, go_on};
 
 const PARTITIONS: i32 = 3;
 
@@ -75,11 +75,9 @@ fn a_partition_that_loses_its_leader_keeps_its_plan_open() {
     let (world, kafka) = a_topic("loses_leader");
     // With a short queue not all of it is fetched before.
     let short_queue = ["-X", "queued.min.messages=1", "--patience", "6s", "--window-records", "20"];
-    let mut child = world.start_ingest(&[&short_queue[..], &["--stop-at", "committed"]].concat());
-    wait_until_frozen(&mut child, "committed");
+    let child = world.ingest_frozen_at("committed", &short_queue);
     kafka.lead(0, None);
-    signal(&child, "CONT");
-    let late = outcome(child).expect_exit(75);
+    let late = go_on(child).expect_exit(75);
     names(&late, 0, &["has no leader", "its plan stays open"]);
     let ends = ledger_ends(&world);
     assert!((20..100).contains(&ends[0]) && ends[1..] == [100, 100], "{ends:?}");

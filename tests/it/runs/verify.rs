@@ -1,13 +1,12 @@
 //! `--verify` looks at the rows that are shown, not only at their versions.
 
 use crate::support::event::{customer, version};
-use crate::support::{World, outcome, signal, wait_until_frozen};
+use crate::support::{World, go_on};
 
 fn frozen_with(test: &str) -> (World, std::process::Child) {
     let world = World::with_topic(test, 1);
     world.produce(&[customer("u", "ALFKI", "v1", 10).message(), customer("u", "ANATR", "v1", 11).message()]);
-    let mut run = world.start_ingest(&["--stop-at", "rows-inserted"]);
-    wait_until_frozen(&mut run, "rows-inserted");
+    let run = world.ingest_frozen_at("rows-inserted", &[]);
     (world, run)
 }
 
@@ -16,8 +15,7 @@ fn frozen_with(test: &str) -> (World, std::process::Child) {
 fn a_row_with_the_right_version_and_another_value_is_found() {
     let (world, run) = frozen_with("verify_value");
     world.clickhouse("ALTER TABLE northwind_dw.dim_customers UPDATE city = 'Rome' WHERE customer_id = 'ANATR' SETTINGS mutations_sync = 1");
-    signal(&run, "CONT");
-    let outcome = outcome(run).expect_exit(1);
+    let outcome = go_on(run).expect_exit(1);
     for part in ["\"ANATR\"", "partition 0", "offset 1", "city", "Rome", "the window stays open"] {
         assert!(outcome.error().contains(part), "{part}: {}", outcome.error());
     }
@@ -35,8 +33,7 @@ fn a_higher_version_that_the_log_does_not_explain_is_found() {
         ));
     };
     forge("ALFKI", version(99), 0, 99);
-    signal(&run, "CONT");
-    let outcome = outcome(run).expect_exit(1);
+    let outcome = go_on(run).expect_exit(1);
     for part in ["\"ALFKI\"", "partition 0", "offset 0", "offset 99", "the window stays open"] {
         assert!(outcome.error().contains(part), "{part}: {}", outcome.error());
     }

@@ -2,7 +2,7 @@
 
 use std::process::Child;
 
-use super::{Outcome, World, outcome};
+use super::{Outcome, World, outcome, wait_until_frozen};
 
 /// A world whose tables were captured by Debezium and ingested.
 pub struct Checked {
@@ -35,6 +35,13 @@ impl Checked {
     pub fn start(&self, job: &str, args: &[&str]) -> Child {
         let of_world = ["--prefix", &self.world.name, "--slot", &self.connector];
         self.world.command(job, &[&of_world, args].concat()).spawn().expect("starting the check")
+    }
+
+    /// A check that has stopped itself at `point`.
+    pub fn frozen_at(&self, point: &str, job: &str, args: &[&str]) -> Child {
+        let mut child = self.start(job, &[args, &["--stop-at", point]].concat());
+        wait_until_frozen(&mut child, point);
+        child
     }
 
     pub fn reconcile(&self, args: &[&str]) -> Outcome {

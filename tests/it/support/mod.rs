@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 
 pub use kafka::{Message, block_on, producer, send};
 use postgres::NoTls;
-pub use process::{Outcome, freezes, outcome, signal, wait_until_frozen};
+pub use process::{Outcome, freezes, go_on, kill, outcome, signal, wait_until_frozen};
 
 /// Longest wait for a condition.
 pub const PATIENCE: Duration = Duration::from_secs(60);

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::event::{Event, customer, version};
-use crate::support::{Message, World, outcome, signal, wait_until_frozen};
+use crate::support::{Message, World, go_on};
 
 const UNAVAILABLE: &str = "__debezium_unavailable_value";
 fn id(i: usize) -> String {
@@ -134,11 +134,9 @@ fn a_value_that_changes_meanwhile_is_not_mixed_up() {
     in_postgres(&world, 1);
     world.produce(&[update(0, 10).message()]);
     world.clickhouse("SYSTEM START MERGES northwind_dw.dim_customers");
-    let mut child = world.start_ingest(&["--stop-at", "validated"]);
-    wait_until_frozen(&mut child, "validated");
+    let child = world.ingest_frozen_at("validated", &[]);
     world.clickhouse("ALTER TABLE northwind_dw.dim_customers UPDATE address = repeat('repaired', 1000) WHERE true SETTINGS mutations_sync = 2");
-    signal(&child, "CONT");
-    let outcome = outcome(child).expect_exit(75);
+    let outcome = go_on(child).expect_exit(75);
     assert!(outcome.error().contains("the value of address"), "{}", outcome.error());
     world.ingest(&[]).expect_exit(0);
     let row = "SELECT company_name, address = repeat('repaired', 1000) FROM northwind_dw.dim_customers FINAL";

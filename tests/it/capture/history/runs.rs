@@ -2,7 +2,7 @@
 
 use super::Log;
 use crate::support::random::Random;
-use crate::support::{World, freezes, outcome};
+use crate::support::{World, freezes, kill, outcome};
 
 pub const TABLES: [&str; 3] = ["customers", "orders", "order_details"];
 
@@ -110,8 +110,7 @@ impl<'w> Runs<'w> {
         let mut child = self.world.command(&format!("ingest-{}", table.replace('_', "-")), &args).spawn().unwrap();
         if freezes(&mut child, &point) {
             self.log.say("    killed there".to_owned());
-            child.kill().unwrap();
-            child.wait().unwrap();
+            kill(child);
             self.kills += 1;
         } else {
             outcome(child).expect_exit(0);

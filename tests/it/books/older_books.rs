@@ -55,10 +55,7 @@ fn every_job_goes_on_in_books_that_were_upgraded() {
     }
 
     // Replay: what the source has by now comes out of the quarantine.
-    world
-        .postgres()
-        .batch_execute("INSERT INTO customers (customer_id, company_name) VALUES ('GHOST', 'There after all')")
-        .unwrap();
+    world.change("INSERT INTO customers (customer_id, company_name) VALUES ('GHOST', 'There after all')");
     let replayed = world.replay(&[]).expect_exit(0);
     assert_eq!((replayed.count("resolved"), replayed.count("superseded")), (1, 1), "{replayed:?}");
 
@@ -72,10 +69,7 @@ fn every_job_goes_on_in_books_that_were_upgraded() {
 
     // Changes by a connector of today, checks and the look at everything.
     let connector = world.capture(&[("snapshot.mode", "no_data")]);
-    world
-        .postgres()
-        .batch_execute("UPDATE customers SET company_name = 'Of today' WHERE customer_id = 'ALFKI'")
-        .unwrap();
+    world.change("UPDATE customers SET company_name = 'Of today' WHERE customer_id = 'ALFKI'");
     world.wait_for_capture(&connector);
     assert_eq!(world.ingest(&[]).expect_exit(0).count("written"), 1);
     assert!(world.customers().contains("ALFKI\tOf today\n"), "{}", world.customers());

@@ -7,10 +7,6 @@ use crate::support::registry::{Registered, registry};
 /// Rows of the source that comes with the project.
 const NORTHWIND: usize = 3384;
 
-fn change(world: &World, sql: &str) {
-    world.postgres().batch_execute(sql).unwrap();
-}
-
 /// Runs the jobs of these tables to their ends: nothing is rejected, all is equal. Returns how many rows there are.
 #[track_caller]
 fn ingest_and_compare(world: &World, tables: &[Registered]) -> usize {
@@ -40,8 +36,7 @@ fn northwind_flows_parents_first() {
     let tables = registry();
     assert_eq!(ingest_a_snapshot(&world, &tables), NORTHWIND);
 
-    change(
-        &world,
+    world.change(
         "UPDATE order_details SET quantity = quantity + 1 WHERE order_id = 10248;
          UPDATE order_details SET product_id = 78 - product_id WHERE order_id = 10249;
          DELETE FROM order_details WHERE order_id = 10250;
@@ -74,8 +69,7 @@ fn northwind_flows_children_first() {
 #[test]
 fn other_data_flows_as_well() {
     let mut world = World::new("all_other");
-    change(
-        &world,
+    world.change(
         r"DELETE FROM order_details WHERE order_id > 10300;
           DELETE FROM orders WHERE order_id > 10300;
           TRUNCATE customer_customer_demo, customer_demographics;
@@ -102,7 +96,7 @@ fn other_data_flows_as_well() {
     assert!((400..1000).contains(&rows), "{rows}");
 
     // Long values that the change does not touch.
-    change(&world, "UPDATE employees SET city = 'Köln'; UPDATE categories SET category_name = 'all the same'");
+    world.change("UPDATE employees SET city = 'Köln'; UPDATE categories SET category_name = 'all the same'");
     world.wait_for_capture(&connector);
     assert_eq!(ingest_and_compare(&world, &tables), rows);
 }
@@ -110,8 +104,7 @@ fn other_data_flows_as_well() {
 #[test]
 fn amounts_are_those_that_were_written() {
     let mut world = World::new("all_amounts");
-    change(
-        &world,
+    world.change(
         "UPDATE order_details SET unit_price = 9.8, discount = 0.15 WHERE (order_id, product_id) =
              (SELECT order_id, min(product_id) FROM order_details WHERE order_id = 10248 GROUP BY order_id)",
     );
@@ -120,7 +113,7 @@ fn amounts_are_those_that_were_written() {
     world.ingest_table("order_details", &[]).expect_exit(0);
     assert_eq!(world.clickhouse(line), "9.8\t0.15\n");
 
-    change(&world, "ALTER TABLE order_details ALTER unit_price TYPE numeric(10,2)");
+    world.change("ALTER TABLE order_details ALTER unit_price TYPE numeric(10,2)");
     let lines =
         world.postgres().execute("UPDATE order_details SET unit_price = 10.50 WHERE order_id = 10248", &[]).unwrap();
     world.wait_for_capture(&connector);
@@ -139,7 +132,7 @@ fn what_is_no_number_is_rejected_and_what_comes_after_it_is_written() {
     let connector = world.capture(&[]);
     world.ingest_table("orders", &[]).expect_exit(0);
     for (order, freight) in [(10248, "NaN"), (10249, "Infinity"), (10250, "-Infinity")] {
-        change(&world, &format!("UPDATE orders SET freight = '{freight}' WHERE order_id = {order}"));
+        world.change(&format!("UPDATE orders SET freight = '{freight}' WHERE order_id = {order}"));
     }
     world.wait_for_capture(&connector);
     let outcome = world.ingest_table("orders", &[]).expect_exit(0);
@@ -147,7 +140,7 @@ fn what_is_no_number_is_rejected_and_what_comes_after_it_is_written() {
     let refused = "830\t10248\tnot-finite\topen\n831\t10249\tnot-finite\topen\n832\t10250\tnot-finite\topen\n";
     assert_eq!(world.quarantine(), refused);
 
-    change(&world, "UPDATE orders SET freight = 32.38 WHERE order_id IN (10248, 10249, 10250)");
+    world.change("UPDATE orders SET freight = 32.38 WHERE order_id IN (10248, 10249, 10250)");
     world.wait_for_capture(&connector);
     assert_eq!(world.ingest_table("orders", &[]).expect_exit(0).count("rejected"), 0);
     world.assert_same("orders");

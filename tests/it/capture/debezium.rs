@@ -4,10 +4,6 @@ use std::time::{Duration, Instant};
 
 use crate::support::{World, connect_postgres, wait_for};
 
-fn change(world: &World, sql: &str) {
-    world.postgres().batch_execute(sql).unwrap();
-}
-
 #[test]
 fn every_kind_of_change_ends_equal_to_the_source() {
     let mut world = World::new("changes");
@@ -15,9 +11,7 @@ fn every_kind_of_change_ends_equal_to_the_source() {
     assert_eq!(world.ingest(&[]).expect_exit(0).count("written"), 91);
     assert_eq!(world.assert_same_customers(), 91);
 
-    change(
-        &world,
-        "INSERT INTO customers (customer_id, company_name, address, fax) VALUES ('NEWCO', E'\"Zażółć\" \\\\ gęślą\\t\\njaźń 🦀', '', NULL);
+    world.change("INSERT INTO customers (customer_id, company_name, address, fax) VALUES ('NEWCO', E'\"Zażółć\" \\\\ gęślą\\t\\njaźń 🦀', '', NULL);
          UPDATE customers SET city = 'Dresden', fax = NULL WHERE customer_id = 'ALFKI';
          UPDATE customers SET city = city WHERE customer_id = 'ANATR';
          DELETE FROM customers WHERE customer_id = 'PARIS'",
@@ -27,8 +21,7 @@ fn every_kind_of_change_ends_equal_to_the_source() {
     assert_eq!((outcome.count("written"), outcome.count("tombstones"), outcome.count("rejected")), (4, 1, 0));
     assert_eq!(world.assert_same_customers(), 91);
 
-    change(
-        &world,
+    world.change(
         "INSERT INTO customers (customer_id, company_name) VALUES ('PARIS', 'back again');
          UPDATE customers SET customer_id = 'FISSB' WHERE customer_id = 'FISSA'",
     );
@@ -39,9 +32,9 @@ fn every_kind_of_change_ends_equal_to_the_source() {
     let key = "SELECT customer_id, _deleted FROM northwind_dw.dim_customers WHERE customer_id LIKE 'FISS%' ORDER BY _version DESC LIMIT 1 BY customer_id";
     assert_eq!(world.clickhouse(key), "FISSB\t0\nFISSA\t1\n");
 
-    change(&world, "UPDATE customers SET city = 'gone' WHERE customer_id = 'ALFKI'");
-    change(&world, "TRUNCATE customers CASCADE");
-    change(&world, "INSERT INTO customers (customer_id, company_name) VALUES ('AFTER', 'one'), ('ALFKI', 'two')");
+    world.change("UPDATE customers SET city = 'gone' WHERE customer_id = 'ALFKI'");
+    world.change("TRUNCATE customers CASCADE");
+    world.change("INSERT INTO customers (customer_id, company_name) VALUES ('AFTER', 'one'), ('ALFKI', 'two')");
     world.wait_for_capture(&connector);
     let outcome = world.ingest(&[]).expect_exit(0);
     assert_eq!((outcome.count("written"), outcome.count("truncates"), outcome.count("rejected")), (3, 1, 0));
@@ -130,14 +123,13 @@ fn changes_that_were_open_at_the_snapshot_win_over_its_rows() {
 fn a_new_snapshot_wins_over_older_changes() {
     let mut world = World::new("new_snapshot");
     let connector = world.capture(&[]);
-    change(&world, "UPDATE customers SET city = 'seen' WHERE customer_id IN ('ALFKI', 'ANATR')");
+    world.change("UPDATE customers SET city = 'seen' WHERE customer_id IN ('ALFKI', 'ANATR')");
     world.wait_for_capture(&connector);
     world.ingest(&[]).expect_exit(0);
-    change(&world, "UPDATE customers SET city = 'unread' WHERE customer_id = 'ANTON'");
+    world.change("UPDATE customers SET city = 'unread' WHERE customer_id = 'ANTON'");
     world.wait_for_capture(&connector);
     world.forget_connector(&connector);
-    change(
-        &world,
+    world.change(
         "UPDATE customers SET city = 'not seen' WHERE customer_id IN ('ALFKI', 'ANTON');
          INSERT INTO customers (customer_id, company_name) VALUES ('NEWCO', 'not seen')",
     );
@@ -160,11 +152,11 @@ fn a_tail_that_is_sent_again_is_counted_and_changes_nothing() {
     let before = world.connector_offsets(&connector);
     slot(&format!("SELECT pg_copy_logical_replication_slot('{connector}', '{connector}_before')"));
     world.resume_connector(&connector);
-    change(&world, "UPDATE customers SET city = 'first' WHERE customer_id = 'ALFKI'");
-    change(&world, "INSERT INTO customers (customer_id, company_name) VALUES ('NEWCO', 'new')");
-    change(&world, "UPDATE customers SET city = 'second' WHERE customer_id = 'ALFKI'");
-    change(&world, "DELETE FROM customers WHERE customer_id = 'PARIS'");
-    change(&world, "UPDATE customers SET customer_id = 'FISSB' WHERE customer_id = 'FISSA'");
+    world.change("UPDATE customers SET city = 'first' WHERE customer_id = 'ALFKI'");
+    world.change("INSERT INTO customers (customer_id, company_name) VALUES ('NEWCO', 'new')");
+    world.change("UPDATE customers SET city = 'second' WHERE customer_id = 'ALFKI'");
+    world.change("DELETE FROM customers WHERE customer_id = 'PARIS'");
+    world.change("UPDATE customers SET customer_id = 'FISSB' WHERE customer_id = 'FISSA'");
     world.wait_for_capture(&connector);
     let once = world.log_end(0) - 91;
     assert_eq!(once, 8, "six events and two tombstones");

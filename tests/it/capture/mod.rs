@@ -4,7 +4,7 @@ mod all_tables;
 mod debezium;
 mod history;
 mod read_replica;
-pub mod schema_drift;
+mod schema_drift;
 mod schema_person;
 mod source;
 mod source_moves;

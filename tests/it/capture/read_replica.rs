@@ -21,7 +21,7 @@ fn a_replica_that_lags_is_waited_for_and_never_believed_too_early() {
     // It lags: the new row is not there yet. The window stays open.
     standby.hold_back();
     let insert = "INSERT INTO customers (customer_id, company_name) VALUES ('LATE1', 'x')";
-    world.postgres().batch_execute(insert).unwrap();
+    world.change(insert);
     world.produce(&[customer("c", "LATE1", "late", 30).message()]);
     let outcome = world.ingest(&["--lookup-wait", "1s"]).expect_exit(75);
     assert!(outcome.error().contains("the read replica for look-ups has replayed"), "{}", outcome.error());

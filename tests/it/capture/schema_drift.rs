@@ -1,23 +1,10 @@
 //! The source's schema changes while it is captured: new columns, other types, dropped columns.
 
-use crate::support::{Outcome, World};
+use crate::support::World;
+use crate::support::source::said;
 
 /// Statement by statement, each in a transaction of its own, as people do it: Debezium may take a value for one of the old type when
 /// `ALTER … TYPE` and the change stand in one transaction (3.7.0: its task then fails for good).
-pub fn alter(world: &World, sql: &str) {
-    let mut client = world.postgres();
-    for statement in sql.split(';').filter(|statement| !statement.trim().is_empty()) {
-        client.batch_execute(statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
-    }
-}
-
-/// What the job says about a table, in one of its lists.
-pub fn said(outcome: &Outcome, table: &str, list: &str) -> Vec<String> {
-    let tables = outcome.summary["tables"].as_array().unwrap();
-    let Some(found) = tables.iter().find(|found| found["table"] == table) else { return Vec::new() };
-    found[list].as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect()
-}
-
 /// Ingests what the table's topic has by now; nothing is rejected.
 fn ingest(world: &World, connector: &str, table: &str) {
     world.wait_for_capture(connector);
@@ -75,20 +62,17 @@ fn row(world: &World, id: i64, prefix: &str) -> Vec<String> {
 #[test]
 fn new_columns_of_every_type_show_what_the_source_has() {
     let mut world = World::new("drift_types");
-    alter(&world, "CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE DOMAIN price AS numeric(10,2)");
+    world.alter("CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE DOMAIN price AS numeric(10,2)");
     let connector = world.capture(&[]);
     ingest(&world, &connector, "shippers");
     let nullable = VALUES.map(|(name, kind, ..)| format!("ADD COLUMN {name} {kind}"));
     let filled =
         VALUES.map(|(name, kind, value, _)| format!("ADD COLUMN d_{name} {kind} NOT NULL DEFAULT {}", literal(value)));
-    alter(&world, &format!("ALTER TABLE shippers {}, REPLICA IDENTITY FULL", [nullable, filled].concat().join(", ")));
+    world.alter(&format!("ALTER TABLE shippers {}, REPLICA IDENTITY FULL", [nullable, filled].concat().join(", ")));
     let set = VALUES.map(|(name, _, value, _)| format!("{name} = {}", literal(value))).join(", ");
-    alter(
-        &world,
-        &format!(
-            "UPDATE shippers SET {set} WHERE shipper_id = 1; UPDATE shippers SET phone = '-' WHERE shipper_id = 2"
-        ),
-    );
+    world.alter(&format!(
+        "UPDATE shippers SET {set} WHERE shipper_id = 1; UPDATE shippers SET phone = '-' WHERE shipper_id = 2"
+    ));
     ingest(&world, &connector, "shippers");
     let outcome = world.run("sync-schema", &[]).expect_exit(0);
     assert_eq!((outcome.count("changes"), outcome.count("compared")), (2 * VALUES.len() as i64 + 1, 14));
@@ -102,9 +86,7 @@ fn new_columns_of_every_type_show_what_the_source_has() {
     assert_eq!(row(&world, 3, "d_"), expected, "not touched, from the catalogue");
     assert_eq!(row(&world, 1, "d_"), expected, "from an event");
 
-    alter(
-        &world,
-        &format!(
+    world.alter(&format!(
             "UPDATE shippers SET {set}, d_c_int = 8, d_c_text = 'own' WHERE shipper_id = 4; INSERT INTO shippers VALUES (7, 'new')"
         ),
     );
@@ -124,9 +106,7 @@ fn new_columns_of_every_type_show_what_the_source_has() {
 fn a_value_that_does_not_fit_is_neither_clamped_nor_lost() {
     let mut world = World::new("drift_misfits");
     let connector = world.capture(&[]);
-    alter(
-        &world,
-        "ALTER TABLE shippers ADD a date, ADD b date NOT NULL DEFAULT 'infinity', ADD c timestamp, ADD d timestamptz, ADD e numeric(10,2);
+    world.alter("ALTER TABLE shippers ADD a date, ADD b date NOT NULL DEFAULT 'infinity', ADD c timestamp, ADD d timestamptz, ADD e numeric(10,2);
          UPDATE shippers SET a = '1815-06-18', c = 'infinity', d = '-infinity', e = 'NaN' WHERE shipper_id = 1",
     );
     ingest(&world, &connector, "shippers");
@@ -140,13 +120,12 @@ fn a_value_that_does_not_fit_is_neither_clamped_nor_lost() {
 #[test]
 fn a_dropped_or_renamed_optional_column_is_null_from_then_on() {
     let mut world = World::new("drift_dropped");
-    alter(&world, "ALTER TABLE shippers ADD gone text NOT NULL DEFAULT 'default'");
+    world.alter("ALTER TABLE shippers ADD gone text NOT NULL DEFAULT 'default'");
     let connector = world.capture(&[]);
     ingest(&world, &connector, "shippers");
-    alter(&world, "ALTER TABLE shippers ADD late text NOT NULL DEFAULT 'default'");
+    world.alter("ALTER TABLE shippers ADD late text NOT NULL DEFAULT 'default'");
     world.run("sync-schema", &[]).expect_exit(0);
-    alter(
-        &world,
+    world.alter(
         "ALTER TABLE shippers DROP gone, DROP late; ALTER TABLE shippers RENAME phone TO telephone;
          UPDATE shippers SET company_name = 'changed' WHERE shipper_id = 1",
     );
@@ -170,16 +149,13 @@ fn a_dropped_or_renamed_optional_column_is_null_from_then_on() {
 fn widened_columns_go_on() {
     let mut world = World::new("drift_widened");
     let connector = world.capture(&[]);
-    alter(
-        &world,
+    world.alter(
         "ALTER TABLE products ADD size integer, ADD price numeric(10,2) NOT NULL DEFAULT 12.5, ADD ratio real;
          UPDATE products SET size = 1, price = 1.25 WHERE product_id = 1",
     );
     ingest(&world, &connector, "products");
     world.run("sync-schema", &[]).expect_exit(0);
-    alter(
-        &world,
-        "ALTER TABLE products ALTER units_in_stock TYPE integer, ALTER product_name TYPE text, ALTER unit_price TYPE double precision,
+    world.alter("ALTER TABLE products ALTER units_in_stock TYPE integer, ALTER product_name TYPE text, ALTER unit_price TYPE double precision,
              ALTER size TYPE numeric(12,3), ALTER price TYPE numeric(14,4), ALTER ratio TYPE double precision;
          ALTER TABLE products REPLICA IDENTITY FULL;
          UPDATE products SET units_in_stock = 40000, product_name = repeat('long', 20), size = 2.125, price = 1.2555, ratio = 0.1
@@ -196,7 +172,7 @@ fn widened_columns_go_on() {
         (said(&outcome, "products", "changes"), outcome.count("notes")),
         (changes.map(str::to_owned).to_vec(), 0)
     );
-    alter(&world, "UPDATE products SET size = 3.5, price = 2 WHERE product_id = 3");
+    world.alter("UPDATE products SET size = 3.5, price = 2 WHERE product_id = 3");
     ingest(&world, &connector, "products");
     let sql = "SELECT units_in_stock, length(product_name), unit_price, size, price, ratio FROM northwind_dw.v_products
                WHERE product_id < 5 ORDER BY product_id";

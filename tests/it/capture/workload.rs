@@ -131,7 +131,7 @@ fn last_value(world: &World) -> String {
 #[test]
 fn schemas_no_tombstones_and_unchanged_long_values_end_equal_to_the_source() {
     let mut world = World::new("settings");
-    let change = |world: &World, sql: &str| world.postgres().batch_execute(sql).unwrap();
+    let change = |world: &World, sql: &str| world.change(sql);
     change(
         &world,
         "ALTER TABLE customers ALTER COLUMN address TYPE text;

@@ -141,10 +141,7 @@ fn a_customer_that_is_deleted_later_in_the_window_is_no_orphan() {
 #[test]
 fn trailing_blanks_of_a_key_do_not_count() {
     let world = World::with_topic("blanks", 1);
-    world
-        .postgres()
-        .batch_execute("INSERT INTO customers (customer_id, company_name) VALUES ('BLANK   ', 'x')")
-        .unwrap();
+    world.change("INSERT INTO customers (customer_id, company_name) VALUES ('BLANK   ', 'x')");
     world.produce(&[
         customer("c", "ALFKI", "without", 10).message(),
         customer("u", "ALFKI  ", "with", 20).message(),

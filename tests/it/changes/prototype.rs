@@ -11,10 +11,7 @@ fn a_valid_update_lands() {
     let mut world = World::new("valid_update");
     let connector = world.capture(&[]);
     world.ingest(&[]).expect_exit(0);
-    world
-        .postgres()
-        .batch_execute("UPDATE customers SET company_name = company_name || ' TEST_VALID' WHERE customer_id = 'ALFKI'")
-        .unwrap();
+    world.change("UPDATE customers SET company_name = company_name || ' TEST_VALID' WHERE customer_id = 'ALFKI'");
     world.wait_for_capture(&connector);
     let outcome = world.ingest(&[]).expect_exit(0);
     assert_eq!(outcome.count("written"), 1);

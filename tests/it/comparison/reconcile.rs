@@ -35,7 +35,7 @@ fn what_was_not_captured_yet_is_inconclusive() {
     shop.world.stop_connector(&shop.connector);
     // Nothing has changed since: what is the same is the same, wherever the pipeline stands.
     shop.reconcile(&["--table", "customers"]).expect_exit(0);
-    shop.world.postgres().batch_execute("UPDATE customers SET city = 'Köln' WHERE customer_id = 'ALFKI'").unwrap();
+    shop.world.change("UPDATE customers SET city = 'Köln' WHERE customer_id = 'ALFKI'");
     let outcome = shop.reconcile(&["--table", "customers", "--wait", "5s"]).expect_exit(75);
     assert!(outcome.error().contains("PostgreSQL to Kafka: slot"), "{}", outcome.error());
     assert_eq!(shop.statuses(&outcome), "reconcile customers inconclusive\n");
@@ -109,10 +109,10 @@ fn what_cannot_be_checked_is_no_pass() {
     assert!(outcome.error().contains("both sides are empty"), "{}", outcome.error());
     shop.reconcile(&["--table", "us_states", "--allow-empty"]).expect_exit(0);
 
-    shop.world.postgres().batch_execute("ALTER TABLE us_states RENAME TO away").unwrap();
+    shop.world.change("ALTER TABLE us_states RENAME TO away");
     let outcome = shop.reconcile(&["--table", "us_states"]).expect_exit(78);
     assert!(outcome.error().contains("relation \"public.us_states\" does not exist"), "{}", outcome.error());
-    shop.world.postgres().batch_execute("ALTER TABLE away RENAME TO us_states").unwrap();
+    shop.world.change("ALTER TABLE away RENAME TO us_states");
     shop.reconcile(&["--table", "nonsense"]).expect_exit(2);
     // A difference cannot be judged without the slot.
     shop.tamper("ALTER TABLE northwind_dw.dim_customers DELETE WHERE customer_id = 'BLAUS'");
@@ -223,13 +223,10 @@ fn a_standby_is_refused() {
 fn a_reader_without_other_rights_may_reconcile() {
     let mut shop = Checked::new("reconcile_reader", &["customers"]);
     let role = format!("{}_reader", shop.world.name);
-    shop.world
-        .postgres()
-        .batch_execute(&format!("CREATE ROLE {role} LOGIN PASSWORD 'reader'; GRANT SELECT ON customers TO {role}"))
-        .unwrap();
+    shop.world.change(&format!("CREATE ROLE {role} LOGIN PASSWORD 'reader'; GRANT SELECT ON customers TO {role}"));
     shop.world.environment.push(("POSTGRES_PASSWORD".to_owned(), "reader".to_owned()));
     shop.tamper("ALTER TABLE northwind_dw.dim_customers DELETE WHERE customer_id = 'BLAUS'");
     let outcome = shop.reconcile(&["--table", "customers", "--postgres-user", &role]).expect_exit(10);
     assert_eq!(outcome.summary["findings"][0]["measured"], 1.0, "{outcome:?}");
-    shop.world.postgres().batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).unwrap();
+    shop.world.change(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }

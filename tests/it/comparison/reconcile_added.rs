@@ -1,6 +1,5 @@
 //! `check-reconcile` and the columns that `sync-schema` has added: they are compared and repaired as all others are.
 
-use crate::capture::schema_drift::alter;
 use crate::support::Outcome;
 use crate::support::checks::Checked;
 
@@ -90,11 +89,11 @@ fn shop(test: &str) -> Checked {
     let shop = Checked::new(test, &["shippers"]);
     let nullable = VALUES.map(|(name, kind, ..)| format!("ADD COLUMN {name} {kind}"));
     let filled = VALUES.map(|(name, kind, value, ..)| format!("ADD COLUMN d_{name} {kind} DEFAULT {}", literal(value)));
-    alter(&shop.world, "CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE DOMAIN price AS numeric(10,2)");
-    alter(&shop.world, &format!("ALTER TABLE shippers {}", [nullable, filled].concat().join(", ")));
-    alter(&shop.world, "ALTER TABLE shippers REPLICA IDENTITY FULL");
-    alter(&shop.world, &format!("UPDATE shippers SET {} WHERE shipper_id = 1", set()));
-    alter(&shop.world, "UPDATE shippers SET phone = '-' WHERE shipper_id = 2");
+    shop.world.alter("CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE DOMAIN price AS numeric(10,2)");
+    shop.world.alter(&format!("ALTER TABLE shippers {}", [nullable, filled].concat().join(", ")));
+    shop.world.alter("ALTER TABLE shippers REPLICA IDENTITY FULL");
+    shop.world.alter(&format!("UPDATE shippers SET {} WHERE shipper_id = 1", set()));
+    shop.world.alter("UPDATE shippers SET phone = '-' WHERE shipper_id = 2");
     shop.world.wait_for_capture(&shop.connector);
     shop.ingest(&["shippers"]);
     shop.world.run("sync-schema", &SHIPPERS).expect_exit(0);
@@ -107,10 +106,10 @@ fn set() -> String {
 
 /// Changes the source without the connector seeing it.
 fn unseen(shop: &Checked, sql: &str) {
-    alter(&shop.world, "ALTER PUBLICATION northwind_publication DROP TABLE shippers");
-    alter(&shop.world, sql);
+    shop.world.alter("ALTER PUBLICATION northwind_publication DROP TABLE shippers");
+    shop.world.alter(sql);
     shop.world.wait_for_capture(&shop.connector);
-    alter(&shop.world, "ALTER PUBLICATION northwind_publication ADD TABLE shippers");
+    shop.world.alter("ALTER PUBLICATION northwind_publication ADD TABLE shippers");
 }
 
 fn with<'a>(args: &[&'a str]) -> Vec<&'a str> {
@@ -224,17 +223,14 @@ fn a_repair_writes_the_added_columns() {
 #[test]
 fn what_cannot_be_compared_is_named() {
     let shop = Checked::new("added_not_compared", &["shippers"]);
-    alter(
-        &shop.world,
+    shop.world.alter(
         "ALTER TABLE shippers ADD place point, ADD note text, ADD born date, ADD late text, ADD size integer;
          UPDATE shippers SET place = '(1,2)', note = 'n', born = '1815-06-18', size = 1 WHERE shipper_id = 1",
     );
     shop.world.wait_for_capture(&shop.connector);
     shop.ingest(&["shippers"]);
     shop.world.run("sync-schema", &SHIPPERS).expect_exit(0);
-    alter(
-        &shop.world,
-        "ALTER TABLE shippers DROP late; ALTER TABLE shippers ADD later text; ALTER TABLE shippers ALTER size TYPE text;
+    shop.world.alter("ALTER TABLE shippers DROP late; ALTER TABLE shippers ADD later text; ALTER TABLE shippers ALTER size TYPE text;
          UPDATE shippers SET phone = '-' WHERE shipper_id = 1",
     );
     shop.world.wait_for_capture(&shop.connector);

@@ -6,7 +6,7 @@ use crate::support::{go_on, signal};
 /// Changes the source without the connector seeing it.
 pub fn unseen(shop: &Checked, table: &str, sql: &str) {
     let publication = format!("ALTER PUBLICATION northwind_publication DROP TABLE {table}");
-    shop.world.postgres().batch_execute(&publication).unwrap();
+    shop.world.change(&publication);
     shop.change(sql);
     shop.change(&format!("ALTER PUBLICATION northwind_publication ADD TABLE {table}"));
 }
@@ -41,10 +41,7 @@ fn what_the_log_cannot_give_is_repaired_from_the_source() {
     let sql = "DELETE FROM employee_territories; DELETE FROM territories; DELETE FROM region WHERE region_id = 4;
                UPDATE region SET region_description = 'Far north' WHERE region_id = 3;
                INSERT INTO region VALUES (5, 'Island')";
-    shop.world
-        .postgres()
-        .batch_execute("ALTER PUBLICATION northwind_publication DROP TABLE territories, employee_territories")
-        .unwrap();
+    shop.world.change("ALTER PUBLICATION northwind_publication DROP TABLE territories, employee_territories");
     unseen(&shop, "region", sql);
     // A row that claims to be newer than everything in the log of its generation.
     shop.world.clickhouse("INSERT INTO northwind_dw.dim_regions (region_id, region_description, _version) VALUES (2, 'Forged', 9007199254740480)");

@@ -46,10 +46,6 @@ fn assert_same_as_the_join(world: &World) -> usize {
     wide.len()
 }
 
-fn change(world: &World, sql: &str) {
-    world.postgres().batch_execute(sql).unwrap();
-}
-
 /// A shop whose changes are captured.
 struct Captured {
     world: World,
@@ -75,7 +71,7 @@ impl Captured {
     /// Changes the source; the rows must follow. Returns the counts touched, written, deleted.
     #[track_caller]
     fn follows(&self, sql: &str, tables: &[&str]) -> (i64, i64, i64) {
-        change(&self.world, sql);
+        self.world.change(sql);
         let outcome = self.catch_up(tables);
         assert_same_as_the_join(&self.world);
         (outcome.count("touched"), outcome.count("written"), outcome.count("deleted"))

@@ -116,10 +116,7 @@ fn a_record_that_has_used_up_its_attempts_is_said_once_a_day() {
     assert_eq!(world.number("SELECT count() FROM northwind_ops.observed_alarms WHERE said"), 2);
     look(&world, "").expect_exit(0);
     // Closed, it is forgotten.
-    world
-        .postgres()
-        .batch_execute("INSERT INTO customers (customer_id, company_name) VALUES ('X0000', 'found')")
-        .unwrap();
+    world.change("INSERT INTO customers (customer_id, company_name) VALUES ('X0000', 'found')");
     world.run("replay-rejected", &[]).expect_exit(0);
     assert_eq!(look(&world, "").expect_exit(0).summary["healthy"], true);
 }
@@ -160,10 +157,7 @@ fn a_quarantine_that_only_grows_is_an_alarm() {
     assert_eq!(alarms(&seen), ["quarantine-grows"]);
     says(&seen, &["customers that break not-in-postgres have only grown for 15 s, from "]);
     // One that is closed meanwhile, and it does not only grow.
-    world
-        .postgres()
-        .batch_execute("INSERT INTO customers (customer_id, company_name) VALUES ('X0000', 'found')")
-        .unwrap();
+    world.change("INSERT INTO customers (customer_id, company_name) VALUES ('X0000', 'found')");
     world.run("replay-rejected", &[]).expect_exit(0);
     look(&world, grows).expect_exit(0);
     refused(&world, next, 1);

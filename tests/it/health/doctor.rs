@@ -189,7 +189,7 @@ fn a_user_who_may_not_read_the_tables_gets_the_grant_to_type() {
 fn a_missing_topic_matters_when_the_table_has_rows() {
     let world = World::new("doctor_topic");
     expect_failure(doctor(&world), 78, "kafka topics");
-    world.postgres().batch_execute("TRUNCATE customers CASCADE").unwrap();
+    world.change("TRUNCATE customers CASCADE");
     let outcome = doctor(&world).expect_exit(0);
     assert!(found(&outcome, "warn").contains(&"kafka topics".to_owned()), "{}", outcome.stdout);
 }

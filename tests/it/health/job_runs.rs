@@ -151,7 +151,7 @@ fn maintenance_is_in_the_books_and_what_only_asks_is_not() {
     let told = "sync-schema\tdone\t0\nrejected --prune\tdone\t0\nrejected --prune-ledger\tdone\t0\n\
                 rejected --prune --prune-ledger\ttry-again\t75\n";
     assert_eq!(world.clickhouse(RUNS), told);
-    world.postgres().batch_execute("ALTER TABLE shippers DROP COLUMN phone, ADD COLUMN phone integer").unwrap();
+    world.change("ALTER TABLE shippers DROP COLUMN phone, ADD COLUMN phone integer");
     world.run("sync-schema", &[]).expect_exit(78);
     let seen = look(&world, "", &[]).expect_exit(78);
     says(&seen, &["the last run of sync-schema", "is needs-person: shippers: "]);

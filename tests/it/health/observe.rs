@@ -76,7 +76,7 @@ fn a_dead_task_is_seen_and_started_again_but_not_too_often() {
     let look = |args: &[&str]| observe(&world, &[&["--connector", &connector], args].concat());
     let restarting = ["--restart-failed", "--restarts-per-hour", "2"];
     let rename = |from: &str, to: &str| {
-        world.postgres().batch_execute(&format!("ALTER PUBLICATION {from} RENAME TO {to}")).unwrap();
+        world.change(&format!("ALTER PUBLICATION {from} RENAME TO {to}"));
     };
     let kill_the_task = || {
         rename("northwind_publication", "hidden");
@@ -125,7 +125,7 @@ fn a_slot_that_nobody_reads_is_seen_with_the_wal_that_it_keeps() {
         let sql = "SELECT active FROM pg_replication_slots WHERE slot_name = $1";
         !source.query_one(sql, &[&connector]).unwrap().get::<_, bool>(0)
     });
-    world.postgres().batch_execute("CREATE TABLE ballast AS SELECT generate_series(1, 100000) AS n").unwrap();
+    world.change("CREATE TABLE ballast AS SELECT generate_series(1, 100000) AS n");
     let seen = observe(&world, &["--connector", &connector]).expect_exit(78);
     assert_eq!(alarms(&seen), ["connector", "slot"]);
     says(&seen, &[&connector, "somebody has halted it (STOPPED)", "/resume"]);

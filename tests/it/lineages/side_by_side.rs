@@ -35,10 +35,7 @@ fn what_stands_side_by_side_is_known_to_every_job() {
     world.produce_to(&b.table, &[update("ANATR", "of b"), truncate(0, 99_000)]);
     world.ingest(&told).expect_exit(0);
     b.ingest(&world, &told).expect_exit(0);
-    world
-        .postgres()
-        .batch_execute("INSERT INTO customers (customer_id, company_name) VALUES ('NEWCO', 'New')")
-        .unwrap();
+    world.change("INSERT INTO customers (customer_id, company_name) VALUES ('NEWCO', 'New')");
     let replayed = world.replay(&[]).expect_exit(0);
     assert_eq!((replayed.count("resolved"), replayed.count("truncated_rows")), (1, 0), "{replayed:?}");
     world.produce_to(&b.table, &[truncate(0, 99_500)]);

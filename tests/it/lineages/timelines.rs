@@ -178,7 +178,7 @@ fn a_replay_follows_the_same_rule() {
     let world = World::with_topic("timeline_replay", 2);
     world.produce(&[truncate_at(0, 1100, 0), at("NEW01", 1000, -HOUR, 1), at("NEW02", 500, HOUR, 1)]);
     assert_eq!(world.ingest(&[]).expect_exit(0).count("rejected"), 2);
-    crate::refusals::replay::insert(&world, &["NEW01", "NEW02"]);
+    world.insert_customers(&["NEW01", "NEW02"]);
     let outcome = world.replay(&[]).expect_exit(0);
     assert_eq!((outcome.count("written"), outcome.count("truncated_rows")), (2, 1));
     assert_eq!(world.customers(), "NEW02\tat 500\n");

@@ -39,7 +39,7 @@ fn new_is_what_no_check_has_taken_up() {
     shop.reconcile(&["--table", "customers", "--scope", "recent"]).expect_exit(10);
     // A TRUNCATE touches every row.
     shop.change("TRUNCATE us_states");
-    shop.world.postgres().batch_execute("INSERT INTO us_states VALUES (1, 'Alabama', 'AL', 'south')").unwrap();
+    shop.world.change("INSERT INTO us_states VALUES (1, 'Alabama', 'AL', 'south')");
     shop.world.wait_for_capture(&shop.connector);
     shop.ingest(&["us_states"]);
     let states = ["--table", "us_states", "--scope", "new"];

@@ -41,7 +41,7 @@ fn freshness_is_about_changes_that_wait() {
     wait_for("the connector's next heartbeat", || check(&shop, lax).count("pass") == 1);
 
     shop.world.stop_connector(&shop.connector);
-    shop.world.postgres().batch_execute("UPDATE customers SET city = 'Bonn' WHERE customer_id = 'ALFKI'").unwrap();
+    shop.world.change("UPDATE customers SET city = 'Bonn' WHERE customer_id = 'ALFKI'");
     wait_for("the heartbeat to be old", || check(&shop, strict).exit == 10);
     let outcome = check(&shop, strict).expect_exit(10);
     assert!(outcome.error().contains("s behind; Kafka to ClickHouse 0 offsets"), "{}", outcome.error());
@@ -201,7 +201,7 @@ fn without_a_heartbeat_the_slot_or_nobody_knows() {
     });
     // A slot that stands still, and heartbeats that Kafka has forgotten: it is late by the time for which they are kept.
     shop.0.world.stop_connector(&shop.0.connector);
-    shop.0.world.postgres().batch_execute("CREATE TABLE ballast AS SELECT generate_series(1, 1000) AS n").unwrap();
+    shop.0.world.change("CREATE TABLE ballast AS SELECT generate_series(1, 1000) AS n");
     shop.beat("r", 0);
     shop.0.world.set_topic(&shop.topic(), "retention.ms", "3600000");
     let outcome = check(&shop.0, MINUTES).expect_exit(10);
@@ -219,16 +219,12 @@ fn clocks_that_differ_are_told() {
     shop.beat("u", 0);
     assert_eq!(check(&shop.0, MINUTES).expect_exit(0).count("pass"), 1);
     let database = &shop.0.world.pg_db;
-    shop.0
-        .world
-        .postgres()
-        .batch_execute(&format!(
-            "CREATE SCHEMA ahead;
+    shop.0.world.change(&format!(
+        "CREATE SCHEMA ahead;
              CREATE FUNCTION ahead.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS
                  $$ SELECT pg_catalog.clock_timestamp() + interval '1 hour' $$;
              ALTER DATABASE {database} SET search_path = ahead, pg_catalog, public"
-        ))
-        .unwrap();
+    ));
     // By the source's own clock, which is an hour ahead, heartbeat and change are a minute old.
     shop.beat("u", 1);
     shop.change(0, 1);

@@ -4,7 +4,7 @@ mod odd_keys;
 mod poison;
 mod quarantine;
 mod rejects;
-pub mod replay;
+mod replay;
 mod replay_faults;
 mod replay_order;
 mod replay_share;

@@ -1,6 +1,5 @@
 //! `rejected`: a list for people and counts for machines, one record whole, and old closed ones thrown away.
 
-use crate::refusals::replay::insert;
 use crate::support::event::{customer, raw};
 use crate::support::{Message, Outcome, World};
 use serde_json::json;
@@ -57,7 +56,7 @@ fn open_records_are_listed_and_counted() {
     assert_eq!((outcome.count("records"), outcome.count("listed")), (3, 1));
     assert!(rejected(&world, &["--table", "orders"]).stdout.starts_with("no such record in quarantine\n"));
 
-    insert(&world, &["NEW01"]);
+    world.insert_customers(&["NEW01"]);
     world.replay(&[]).expect_exit(0);
     assert_eq!(rejected(&world, &[]).count("records"), 2);
     assert_eq!(rejected(&world, &["--attempts", "2"]).count("records"), 2);
@@ -108,12 +107,12 @@ fn one_record_is_shown_whole() {
 fn only_closed_records_that_are_old_enough_are_removed() {
     let (world, _) = with_rejects("rejected_prune");
     world.clickhouse("ALTER TABLE northwind_ops.rejected MODIFY SETTING max_bytes_to_merge_at_max_space_in_pool = 1, max_bytes_to_merge_at_min_space_in_pool = 1");
-    insert(&world, &["NEW01"]);
+    world.insert_customers(&["NEW01"]);
     world.produce(&[customer("c", "NEW03", "third", 30).message()]);
     world.ingest(&[]).expect_exit(0);
     world.replay(&[]).expect_exit(0);
     world.produce(&[customer("u", "NEW02", "newer", 40).message()]);
-    insert(&world, &["NEW02"]);
+    world.insert_customers(&["NEW02"]);
     world.ingest(&[]).expect_exit(0);
     world.replay(&[]).expect_exit(0);
     let before = "0\tnot-in-postgres\t2\tresolved\n1\tdecode\t3\topen\n2\tnot-in-postgres\t3\tsuperseded\n3\tnot-in-postgres\t3\topen\n";

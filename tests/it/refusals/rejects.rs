@@ -38,14 +38,14 @@ fn a_rejected_record_is_resolved_when_it_is_accepted_later() {
     let attempts = "SELECT offset, attempt, status FROM northwind_ops.rejected FINAL ORDER BY offset";
     assert_eq!(world.clickhouse(attempts), "0\t1\topen\n1\t1\topen\n2\t1\topen\n");
 
-    world.postgres().batch_execute("INSERT INTO customers (customer_id, company_name) VALUES ('NEW01', 'x')").unwrap();
+    world.change("INSERT INTO customers (customer_id, company_name) VALUES ('NEW01', 'x')");
     let outcome = world.ingest(&["--offsets", "0:0..3"]).expect_exit(0);
     assert_eq!((outcome.count("written"), outcome.count("rejected"), outcome.count("resolved")), (1, 2, 1));
     assert_eq!(world.customers(), "NEW01\tearly\n");
     assert_eq!(world.clickhouse(attempts), "0\t2\tresolved\n1\t1\topen\n2\t1\topen\n");
 
     // And open again, should PostgreSQL and the warehouse lose it.
-    world.postgres().batch_execute("DELETE FROM customers WHERE customer_id = 'NEW01'").unwrap();
+    world.change("DELETE FROM customers WHERE customer_id = 'NEW01'");
     world.clickhouse("TRUNCATE TABLE northwind_dw.dim_customers");
     assert_eq!(world.ingest(&["--offsets", "0:0..1"]).expect_exit(0).count("rejected"), 1);
     assert_eq!(world.clickhouse(attempts), "0\t3\topen\n1\t1\topen\n2\t1\topen\n");

@@ -4,13 +4,6 @@ use crate::support::event::{customer, delete, edited, raw, row, version};
 use crate::support::{Message, World};
 use serde_json::{Value, json};
 
-pub fn insert(world: &World, ids: &[&str]) {
-    for id in ids {
-        let sql = format!("INSERT INTO customers (customer_id, company_name) VALUES ('{id}', 'x')");
-        world.postgres().batch_execute(&sql).unwrap();
-    }
-}
-
 fn new(id: &str, name: &str, lsn: u64) -> Message {
     customer("c", id, name, lsn).message()
 }
@@ -25,7 +18,7 @@ fn a_row_that_postgres_gets_later_lands() {
     assert!(outcome.log.contains("\"NEW01\" is NOT in Postgres: SKIP write"), "{}", outcome.log);
     assert_eq!(world.attempts(), "0\tnot-in-postgres\t2\topen\n1\tnot-in-postgres\t2\topen\n");
 
-    insert(&world, &["NEW01"]);
+    world.insert_customers(&["NEW01"]);
     let outcome = world.replay(&[]).expect_exit(0);
     assert_eq!((outcome.count("replayed"), outcome.count("written"), outcome.count("resolved")), (2, 1, 1));
     assert_eq!(outcome.summary["still_rejected_by_rule"], json!({"not-in-postgres": 1}));
@@ -55,7 +48,7 @@ fn what_the_key_has_left_behind_is_superseded() {
     let world = World::with_topic("replay_superseded", 1);
     world.produce(&[new("NEW01", "old", 10), new("NEW02", "deleted since", 20)]);
     assert_eq!(world.ingest(&[]).expect_exit(0).count("rejected"), 2);
-    insert(&world, &["NEW01", "NEW02"]);
+    world.insert_customers(&["NEW01", "NEW02"]);
     world.produce(&[customer("u", "NEW01", "new", 30).message(), delete("NEW02", 40).message()]);
     assert_eq!(world.ingest(&[]).expect_exit(0).count("written"), 2);
     let outcome = world.replay(&[]).expect_exit(0);
@@ -71,7 +64,7 @@ fn a_repair_is_never_swallowed() {
     let world = World::with_topic("replay_repair", 1);
     world.produce(&[new("NEW01", "early", 10)]);
     world.ingest(&[]).expect_exit(0);
-    insert(&world, &["NEW01"]);
+    world.insert_customers(&["NEW01"]);
     for _ in 0..2 {
         assert_eq!(world.replay(&[]).expect_exit(0).count("written"), 1);
         assert_eq!(world.customers(), "NEW01\tearly\n");
@@ -98,7 +91,7 @@ fn an_order_waits_for_its_customer() {
     assert_eq!(outcome.summary["rejected_by_rule"], json!({"customer-exists": 1}));
     assert_eq!(world.replay(&["--table", "customers"]).expect_exit(0).count("replayed"), 0);
     assert_eq!(world.replay(&["--table", "orders"]).expect_exit(0).count("still_rejected"), 1);
-    insert(&world, &["LATER"]);
+    world.insert_customers(&["LATER"]);
     let outcome = world.replay(&["--table", "customers,orders"]).expect_exit(0);
     assert_eq!((outcome.count("written"), outcome.count("resolved")), (1, 1));
     assert_eq!(world.clickhouse("SELECT order_id, customer_id FROM northwind_dw.fact_orders FINAL"), "20000\tLATER\n");

@@ -2,7 +2,6 @@
 
 use std::process::Child;
 
-use crate::refusals::replay::insert;
 use crate::support::event::{customer, delete, raw, truncate};
 use crate::support::private_stack::free_port;
 use crate::support::{Message, World, go_on, kill, signal};
@@ -26,7 +25,7 @@ fn with_quarantine(test: &str) -> World {
         new(1, "NEW04", "after the truncate", 60),
     ]);
     world.ingest(&["--window-records", "1"]).expect_exit(0);
-    insert(&world, &["NEW01", "NEW02", "NEW03", "NEW04"]);
+    world.insert_customers(&["NEW01", "NEW02", "NEW03", "NEW04"]);
     world.produce(&[truncate(2, 50), delete("NEW02", 55).message()]);
     // NEW01 stands before the truncate in the log, and would be gone; it was touched again after it.
     world.clickhouse("INSERT INTO northwind_ops.rejected SELECT * REPLACE (replaceAll(replaceAll(payload, '\"lsn\":10', '\"lsn\":70'), '\"lsn\":20', '\"lsn\":71') AS payload, if(offset = 0, 70, 71) AS lsn) FROM northwind_ops.rejected FINAL WHERE partition = 0 AND offset IN (0, 1)");
@@ -89,11 +88,11 @@ fn what_has_landed_is_not_refused_afterwards() {
     let world = World::with_topic("replay_landed", 1);
     world.produce(&[customer("c", "NEW01", "lands", 10).message()]);
     world.ingest(&[]).expect_exit(0);
-    insert(&world, &["NEW01"]);
+    world.insert_customers(&["NEW01"]);
     let child = frozen_at(&world, "rows-inserted");
     kill(child);
     world.wait_until_no_session_of("replay-rejected");
-    world.postgres().batch_execute("DELETE FROM customers WHERE customer_id = 'NEW01'").unwrap();
+    world.change("DELETE FROM customers WHERE customer_id = 'NEW01'");
     let outcome = world.replay(&[]).expect_exit(0);
     assert_eq!((outcome.count("already_there"), outcome.count("written"), outcome.count("resolved")), (1, 0, 1));
     assert_eq!(world.attempts(), "0\tnot-in-postgres\t2\tresolved\n");
@@ -168,10 +167,7 @@ fn much_is_replayed_in_batches_with_little_memory() {
     assert_eq!(world.ingest(&[]).expect_exit(0).count("rejected"), 25_000);
     let first = world.replay(&[]).expect_exit(0);
     assert_eq!((first.count("replayed"), first.count("remaining"), first.count("batches")), (10_000, 15_000, 1));
-    world
-        .postgres()
-        .batch_execute("INSERT INTO customers (customer_id, company_name) SELECT 'N' || lpad(i::text, 5, '0'), 'x' FROM generate_series(0, 24999) i")
-        .unwrap();
+    world.change("INSERT INTO customers (customer_id, company_name) SELECT 'N' || lpad(i::text, 5, '0'), 'x' FROM generate_series(0, 24999) i");
     let outcome = world.replay(&["--max-records", "100000"]).expect_exit(0);
     assert_eq!((outcome.count("replayed"), outcome.count("written"), outcome.count("remaining")), (25_000, 25_000, 0));
     assert!(outcome.count("batches") >= 3, "{outcome:?}");

@@ -1,7 +1,6 @@
 //! A replay comes late, and yet everything ends in the log's order: what was not sent is filled in from the right state, truncates
 //! remove what stood before them, and an older topic stays older.
 
-use crate::refusals::replay::insert;
 use crate::support::event::{Event, customer, edited, raw, truncate};
 use crate::support::{Message, World, wait_for};
 use serde_json::json;
@@ -36,7 +35,7 @@ fn an_unchanged_value_comes_from_a_record_that_lands_in_the_same_replay() {
         ]);
         let outcome = world.ingest(&["--window-records", "1"]).expect_exit(0);
         assert_eq!(outcome.summary["rejected_by_rule"], json!({"not-in-postgres": 1, "toast-unavailable": 2}));
-        insert(&world, &["NEW01"]);
+        world.insert_customers(&["NEW01"]);
         let alone = world.replay(&["--only-rule", "toast-unavailable"]).expect_exit(0);
         assert_eq!((alone.count("still_rejected"), addresses(&world)), (2, String::new()), "their base is missing");
         let outcome = world.replay(&["--batch-records", batch]).expect_exit(0);
@@ -75,13 +74,13 @@ fn an_older_record_is_no_base_for_a_later_one() {
     let world = World::with_topic("replay_base", 1);
     world.produce(&[with_address("NEW01", "refused", "older value", 10)]);
     world.ingest(&[]).expect_exit(0);
-    insert(&world, &["NEW01"]);
+    world.insert_customers(&["NEW01"]);
     world.produce(&[with_address("NEW01", "landed", "newer value", 20)]);
     world.ingest(&[]).expect_exit(0);
-    world.postgres().batch_execute("DELETE FROM customers WHERE customer_id = 'NEW01'").unwrap();
+    world.change("DELETE FROM customers WHERE customer_id = 'NEW01'");
     world.produce(&[update("NEW01", "refused, too", 30).message()]);
     assert_eq!(world.ingest(&[]).expect_exit(0).count("rejected"), 1);
-    insert(&world, &["NEW01"]);
+    world.insert_customers(&["NEW01"]);
     let outcome = world.replay(&[]).expect_exit(0);
     assert_eq!((outcome.count("superseded"), outcome.count("written")), (1, 1));
     assert_eq!(addresses(&world), "NEW01\trefused, too\tnewer value\n");
@@ -100,7 +99,7 @@ fn a_truncate_after_the_record_removes_the_row() {
     world.ingest(&["--offsets", "0:0..3"]).expect_exit(0);
     world.ingest(&["--offsets", "1:0..1"]).expect_exit(0);
     // NEW01 and NEW03 are back in PostgreSQL; NEW02 is not, and need not be: a truncate took it.
-    insert(&world, &["NEW01", "NEW03"]);
+    world.insert_customers(&["NEW01", "NEW03"]);
     let outcome = world.replay(&[]).expect_exit(0);
     assert_eq!((outcome.count("resolved"), outcome.count("truncated_rows")), (3, 2));
     assert_eq!(world.customers(), "NEW03\tafter\n");
@@ -118,7 +117,7 @@ fn recreated(test: &str) -> World {
     world.delete_topic();
     world.create_topic(1, &[]);
     wait_for("the group's offsets to go with the topic", || world.committed(0).is_none());
-    insert(&world, &["NEW01", "NEW02"]);
+    world.insert_customers(&["NEW01", "NEW02"]);
     world
 }
 
@@ -161,7 +160,7 @@ fn a_truncate_of_an_older_topic_removes_nothing_of_a_newer_one() {
     wait_for("the group's offsets to go with the topic", || world.committed(0).is_none());
     world.produce(&[customer("r", "ANTON", "restored source, lower LSN", 50).message()]);
     world.ingest(&["--resume-from", "log-start"]).expect_exit(0);
-    insert(&world, &["NEW01"]);
+    world.insert_customers(&["NEW01"]);
     let outcome = world.replay(&[]).expect_exit(0);
     assert_eq!((outcome.count("written"), outcome.count("truncated_rows")), (1, 1));
     assert_eq!(world.customers(), "ANTON\trestored source, lower LSN\n");
@@ -175,7 +174,7 @@ fn records_of_an_open_window_are_left_to_the_ingest_job() {
     world.ingest(&[]).expect_exit(0);
     world.produce(&[customer("c", "NEW01", "first", 10).message(), customer("c", "ALFKI", "second", 20).message()]);
     world.kill_at("rejected-inserted", &[]);
-    insert(&world, &["NEW01"]);
+    world.insert_customers(&["NEW01"]);
     // Another table's job has read this topic, too, and further: that is not this one's end.
     world.clickhouse(
         "INSERT INTO northwind_ops.windows SELECT * REPLACE ('region' AS source, seq + 1 AS seq, 3 AS end_offset) FROM northwind_ops.windows WHERE mode = 'plan'",

@@ -31,7 +31,7 @@ fn sixty_thousand_records_leave_the_quarantine_together() {
     assert_eq!(world.clickhouse(STATES), "open\t1\t60000\n");
     let sql = "INSERT INTO customers (customer_id, company_name)
                SELECT 'N' || lpad(i::text, 5, '0'), 'x' FROM generate_series(0, 59999) AS i";
-    world.postgres().batch_execute(sql).unwrap();
+    world.change(sql);
 
     // Killed when a part of a window is closed in quarantine, and not the rest.
     let again = ["--offsets", "0:0..60000"];

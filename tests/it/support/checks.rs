@@ -50,7 +50,7 @@ impl Checked {
 
     /// Changes the source, and waits until Debezium has it in Kafka.
     pub fn change(&self, sql: &str) {
-        self.world.postgres().batch_execute(sql).unwrap();
+        self.world.change(sql);
         self.world.wait_for_capture(&self.connector);
     }
 

@@ -17,6 +17,7 @@ pub mod process;
 pub mod random;
 pub mod registry;
 pub mod shop;
+pub mod source;
 pub mod standby;
 
 use std::path::PathBuf;

@@ -161,7 +161,7 @@ fn a_rejected_update_lands_when_it_is_read_again_with_its_predecessor() {
     world.produce(&[with_address("c", "NEW01", "first", "value", 10), update("NEW01", "second", 20).message()]);
     let outcome = world.ingest(&["--window-records", "1"]).expect_exit(0);
     assert_eq!(outcome.summary["rejected_by_rule"], json!({"not-in-postgres": 1, "toast-unavailable": 1}));
-    world.postgres().batch_execute("INSERT INTO customers (customer_id, company_name) VALUES ('NEW01', 'x')").unwrap();
+    world.change("INSERT INTO customers (customer_id, company_name) VALUES ('NEW01', 'x')");
     let outcome = world.ingest(&["--offsets", "0:0..2"]).expect_exit(0);
     assert_eq!((outcome.count("written"), outcome.count("resolved")), (2, 2));
     assert_eq!(addresses(&world), "NEW01\tsecond\tvalue\n");

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use crate::capture::schema_drift::{alter, said};
 use crate::support::World;
 use crate::support::checks::Checked;
 use crate::support::event::customer;
+use crate::support::source::said;
 
 /// A column, its type, and a value that is stored apart from its row.
 const LONG: [(&str, &str, &str); 14] = [
@@ -44,10 +44,9 @@ fn no_form_of_the_placeholder_lands() {
     let world = &mut shop.world;
     let add = LONG.map(|(name, kind, _)| format!("ADD {name} {kind}, ALTER {name} SET STORAGE EXTERNAL")).join(", ");
     let set = LONG.map(|(name, _, value)| format!("{name} = {value}")).join(", ");
-    alter(
-        world,
-        &format!("CREATE EXTENSION hstore; ALTER TABLE shippers {add}; UPDATE shippers SET {set} WHERE shipper_id < 4"),
-    );
+    world.alter(&format!(
+        "CREATE EXTENSION hstore; ALTER TABLE shippers {add}; UPDATE shippers SET {set} WHERE shipper_id < 4"
+    ));
     // In one window, …
     shop.change("UPDATE shippers SET phone = 'first' WHERE shipper_id = 1");
     shop.ingest(&["shippers"]);
@@ -79,7 +78,7 @@ fn no_form_of_the_placeholder_lands() {
     shop.run("check-integrity", &["--table", "shippers"]).expect_exit(0);
 
     // With the whole row in the log nothing is left out any more.
-    alter(&shop.world, "ALTER TABLE shippers REPLICA IDENTITY FULL");
+    shop.world.alter("ALTER TABLE shippers REPLICA IDENTITY FULL");
     let outcome = shop.world.run("sync-schema", &["--check"]).expect_exit(0);
     assert_eq!((outcome.count("changes"), outcome.count("notes")), (0, 0), "{outcome:?}");
 }
@@ -88,7 +87,7 @@ fn no_form_of_the_placeholder_lands() {
 #[test]
 fn a_placeholder_in_extra_or_in_an_added_column_is_the_pipelines() {
     let shop = Checked::new("toast_forms_check", &["shippers"]);
-    alter(&shop.world, "ALTER TABLE shippers ADD tags text[], ADD photo bytea");
+    shop.world.alter("ALTER TABLE shippers ADD tags text[], ADD photo bytea");
     shop.world.run("sync-schema", &[]).expect_exit(0);
     for (what, column) in [
         (r#"_extra = '{"tags":["__debezium_unavailable_value"]}'"#, "_extra"),
@@ -119,14 +118,14 @@ fn a_placeholder_in_extra_or_in_an_added_column_is_the_pipelines() {
 #[test]
 fn a_column_whose_long_values_are_sent_as_null_needs_a_person() {
     let world = World::new("toast_forms_null");
-    alter(&world, "ALTER TABLE shippers ADD ratios double precision[]");
+    world.alter("ALTER TABLE shippers ADD ratios double precision[]");
     let problem = &said(&world.run("sync-schema", &["--check"]).expect_exit(78), "shippers", "problems")[0];
     assert!(
         problem.starts_with("ratios (double precision[]): a long value that a change does not touch is sent as NULL"),
         "{problem}"
     );
     assert!(problem.contains("ALTER TABLE public.shippers REPLICA IDENTITY FULL"), "{problem}");
-    alter(&world, "ALTER TABLE shippers REPLICA IDENTITY FULL");
+    world.alter("ALTER TABLE shippers REPLICA IDENTITY FULL");
     assert_eq!(world.run("sync-schema", &["--check"]).expect_exit(10).count("problems"), 0);
 }
 

@@ -32,7 +32,7 @@ fn in_postgres(world: &World, rows: usize) {
     let sql = format!(
         "INSERT INTO customers (customer_id, company_name) SELECT 'N' || lpad(i::text, 5, '0'), 'x' FROM generate_series(0, {rows} - 1) i"
     );
-    world.postgres().batch_execute(&sql).unwrap();
+    world.change(&sql);
 }
 
 /// How many rows were updated and have their long value.

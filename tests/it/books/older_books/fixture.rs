@@ -73,7 +73,7 @@ impl Older {
 
 fn load(test: &str) -> (World, Vec<(String, String)>) {
     let world = World::new(test);
-    world.postgres().batch_execute(&read("source.sql")).unwrap();
+    world.change(&read("source.sql"));
     produce(&world);
     let texts = replacements(&world);
     for database in [&world.dw, &world.ops] {

@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use crate::support::checks::Checked;
-use crate::support::event::customer;
+use crate::support::event::updates;
 use crate::support::observe::{alarms, observe, says, settings};
 use crate::support::shop::{Shop, built, counts};
-use crate::support::{Message, World, go_on, kill, outcome};
+use crate::support::{World, go_on, kill, outcome};
 
 /// The first look after a fresh ingest is at everything, the second at nothing: each table is noted down, not only the first.
 #[test]
@@ -21,14 +21,10 @@ fn every_table_is_taken_up_in_one_run() {
     }
 }
 
-fn updates(count: u64) -> Vec<Message> {
-    (0..count).map(|i| customer("u", "ALFKI", &format!("v{i}"), 1000 + i).message()).collect()
-}
-
 #[test]
 fn writers_side_by_side_use_each_number_once() {
     let world = World::with_topic("ledger_writers", 1);
-    world.produce(&updates(60));
+    world.produce(&updates(&["ALFKI"], "v", 0..60));
     let range = ["--offsets", "0:0..60", "--window-records", "1"];
     let runs: Vec<_> = (0..4).map(|_| world.start_ingest(&range)).collect();
     for run in runs {
@@ -46,7 +42,7 @@ fn writers_side_by_side_use_each_number_once() {
 #[test]
 fn a_number_that_another_run_has_taken_ends_the_run_before_its_commit() {
     let world = World::with_topic("ledger_taken", 1);
-    world.produce(&updates(3));
+    world.produce(&updates(&["ALFKI"], "v", 0..3));
     let run = world.ingest_frozen_at("quarantine-resolved", &[]);
     let before = world.committed(0);
     world.clickhouse(&format!(
@@ -177,7 +173,7 @@ fn a_consumer_that_begins_late_reads_a_large_ledger_in_flat_memory() {
 fn a_window_that_is_left_open_is_not_lost_when_the_consumer_is_killed() {
     let shop = Checked { world: World::with_topic("ledger_killed", 1), connector: String::new() };
     let ingest = |records| {
-        shop.world.produce(&updates(records));
+        shop.world.produce(&updates(&["ALFKI"], "v", 0..records));
         shop.world.ingest(&[]).expect_exit(0);
     };
     // The check leaves open what runs have closed that have not ended.

@@ -1,8 +1,8 @@
 //! Books from before the ledger's numbers: migration 2, also when it is killed anywhere and run again.
 
+use crate::support::World;
 use crate::support::checks::Checked;
-use crate::support::event::customer;
-use crate::support::{Message, World};
+use crate::support::event::updates;
 
 const MIGRATION: &str = include_str!("../../../clickhouse/migrations/0002_ledger.sql");
 
@@ -66,14 +66,10 @@ fn books(world: &World) -> String {
     .concat()
 }
 
-fn updates(count: u64) -> Vec<Message> {
-    (0..count).map(|i| customer("u", "ALFKI", &format!("v{i}"), 1000 + i).message()).collect()
-}
-
 #[test]
 fn a_migration_that_is_killed_anywhere_makes_of_older_books_what_today_would_have_been_written() {
     let world = World::with_topic("ledger_upgrade", 1);
-    world.produce(&updates(6));
+    world.produce(&updates(&["ALFKI"], "v", 0..6));
     world.ingest(&["--window-records", "1", "--max-records", "4"]).expect_exit(0);
     world.ingest(&["--offsets", "0:1..3", "--window-records", "1"]).expect_exit(0);
     world.build(&[]).expect_exit(0);
@@ -106,7 +102,7 @@ fn a_migration_that_is_killed_anywhere_makes_of_older_books_what_today_would_hav
     assert_eq!(check().count("nothing_new"), 0);
     assert_eq!(check().count("nothing_new"), 1);
     assert_eq!(world.number("SELECT count() FROM northwind_ops.postponed FINAL WHERE done = 0"), 0);
-    world.produce(&updates(1));
+    world.produce(&updates(&["ALFKI"], "v", 0..1));
     world.ingest(&[]).expect_exit(0);
     let last = "SELECT max(seq), uniqExact(seq), count() FROM northwind_ops.windows WHERE stream = 0";
     assert_eq!(world.clickhouse(last), "8\t8\t8\n");

@@ -131,9 +131,7 @@ fn last_value(world: &World) -> String {
 #[test]
 fn schemas_no_tombstones_and_unchanged_long_values_end_equal_to_the_source() {
     let mut world = World::new("settings");
-    let change = |world: &World, sql: &str| world.change(sql);
-    change(
-        &world,
+    world.change(
         "ALTER TABLE customers ALTER COLUMN address TYPE text;
          ALTER TABLE customers ALTER COLUMN address SET STORAGE EXTERNAL;
          ALTER TABLE customers REPLICA IDENTITY DEFAULT;
@@ -148,7 +146,7 @@ fn schemas_no_tombstones_and_unchanged_long_values_end_equal_to_the_source() {
     assert_eq!(world.assert_same_customers(), 91);
 
     // From the warehouse.
-    change(&world, "UPDATE customers SET city = 'Dresden' WHERE customer_id = 'ALFKI'");
+    world.change("UPDATE customers SET city = 'Dresden' WHERE customer_id = 'ALFKI'");
     world.wait_for_capture(&connector);
     let value = last_value(&world);
     assert!(
@@ -159,9 +157,8 @@ fn schemas_no_tombstones_and_unchanged_long_values_end_equal_to_the_source() {
     assert_eq!(world.assert_same_customers(), 91);
 
     // From an earlier event of the same run; and a delete without tombstone, an insert, a changed key.
-    change(&world, "UPDATE customers SET address = repeat('abcdefghij', 1000) WHERE customer_id = 'ALFKI'");
-    change(
-        &world,
+    world.change("UPDATE customers SET address = repeat('abcdefghij', 1000) WHERE customer_id = 'ALFKI'");
+    world.change(
         "UPDATE customers SET city = 'Leipzig' WHERE customer_id = 'ALFKI';
          DELETE FROM customers WHERE customer_id = 'PARIS';
          INSERT INTO customers (customer_id, company_name, address) VALUES ('NEWCO', 'new', repeat('x', 10000));

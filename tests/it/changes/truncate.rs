@@ -12,10 +12,6 @@ fn insert_without_lsn(id: &str) -> Message {
     edited(&customer("c", id, "without", 0), |value| value["source"]["lsn"] = json!(null))
 }
 
-fn in_partition(partition: i32, message: Message) -> Message {
-    Message { partition, ..message }
-}
-
 /// The marks: rows of op `t`, however many older versions the table still has.
 fn marks(world: &World) -> String {
     world.clickhouse(
@@ -72,13 +68,13 @@ fn in_windows_of_one_record_it_is_the_same() {
 #[test]
 fn an_older_row_of_another_partition_that_is_read_later_is_gone() {
     let world = World::with_topic("truncate_partitions", 3);
-    let old = |partition, id| in_partition(partition, insert(id, 10));
+    let old = |partition, id| insert(id, 10).at(partition);
     world.produce(&[
         truncate(0, 50),
         insert("ANATR", 60),
         insert("ANTON", 70),
         old(1, "ALFKI"),
-        in_partition(1, insert("AROUT", 60)),
+        insert("AROUT", 60).at(1),
     ]);
     let outcome = world.ingest(&[]).expect_exit(0);
     let first = outcome.summary["plan"]["spans"][0]["partition"].as_i64();
@@ -86,7 +82,7 @@ fn an_older_row_of_another_partition_that_is_read_later_is_gone() {
     assert_eq!((outcome.count("written"), outcome.count("truncated_rows")), (4, 1));
     assert_eq!(world.customers(), "ANATR\tat 60\nANTON\tat 70\nAROUT\tat 60\n");
 
-    world.produce(&[old(2, "BERGS"), in_partition(2, insert("BLAUS", 60))]);
+    world.produce(&[old(2, "BERGS"), insert("BLAUS", 60).at(2)]);
     let outcome = world.ingest(&[]).expect_exit(0);
     assert_eq!((outcome.count("written"), outcome.count("truncated_rows")), (2, 1));
     assert_eq!(world.customers(), "ANATR\tat 60\nANTON\tat 70\nAROUT\tat 60\nBLAUS\tat 60\n");

@@ -1,63 +1,15 @@
 //! A generation belongs to a table and a lineage of topics, never to a group: a newer topic wins, another group of the same topic
 //! does not.
 
-use crate::support::event::customer;
-use crate::support::{Message, Outcome, World, wait_for};
-
-pub const KNOWN: [&str; 5] = ["ALFKI", "ANATR", "ANTON", "AROUT", "BERGS"];
-
-/// Updates of the five known customers in turns, named after the topic.
-pub fn updates(name: &str, count: usize) -> Vec<Message> {
-    (0..count).map(|i| customer("u", KNOWN[i % 5], &format!("{name} {i}"), 1000 + i as u64).message()).collect()
-}
-
-pub fn update(id: &str, name: &str) -> Message {
-    customer("u", id, name, 90_000).message()
-}
-
-/// Another topic of customers in this world, and a group to read it.
-pub struct Other {
-    pub table: String,
-    pub topic: String,
-    pub group: String,
-}
-
-pub fn other(world: &World, name: &str, partitions: i32) -> Other {
-    let table = format!("customers_{name}");
-    world.create_topic_of(&table, partitions, &[]);
-    Other { topic: world.topic_of(&table), group: format!("{}.{name}", world.group), table }
-}
-
-impl Other {
-    pub fn ingest(&self, world: &World, args: &[&str]) -> Outcome {
-        world.ingest_from(&self.topic, &self.group, args)
-    }
-}
-
-pub fn generation(outcome: &Outcome) -> i64 {
-    outcome.summary["plan"]["generation"].as_i64().unwrap_or_else(|| panic!("no generation in {outcome:?}"))
-}
-
-pub fn why(outcome: &Outcome) -> &str {
-    outcome.summary["plan"]["generation_rose"].as_str().unwrap_or_default()
-}
-
-/// Number and topic, as the books have them.
-pub fn taken(world: &World) -> String {
-    world
-        .clickhouse("SELECT generation, topic, partitions FROM northwind_ops.generations ORDER BY target, generation")
-        .replace(&world.topic, "A")
-}
-
-pub fn shown(world: &World, id: &str) -> String {
-    world.clickhouse(&format!("SELECT company_name FROM northwind_dw.dim_customers FINAL WHERE customer_id = '{id}'"))
-}
+use crate::support::event::{KNOWN, updates};
+use crate::support::lineage::{generation, other, shown, taken, update, why};
+use crate::support::{World, wait_for};
 
 /// As `doctor` itself advises: a new `topic.prefix`.
 #[test]
 fn a_new_topic_wins_over_the_one_before() {
     let world = World::with_topic("generation_topic", 1);
-    world.produce(&updates("a", 100));
+    world.produce(&updates(&KNOWN, "a ", 0..100));
     let first = world.ingest(&[]).expect_exit(0);
     assert_eq!((generation(&first), first.count("written")), (1, 100));
 
@@ -83,7 +35,7 @@ fn a_new_topic_wins_over_the_one_before() {
 #[test]
 fn a_new_group_is_not_below_the_topic_that_was_there_before() {
     let world = World::with_topic("generation_group", 1);
-    world.produce(&updates("old", 100));
+    world.produce(&updates(&KNOWN, "old ", 0..100));
     world.ingest(&[]).expect_exit(0);
     world.delete_topic();
     world.create_topic(1, &[]);
@@ -102,7 +54,7 @@ fn a_new_group_is_not_below_the_topic_that_was_there_before() {
 #[test]
 fn lost_books_do_not_put_new_rows_below_old_ones() {
     let world = World::with_topic("generation_lost", 1);
-    world.produce(&updates("a", 100));
+    world.produce(&updates(&KNOWN, "a ", 0..100));
     world.ingest(&[]).expect_exit(0);
     crate::support::clickhouse(&format!("DROP DATABASE {} SYNC", world.ops));
     world.run("migrate", &[]).expect_exit(0);
@@ -117,7 +69,7 @@ fn lost_books_do_not_put_new_rows_below_old_ones() {
 #[test]
 fn a_log_that_is_read_again_after_its_books_were_lost_says_what_shows_meanwhile() {
     let world = World::with_topic("generation_again", 1);
-    world.produce(&updates("a", 100));
+    world.produce(&updates(&KNOWN, "a ", 0..100));
     world.ingest(&[]).expect_exit(0);
     let full = world.customers();
     crate::support::clickhouse(&format!("DROP DATABASE {} SYNC", world.ops));
@@ -134,7 +86,7 @@ fn a_log_that_is_read_again_after_its_books_were_lost_says_what_shows_meanwhile(
 #[test]
 fn a_backfill_group_shares_the_number() {
     let world = World::with_topic("generation_backfill", 1);
-    world.produce(&updates("a", 1000));
+    world.produce(&updates(&KNOWN, "a ", 0..1000));
     world.ingest(&[]).expect_exit(0);
     let full = world.customers();
     let group = format!("{}.backfill", world.group);
@@ -147,13 +99,13 @@ fn a_backfill_group_shares_the_number() {
 #[test]
 fn a_range_or_a_dry_run_first_raises_nothing() {
     let world = World::with_topic("generation_first", 1);
-    world.produce(&updates("a", 10));
+    world.produce(&updates(&KNOWN, "a ", 0..10));
     let dry = world.ingest(&["--dry-run"]).expect_exit(0);
     assert_eq!((generation(&dry), taken(&world)), (1, String::new()), "a dry run only computes");
     assert_eq!(generation(&world.ingest(&["--offsets", "0:0..5"]).expect_exit(0)), 1);
     assert_eq!(generation(&world.ingest(&[]).expect_exit(0)), 1);
     let b = other(&world, "b", 1);
-    world.produce_to(&b.table, &updates("b", 10));
+    world.produce_to(&b.table, &updates(&KNOWN, "b ", 0..10));
     let dry = b.ingest(&world, &["--dry-run"]).expect_exit(0);
     assert_eq!((generation(&dry), taken(&world)), (2, "1\tA\t1\n".to_owned()));
     assert_ne!(why(&dry), "");
@@ -165,10 +117,10 @@ fn a_range_or_a_dry_run_first_raises_nothing() {
 #[test]
 fn an_older_topic_with_something_to_read_is_a_stop() {
     let world = World::with_topic("generation_older", 1);
-    world.produce(&updates("a", 10));
+    world.produce(&updates(&KNOWN, "a ", 0..10));
     world.ingest(&[]).expect_exit(0);
     let b = other(&world, "b", 1);
-    world.produce_to(&b.table, &updates("b", 5));
+    world.produce_to(&b.table, &updates(&KNOWN, "b ", 0..5));
     b.ingest(&world, &[]).expect_exit(0);
     assert_eq!(world.ingest(&[]).expect_exit(0).count("windows"), 0, "nothing to read is nothing to stop for");
 

@@ -1,7 +1,7 @@
 //! The books of generations: older than the table, used up, filled from the ledger of before.
 
-use crate::lineages::generation::{other, shown, updates};
-use crate::support::event::customer;
+use crate::support::event::{KNOWN, customer, updates};
+use crate::support::lineage::{other, shown};
 use crate::support::{World, root};
 
 fn one_run(test: &str) -> World {
@@ -171,7 +171,7 @@ fn migration(world: &World, name: &str) {
 #[test]
 fn older_books_learn_where_a_grown_topic_began_anew() {
     let world = World::with_topic("books_grown", 1);
-    world.produce(&updates("old", 6));
+    world.produce(&updates(&KNOWN, "old ", 0..6));
     world.ingest(&[]).expect_exit(0);
     world.add_partitions(3);
     world.produce(&[customer("u", "ALFKI", "newer", 90_000).at(1).message()]);
@@ -193,7 +193,7 @@ fn older_books_learn_where_a_grown_topic_began_anew() {
 #[test]
 fn a_topic_that_did_not_grow_is_read_from_its_beginning() {
     let world = World::with_topic("books_tie", 1);
-    world.produce(&updates("a", 10));
+    world.produce(&updates(&KNOWN, "a ", 0..10));
     world.ingest(&[]).expect_exit(0);
     let b = other(&world, "b", 1);
     world.produce_to(&b.table, &[customer("u", "ALFKI", "of b", 90_000).message()]);

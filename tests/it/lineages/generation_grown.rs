@@ -3,9 +3,9 @@
 
 use serde_json::json;
 
-use crate::lineages::generation::{generation, other, shown, taken, update, updates};
 use crate::support::checks::Checked;
-use crate::support::event::customer;
+use crate::support::event::{KNOWN, customer, updates};
+use crate::support::lineage::{generation, other, shown, taken, update};
 use crate::support::{Message, Outcome, World, go_on};
 
 fn at(partition: i32, id: &str, name: &str) -> Message {
@@ -23,7 +23,7 @@ fn ambiguous(world: &World) -> i64 {
 /// As the second of these groups does: it is behind, and finds its topic grown.
 fn read_by_two_groups(test: &str) -> World {
     let world = World::with_topic(test, 1);
-    world.produce(&updates("old", 6));
+    world.produce(&updates(&KNOWN, "old ", 0..6));
     world.ingest_from(&world.topic, &behind(&world), &["--max-records", "2"]).expect_exit(0);
     world.ingest(&[]).expect_exit(0);
     world.add_partitions(3);
@@ -72,7 +72,7 @@ fn a_group_that_is_behind_may_give_every_answer() {
 fn what_was_unread_when_partitions_were_added_does_not_win() {
     for answer in ["ledger", "log-start"] {
         let world = World::with_topic(&format!("grown_unread_{}", answer.replace('-', "_")), 1);
-        world.produce(&updates("old", 2));
+        world.produce(&updates(&KNOWN, "old ", 0..2));
         world.ingest(&[]).expect_exit(0);
         world.produce(&[update("AROUT", "unread"), update("ALFKI", "older, unread")]);
         world.add_partitions(3);
@@ -198,7 +198,7 @@ fn what_another_group_skipped_is_not_lost() {
     let world = World::with_topic("grown_skipped", 1);
     let reading = format!("{}.reading", world.group);
     let read = |args: &[&str]| world.ingest_from(&world.topic, &reading, args).expect_exit(0);
-    world.produce(&updates("old", 3));
+    world.produce(&updates(&KNOWN, "old ", 0..3));
     read(&[]);
     world.ingest(&[]).expect_exit(0);
     world.produce(&[update("BERGS", "unread")]);
@@ -214,7 +214,7 @@ fn what_another_group_skipped_is_not_lost() {
 fn an_older_topic_that_grows_stays_the_older_one() {
     let world = World::with_topic("generation_older_grows", 1);
     let b = other(&world, "b", 1);
-    world.produce(&updates("a", 5));
+    world.produce(&updates(&KNOWN, "a ", 0..5));
     world.ingest(&[]).expect_exit(0);
     world.produce_to(&b.table, &[update("ALFKI", "newer")]);
     b.ingest(&world, &[]).expect_exit(0);

@@ -2,8 +2,8 @@
 
 use std::process::Child;
 
-use crate::lineages::generation::{KNOWN, generation, other, shown, taken, update, updates};
-use crate::support::event::customer;
+use crate::support::event::{KNOWN, customer, updates};
+use crate::support::lineage::{generation, other, shown, taken, update};
 use crate::support::{Outcome, World, go_on, outcome, wait_for};
 
 /// Runs that were told to try again do so, as Airflow's retries do.
@@ -60,10 +60,10 @@ fn two_new_topics_at_once_take_two_numbers() {
 #[test]
 fn a_number_is_not_taken_while_somebody_writes() {
     let world = World::with_topic("generation_lock", 1);
-    world.produce(&updates("a", 10));
+    world.produce(&updates(&KNOWN, "a ", 0..10));
     let writer = world.ingest_frozen_at("read", &[]);
     let b = other(&world, "b", 1);
-    world.produce_to(&b.table, &updates("b", 3));
+    world.produce_to(&b.table, &updates(&KNOWN, "b ", 0..3));
     let refused = b.ingest(&world, &[]).expect_exit(75);
     for part in ["dim_customers", "ingest-customers run", "nothing was done"] {
         assert!(refused.error().contains(part), "{part}: {}", refused.error());
@@ -81,7 +81,7 @@ fn a_number_is_not_taken_while_somebody_writes() {
 fn a_topic_that_grew_gets_no_number_above_the_one_that_replaced_it_meanwhile() {
     let world = World::with_topic("generation_replaced", 1);
     let b = other(&world, "b", 1);
-    world.produce(&updates("a", 5));
+    world.produce(&updates(&KNOWN, "a ", 0..5));
     world.ingest(&[]).expect_exit(0);
     world.add_partitions(3);
     world.produce(&[customer("u", "ALFKI", "late of a", 90_000).at(1).message()]);

@@ -1,7 +1,7 @@
 //! Older books could give two topics of a table one number. A truncate of either would have to tell their rows apart, and cannot.
 
-use crate::lineages::generation::{Other, generation, other, update, updates};
-use crate::support::event::truncate;
+use crate::support::event::{KNOWN, truncate, updates};
+use crate::support::lineage::{Other, generation, other, update};
 use crate::support::{World, clickhouse, root};
 
 /// The rows of generation 2 stand under 1, as the ledger says, and number 2 was never taken.
@@ -32,7 +32,7 @@ fn as_older_books_had_it(world: &World) {
 
 fn two_topics(test: &str) -> (World, Other) {
     let world = World::with_topic(test, 1);
-    world.produce(&updates("a", 3));
+    world.produce(&updates(&KNOWN, "a ", 0..3));
     world.ingest(&[]).expect_exit(0);
     let b = other(&world, "b", 1);
     world.produce_to(&b.table, &[update("AROUT", "of b"), update("BERGS", "of b")]);

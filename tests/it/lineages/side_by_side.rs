@@ -1,7 +1,7 @@
 //! Topics of one table without a key in common, declared side by side: none replaces the other.
 
-use crate::lineages::generation::{generation, other, update};
 use crate::support::event::{customer, truncate};
+use crate::support::lineage::{generation, other, update};
 use crate::support::{World, clickhouse};
 
 /// Disjoint keys, declared: neither raises the other, however often they run in turns. CI does 10 rounds (seconds);

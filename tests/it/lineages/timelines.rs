@@ -3,8 +3,8 @@
 
 use serde_json::json;
 
-use crate::lineages::generation::other;
 use crate::support::event::{Event, customer, edited, truncate, version};
+use crate::support::lineage::other;
 use crate::support::{Message, World, kill, outcome, wait_for};
 
 const T0: i64 = 1_795_375_659_250;

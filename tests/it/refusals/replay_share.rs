@@ -71,10 +71,9 @@ fn a_large_table_or_rule_keeps_no_other_waiting() {
 #[test]
 fn a_share_may_take_many_batches_and_partitions() {
     let world = World::with_topic("replay_share_parts", 3);
-    let at = |partition: i32, message: Message| Message { partition, ..message };
     for partition in 0..3 {
-        let of_customers = customers(0..10).map(|message| at(partition, message));
-        let of_poison = poison(10).into_iter().map(|message| at(partition, message));
+        let of_customers = customers(0..10).map(|message| message.at(partition));
+        let of_poison = poison(10).into_iter().map(|message| message.at(partition));
         world.produce(&of_customers.chain(of_poison).collect::<Vec<_>>());
     }
     assert_eq!(world.ingest(&[]).expect_exit(0).count("rejected"), 60);

@@ -2,22 +2,20 @@
 
 use rdkafka::producer::{BaseRecord, Producer};
 
-use crate::support::event::customer;
+use crate::support::event::{KNOWN, customer, updates};
 use crate::support::{Message, PATIENCE, World};
 
-const KNOWN: [&str; 5] = ["ALFKI", "ANATR", "ANTON", "AROUT", "BERGS"];
-
 /// Updates number `numbers` of a partition; each partition has its own known customer.
-fn updates(partition: i32, numbers: std::ops::Range<usize>) -> Vec<Message> {
-    let id = KNOWN[partition as usize];
-    numbers.map(|i| customer("u", id, &format!("v{i}"), 1000 + i as u64).at(partition).message()).collect()
+fn updates_in(partition: i32, numbers: std::ops::Range<usize>) -> Vec<Message> {
+    let own = &KNOWN[partition as usize..][..1];
+    updates(own, "v", numbers).into_iter().map(|message| message.at(partition)).collect()
 }
 
 /// A topic with so many updates in each partition, nothing read.
 fn with_updates(test: &str, counts: &[usize]) -> World {
     let world = World::with_topic(test, counts.len() as i32);
     let messages: Vec<Message> =
-        (0..).zip(counts).flat_map(|(partition, count)| updates(partition, 0..*count)).collect();
+        (0..).zip(counts).flat_map(|(partition, count)| updates_in(partition, 0..*count)).collect();
     world.produce(&messages);
     world
 }
@@ -25,9 +23,7 @@ fn with_updates(test: &str, counts: &[usize]) -> World {
 /// One partition: five customers, two updates each, all read. `v0`–`v4`, then `v5`–`v9`.
 fn with_history(test: &str) -> World {
     let world = World::with_topic(test, 1);
-    let messages: Vec<Message> =
-        (0..10).map(|i| customer("u", KNOWN[i % 5], &format!("v{i}"), 1000 + i as u64).message()).collect();
-    world.produce(&messages);
+    world.produce(&updates(&KNOWN, "v", 0..10));
     assert_eq!(world.ingest(&[]).expect_exit(0).count("written"), 10);
     assert_eq!(world.customers(), NEWEST);
     world
@@ -73,7 +69,7 @@ fn what_a_small_partition_does_not_need_goes_to_the_others() {
         assert_eq!((outcome.count("written"), read(&world, 4)), (written, after.to_vec()));
     }
     // An odd remainder goes to whoever has more.
-    world.produce(&updates(2, 0..10));
+    world.produce(&updates_in(2, 0..10));
     assert_eq!(world.ingest(&["--max-records", "7"]).expect_exit(0).count("written"), 7);
     assert_eq!(read(&world, 4), [100, 5000, 7, 5000]);
 }
@@ -118,7 +114,7 @@ fn a_row_deleted_behind_the_pipelines_back_returns_by_offsets() {
 #[test]
 fn from_beginning_fills_an_emptied_table_and_does_not_move_the_group() {
     let world = with_history("from_beginning");
-    world.produce(&updates(0, 10..12));
+    world.produce(&updates_in(0, 10..12));
     let committed = world.committed(0);
     world.clickhouse("ALTER TABLE northwind_dw.dim_customers DELETE WHERE 1 SETTINGS mutations_sync = 1");
     let outcome = world.ingest(&["--from-beginning"]).expect_exit(0);

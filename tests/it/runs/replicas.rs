@@ -1,24 +1,20 @@
 //! Brokers that are behind: an end of partition is believed only where the plan ends, whoever reports it.
 
-use crate::support::event::customer;
+use crate::support::event::{KNOWN, updates};
 use crate::support::mock_kafka::MockKafka;
 use crate::support::private_stack::PrivateStack;
-use crate::support::{Message, World, go_on, outcome, signal, wait_for};
+use crate::support::{World, go_on, outcome, signal, wait_for};
 
 const RECORDS: i64 = 100;
-
-fn updates() -> Vec<Message> {
-    let id = |i: i64| ["ALFKI", "ANATR", "ANTON", "AROUT"][i as usize % 4];
-    (0..RECORDS).map(|i| customer("u", id(i), &format!("name {i}"), i as u64).message()).collect()
-}
 
 /// A hundred records, led by broker 1; from 40 on in batches of `batch`. The mock's last stable offset is the leader's on every replica.
 fn a_hundred_records(test: &str, batch: usize) -> (World, MockKafka) {
     let mut world = World::new(test);
     let kafka = MockKafka::start(&mut world, 3, 1);
     kafka.lead(0, Some(1));
-    kafka.produce(&world, &updates()[..40], 10);
-    kafka.produce(&world, &updates()[40..], batch);
+    let messages = updates(&KNOWN[..4], "name ", 0..RECORDS as usize);
+    kafka.produce(&world, &messages[..40], 10);
+    kafka.produce(&world, &messages[40..], batch);
     (world, kafka)
 }
 
@@ -73,7 +69,7 @@ fn a_log_that_ends_below_the_plan_needs_a_person() {
     let kafka = PrivateStack::up("kafka");
     let mut world = World::new("log_too_short");
     world.environment.push(("KAFKA_BOOTSTRAP_SERVERS".to_owned(), kafka.address()));
-    let messages = updates();
+    let messages = updates(&KNOWN[..4], "name ", 0..RECORDS as usize);
     kafka.produce(&world, 1, &messages[..50]);
     let log = kafka.data().join(format!("{}-0/00000000000000000000.log", world.topic));
     let half = std::fs::metadata(&log).unwrap().len();

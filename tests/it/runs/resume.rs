@@ -7,18 +7,11 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use crate::support::event::customer;
-use crate::support::{Message, World, kafka_servers};
-
-const KNOWN: [&str; 5] = ["ALFKI", "ANATR", "ANTON", "AROUT", "BERGS"];
+use crate::support::event::{KNOWN, updates};
+use crate::support::{World, kafka_servers};
 
 const CHOICES: &str = "Nothing was read. Decide where to go on: --resume-from ledger (where the warehouse stands), committed \
      (where the group stands), log-start (all that is there), or log-end (skip it, then SELECT northwind_cdc.send_again('<table>') in the source)";
-
-/// Updates number `numbers` of the five known customers, in turns; the name says the number.
-fn updates(numbers: std::ops::Range<usize>) -> Vec<Message> {
-    numbers.map(|i| customer("u", KNOWN[i % 5], &format!("v{i}"), 1000 + i as u64).message()).collect()
-}
 
 /// dim_customers after the updates with these numbers, one per known customer.
 fn names(numbers: [usize; 5]) -> String {
@@ -70,9 +63,9 @@ fn expect_stop(world: &World, why: &str) {
 #[test]
 fn records_that_retention_deleted_before_they_were_read_are_a_stop() {
     let world = World::with_topic("retention", 1);
-    world.produce(&updates(0..10));
+    world.produce(&updates(&KNOWN, "v", 0..10));
     assert_eq!(world.ingest(&[]).expect_exit(0).count("written"), 10);
-    world.produce(&updates(10..20));
+    world.produce(&updates(&KNOWN, "v", 10..20));
     delete_records_before(&world, 15);
     let why = "the next offset is 10, but the log starts at 15: retention has deleted 5 offsets that were never read";
     expect_stop(&world, why);
@@ -101,14 +94,14 @@ fn records_that_retention_deleted_before_they_were_read_are_a_stop() {
 #[test]
 fn log_end_skips_what_is_there() {
     let world = World::with_topic("log_end", 1);
-    world.produce(&updates(0..10));
+    world.produce(&updates(&KNOWN, "v", 0..10));
     world.ingest(&[]).expect_exit(0);
-    world.produce(&updates(10..20));
+    world.produce(&updates(&KNOWN, "v", 10..20));
     delete_records_before(&world, 15);
     let outcome = world.ingest(&["--resume-from", "log-end"]).expect_exit(0);
     assert_eq!(outcome.count("windows"), 0);
     assert_eq!(world.committed(0), Some((20, String::new())));
-    world.produce(&updates(20..21));
+    world.produce(&updates(&KNOWN, "v", 20..21));
     assert_eq!(world.ingest(&[]).expect_exit(0).count("written"), 1);
     assert_eq!(world.customers(), names([20, 6, 7, 8, 9]));
 }
@@ -116,11 +109,11 @@ fn log_end_skips_what_is_there() {
 #[test]
 fn expired_group_offsets_go_on_where_the_ledger_ends() {
     let world = World::with_topic("expired", 1);
-    world.produce(&updates(0..10));
+    world.produce(&updates(&KNOWN, "v", 0..10));
     world.ingest(&[]).expect_exit(0);
     world.delete_group();
     assert_eq!(world.committed(0), None);
-    world.produce(&updates(10..13));
+    world.produce(&updates(&KNOWN, "v", 10..13));
     let outcome = world.ingest(&[]).expect_exit(0);
     assert_eq!(outcome.count("written"), 3, "nothing twice");
     assert_eq!(ledger(&world), "origin\t1\t1\t0\t0\t\nplan\t2\t1\t0\t10\t\nplan\t3\t1\t10\t13\t\n");
@@ -131,7 +124,7 @@ fn expired_group_offsets_go_on_where_the_ledger_ends() {
 #[test]
 fn group_offsets_moved_by_hand_are_a_stop() {
     let world = World::with_topic("moved", 1);
-    world.produce(&updates(0..10));
+    world.produce(&updates(&KNOWN, "v", 0..10));
     world.ingest(&[]).expect_exit(0);
     let written = |choice: &str| {
         let outcome = world.ingest(&["--resume-from", choice]).expect_exit(0);
@@ -146,12 +139,12 @@ fn group_offsets_moved_by_hand_are_a_stop() {
     assert_eq!(written("committed"), 6, "offsets 4..10 once more");
     assert_eq!(world.customers(), names([5, 6, 7, 8, 9]));
 
-    world.produce(&updates(10..15));
+    world.produce(&updates(&KNOWN, "v", 10..15));
     commit_by_hand(&world, 12, "");
     expect_stop(&world, "the group has committed offset 12, the ledger ends at 10");
     assert_eq!(written("ledger"), 5);
     assert_eq!(world.customers(), names([10, 11, 12, 13, 14]));
-    world.produce(&updates(15..20));
+    world.produce(&updates(&KNOWN, "v", 15..20));
     commit_by_hand(&world, 18, "");
     assert_eq!(written("committed"), 2, "a person's decision: 15..18 are skipped");
     assert_eq!(world.customers(), names([10, 11, 12, 18, 19]));
@@ -168,7 +161,7 @@ fn group_offsets_moved_by_hand_are_a_stop() {
 #[test]
 fn a_group_sent_back_by_hand_restores_rows_that_are_gone() {
     let world = World::with_topic("sent_back", 1);
-    world.produce(&updates(0..5));
+    world.produce(&updates(&KNOWN, "v", 0..5));
     world.ingest(&[]).expect_exit(0);
     world.clickhouse("ALTER TABLE northwind_dw.dim_customers DELETE WHERE 1 SETTINGS mutations_sync = 1");
     assert_eq!(world.customers(), "");
@@ -180,7 +173,7 @@ fn a_group_sent_back_by_hand_restores_rows_that_are_gone() {
 #[test]
 fn a_lost_clickhouse_is_a_stop_and_log_start_fills_it_again() {
     let world = World::with_topic("lost_clickhouse", 1);
-    world.produce(&updates(0..10));
+    world.produce(&updates(&KNOWN, "v", 0..10));
     world.ingest(&[]).expect_exit(0);
     let full = world.customers();
     for database in [&world.dw, &world.ops] {
@@ -200,10 +193,10 @@ fn a_lost_clickhouse_is_a_stop_and_log_start_fills_it_again() {
 #[test]
 fn a_lost_ledger_alone_is_a_stop_and_committed_goes_on() {
     let world = World::with_topic("lost_ledger", 1);
-    world.produce(&updates(0..10));
+    world.produce(&updates(&KNOWN, "v", 0..10));
     world.ingest(&[]).expect_exit(0);
     world.clickhouse("TRUNCATE TABLE northwind_ops.windows");
-    world.produce(&updates(10..12));
+    world.produce(&updates(&KNOWN, "v", 10..12));
     expect_stop(&world, "the group has committed offset 10, but the ledger has no row of it");
     assert_eq!(world.ingest(&["--resume-from", "committed"]).expect_exit(0).count("written"), 2);
     assert_eq!(world.customers(), names([10, 11, 7, 8, 9]));
@@ -213,7 +206,7 @@ fn a_lost_ledger_alone_is_a_stop_and_committed_goes_on() {
 #[test]
 fn a_broker_that_lost_records_is_a_stop() {
     let world = World::with_topic("lost_records", 1);
-    world.produce(&updates(0..10));
+    world.produce(&updates(&KNOWN, "v", 0..10));
     world.ingest(&[]).expect_exit(0);
     world.clickhouse(
         "INSERT INTO northwind_ops.windows
@@ -230,7 +223,7 @@ fn a_broker_that_lost_records_is_a_stop() {
 fn another_programs_metadata_in_the_commit_is_a_stop() {
     for (i, metadata) in ["consumer-7", r#"{"v":2,"end":10,"run":"from the future"}"#].into_iter().enumerate() {
         let world = World::with_topic(&format!("foreign_{i}"), 1);
-        world.produce(&updates(0..10));
+        world.produce(&updates(&KNOWN, "v", 0..10));
         world.ingest(&[]).expect_exit(0);
         commit_by_hand(&world, 5, metadata);
         expect_stop(
@@ -250,11 +243,11 @@ fn another_programs_metadata_in_the_commit_is_a_stop() {
 #[test]
 fn an_open_plan_is_finished_exactly_as_planned() {
     let world = World::with_topic("open_plan", 1);
-    world.produce(&updates(0..10));
+    world.produce(&updates(&KNOWN, "v", 0..10));
     world.kill_at("plan-committed", &["--max-records", "7"]);
     let (at, mark) = world.committed(0).unwrap();
     assert_eq!((at, mark.contains(r#""v":1,"end":7,"#)), (0, true), "{mark}");
-    world.produce(&updates(10..20));
+    world.produce(&updates(&KNOWN, "v", 10..20));
     assert_eq!(world.ingest(&["--max-records", "1000"]).expect_exit(0).count("written"), 7);
     assert_eq!(world.committed(0), Some((7, String::new())));
     assert_eq!(world.ingest(&[]).expect_exit(0).count("written"), 13);
@@ -264,7 +257,7 @@ fn an_open_plan_is_finished_exactly_as_planned() {
 #[test]
 fn a_moved_group_with_an_open_plan_is_a_stop() {
     let world = World::with_topic("moved_open", 1);
-    world.produce(&updates(0..10));
+    world.produce(&updates(&KNOWN, "v", 0..10));
     world.kill_at("ledger-written", &["--window-records", "4"]);
     let (_, mark) = world.committed(0).unwrap();
     commit_by_hand(&world, 6, &mark);
@@ -277,7 +270,7 @@ fn a_moved_group_with_an_open_plan_is_a_stop() {
 #[test]
 fn a_killed_reset_can_be_repeated() {
     let world = World::with_topic("killed_reset", 1);
-    world.produce(&updates(0..10));
+    world.produce(&updates(&KNOWN, "v", 0..10));
     world.ingest(&[]).expect_exit(0);
     commit_by_hand(&world, 4, "");
     world.kill_at("reset-written", &["--resume-from", "log-start"]);
@@ -290,9 +283,9 @@ fn a_killed_reset_can_be_repeated() {
 #[test]
 fn rows_of_another_tables_job_are_not_this_ones_place() {
     let world = World::with_topic("resume_other_table", 1);
-    world.produce(&updates(0..5));
+    world.produce(&updates(&KNOWN, "v", 0..5));
     world.ingest(&[]).expect_exit(0);
-    world.produce(&updates(5..10));
+    world.produce(&updates(&KNOWN, "v", 5..10));
     let here = ["--topic", &world.topic, "--group", &world.group];
     let mistaken = world.run_bare("ingest-region", &here).expect_exit(78);
     assert!(mistaken.error().contains("committed offset 5, but the ledger has no row of it"), "{}", mistaken.error());

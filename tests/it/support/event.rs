@@ -1,5 +1,7 @@
 //! Debezium messages made by hand, in the shape of the recorded ones.
 
+use std::ops::Range;
+
 use serde_json::{Value, json};
 
 use super::{Message, Outcome, World};
@@ -22,6 +24,15 @@ pub fn customer(op: &'static str, id: &str, company_name: &str, lsn: u64) -> Eve
         "phone": "030-0074321", "fax": null,
     });
     Event { partition: 0, id: id.to_owned(), op, lsn, after }
+}
+
+/// Customers that Northwind has.
+pub const KNOWN: [&str; 5] = ["ALFKI", "ANATR", "ANTON", "AROUT", "BERGS"];
+
+/// Updates of these customers in turns; the number of each is in its name and in its LSN.
+pub fn updates(ids: &[&str], name: &str, numbers: Range<usize>) -> Vec<Message> {
+    let update = |i: usize| customer("u", ids[i % ids.len()], &format!("{name}{i}"), 1000 + i as u64).message();
+    numbers.map(update).collect()
 }
 
 /// A delete: `before` has the key and placeholders.

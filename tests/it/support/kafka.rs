@@ -27,6 +27,11 @@ impl Message {
     pub fn new(partition: i32, key: &str, value: &str) -> Message {
         Message { partition, key: Some(key.to_owned()), value: Some(value.as_bytes().to_vec()), headers: Vec::new() }
     }
+
+    /// In this partition.
+    pub fn at(self, partition: i32) -> Message {
+        Message { partition, ..self }
+    }
 }
 
 /// A record as it stands in the topic.

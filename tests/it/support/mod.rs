@@ -9,6 +9,7 @@ pub mod compare;
 pub mod connector;
 pub mod event;
 pub mod kafka;
+pub mod lineage;
 pub mod mock_kafka;
 pub mod observe;
 pub mod order_wide;

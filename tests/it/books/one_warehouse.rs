@@ -2,6 +2,7 @@
 //! they have moved.
 
 use crate::books::upgrade::{migrate, schema};
+use crate::support::observe::doctor_line;
 use crate::support::{Outcome, World, clickhouse, connect_postgres, event};
 
 /// Jobs that read the books, and jobs that write.
@@ -21,19 +22,6 @@ fn set(world: &mut World, name: &str, value: &str) {
     world.environment.push((name.to_owned(), value.to_owned()));
 }
 
-fn says(outcome: &Outcome, parts: &[&str]) {
-    for part in parts {
-        assert!(outcome.error().contains(part), "{part}: {}", outcome.error());
-    }
-}
-
-fn doctor(world: &World, check: &str) -> String {
-    let outcome = world.run("doctor", &["--table", "customers"]);
-    let is_check = |line: &&str| line.split_whitespace().skip(1).take(2).eq(["clickhouse", check]);
-    let line = outcome.stdout.lines().find(is_check);
-    line.unwrap_or_else(|| panic!("no {check} in {}", outcome.stdout)).to_owned()
-}
-
 #[test]
 fn a_second_warehouse_of_the_same_books_is_refused() {
     let mut world = World::with_topic("one_warehouse", 1);
@@ -43,12 +31,16 @@ fn a_second_warehouse_of_the_same_books_is_refused() {
     let expected = schema(&world);
     set(&mut world, "CLICKHOUSE_DB", &second);
     for (job, args) in JOBS {
-        says(
-            &world.run(job, args).expect_exit(78),
-            &[&world.ops, &first, &second, &format!("CLICKHOUSE_DB={first}"), "CLICKHOUSE_OPS_DB", "`migrate --moved`"],
-        );
+        world.run(job, args).expect_exit(78).error_says(&[
+            &world.ops,
+            &first,
+            &second,
+            &format!("CLICKHOUSE_DB={first}"),
+            "CLICKHOUSE_OPS_DB",
+            "`migrate --moved`",
+        ]);
     }
-    says(&migrate(&world, &[]).expect_exit(78), &[&first, &second, "`migrate --moved`"]);
+    migrate(&world, &[]).expect_exit(78).error_says(&[&first, &second, "`migrate --moved`"]);
     assert_eq!(world.clickhouse(&format!("SELECT count() FROM system.databases WHERE name = '{second}'")), "0\n");
     set(&mut world, "CLICKHOUSE_DB", &first);
     world.run("ingest-customers", &[]).expect_exit(0);
@@ -63,9 +55,9 @@ fn a_second_warehouse_of_the_same_books_is_refused() {
     assert_eq!(schema(&world), expected);
     assert_eq!(world.customers(), "ALFKI\tAlfreds Futterkiste\n");
     world.run("ingest-customers", &[]).expect_exit(0);
-    assert!(doctor(&world, "version").starts_with("ok"), "{}", doctor(&world, "version"));
+    assert!(doctor_line(&world, "version").starts_with("ok"), "{}", doctor_line(&world, "version"));
     set(&mut world, "CLICKHOUSE_DB", &first);
-    says(&migrate(&world, &[]).expect_exit(78), &[&first, &second]);
+    migrate(&world, &[]).expect_exit(78).error_says(&[&first, &second]);
     world.environment.clear();
 }
 
@@ -78,7 +70,7 @@ fn older_books_are_those_of_the_warehouse_that_was_first() {
         "INSERT INTO northwind_ops.schema_migrations SELECT version, 'elder_dw', name, applied_by, applied_at - INTERVAL 1 DAY
          FROM northwind_ops.schema_migrations FINAL",
     );
-    says(&migrate(&world, &[]).expect_exit(78), &["elder_dw", &world.dw, "`migrate --moved`"]);
+    migrate(&world, &[]).expect_exit(78).error_says(&["elder_dw", &world.dw, "`migrate --moved`"]);
     migrate(&world, &["--moved"]).expect_exit(0);
     world.run("rejected", &[]).expect_exit(0);
 }
@@ -93,19 +85,19 @@ fn jobs_that_lock_in_another_database_are_refused() {
         admin.batch_execute(&format!("CREATE DATABASE {elsewhere} TEMPLATE northwind_template")).is_ok()
     });
     set(&mut world, "POSTGRES_DB", &elsewhere);
-    let says_both = |outcome: Outcome| says(&outcome, &[&world.ops, &here, &elsewhere, "`migrate --moved`"]);
+    let says_both = |outcome: Outcome| outcome.error_says(&[&world.ops, &here, &elsewhere, "`migrate --moved`"]);
     for (job, args) in JOBS.into_iter().filter(|(job, args)| *job != "rejected" && !args.contains(&"--dry-run")) {
         says_both(world.run(job, args).expect_exit(78));
     }
     says_both(migrate(&world, &[]).expect_exit(78));
-    assert!(doctor(&world, "locks").starts_with("FAIL"), "{}", doctor(&world, "locks"));
+    assert!(doctor_line(&world, "locks").starts_with("FAIL"), "{}", doctor_line(&world, "locks"));
     assert_eq!(world.number("SELECT count() FROM northwind_ops.runs"), 0, "nothing was begun");
 
     migrate(&world, &["--moved"]).expect_exit(0);
     world.ingest(&[]).expect_exit(0);
-    assert!(doctor(&world, "locks").starts_with("ok"), "{}", doctor(&world, "locks"));
+    assert!(doctor_line(&world, "locks").starts_with("ok"), "{}", doctor_line(&world, "locks"));
     set(&mut world, "POSTGRES_DB", &here);
     let refused = world.ingest(&[]).expect_exit(78);
-    says(&refused, &[&here, &elsewhere]);
+    refused.error_says(&[&here, &elsewhere]);
     admin.batch_execute(&format!("DROP DATABASE {elsewhere} WITH (FORCE)")).unwrap();
 }

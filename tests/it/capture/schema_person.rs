@@ -1,6 +1,6 @@
 //! Changes of the source's schema that only a person can settle, and what `sync-schema` says about them.
 
-use crate::support::event::customer;
+use crate::support::event::{UNAVAILABLE, customer};
 use crate::support::source::said;
 use crate::support::{World, connect_postgres};
 use serde_json::json;
@@ -267,7 +267,7 @@ fn an_unchanged_long_value_of_a_new_column_is_carried_forward() {
     world.ingest(&[]).expect_exit(0);
     world.run("sync-schema", &[]).expect_exit(0);
     let partial = customer("u", "ALFKI", "second", 2).set("photo", json!("X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ=="));
-    let unavailable = json!("__debezium_unavailable_value");
+    let unavailable = json!(UNAVAILABLE);
     world.produce(&[partial.set("tags", unavailable.clone()).set("born", unavailable).message()]);
     assert_eq!(world.ingest(&[]).expect_exit(0).count("rejected"), 0);
     let row = "SELECT company_name, photo, tags, born FROM northwind_dw.v_customers FORMAT TSVRaw";

@@ -61,9 +61,7 @@ fn a_second_build_is_told_who_is_at_work() {
     let shop = changed("wide_two");
     let first = shop.world.build_frozen_at("touched-written", &[]);
     let second = shop.world.build(&[]).expect_exit(75);
-    for part in ["another run is at work", "build-order-wide run ", "(pid ", "nothing was done"] {
-        assert!(second.error().contains(part), "{part}: {}", second.error());
-    }
+    second.error_says(&["another run is at work", "build-order-wide run ", "(pid ", "nothing was done"]);
     assert_eq!(counts(&go_on(first).expect_exit(0)), [5, 5, 3, 4, 1]);
 }
 

@@ -1,16 +1,13 @@
 //! What needs a person is an alarm: `observe` ends with 78 for as long as it is there, and says it when it is news.
 
 use crate::support::event::customer;
-use crate::support::observe::{alarms, observe, observe_with, problems, says, settings};
+use crate::support::observe::{LATE_IS_NO_ALARM, alarms, look_by, observe, observe_with, problems, says, settings};
 use crate::support::private_stack::PrivateStack;
 use crate::support::{Outcome, World, outcome, wait_for};
 
-const LATE_IS_NO_ALARM: &str = "[observe.severity]\nlate = \"off\"\n";
-
-/// A look by these settings, in which it is of no interest that handmade events are old, nor which handmade runs are alive.
+/// A look by these settings, in which it is of no interest which handmade runs are alive.
 fn look(world: &World, text: &str) -> Outcome {
-    let severity = if text.contains("[observe.severity]") { "" } else { LATE_IS_NO_ALARM };
-    observe(world, &["--lost-after", "1d", "--config", &settings(world, &format!("{text}\n{severity}"))])
+    look_by(world, text, &["--lost-after", "1d"])
 }
 
 /// How many of a look's alarms are news.

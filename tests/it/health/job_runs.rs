@@ -1,17 +1,11 @@
 //! Checks and maintenance are in the books, too: when they never end well, are killed or run no more, `observe` says so.
 
 use crate::support::checks::Checked;
-use crate::support::observe::{alarms, observe, says, settings};
+use crate::support::observe::{alarms, look_by, says, settings};
 use crate::support::{Outcome, World, kill, outcome, wait_for};
 
-const LATE_IS_NO_ALARM: &str = "[observe.severity]\nlate = \"off\"\n";
 const RUNS: &str =
     "SELECT job, status, exit_code FROM northwind_ops.runs FINAL WHERE job != 'observe' ORDER BY started_at";
-
-fn look(world: &World, text: &str, args: &[&str]) -> Outcome {
-    let config = settings(world, &format!("{text}\n{LATE_IS_NO_ALARM}"));
-    observe(world, &[&["--config", &config], args].concat())
-}
 
 fn without(world: &World, server: &str, job: &str, args: &[&str]) -> Outcome {
     outcome(world.command(job, args).env(server, "1").spawn().unwrap())
@@ -38,9 +32,9 @@ fn a_check_that_never_ends_well_is_an_alarm() {
         without(&world, "POSTGRES_PORT", "check-integrity", &["--table", "customers"]).expect_exit(75);
         world.run("check-integrity", &new).expect_exit(0);
     }
-    look(&world, limit, &[]).expect_exit(0);
+    look_by(&world, limit, &[]).expect_exit(0);
     without(&world, "POSTGRES_PORT", "check-integrity", &["--table", "customers"]).expect_exit(75);
-    let seen = look(&world, limit, &[]).expect_exit(78);
+    let seen = look_by(&world, limit, &[]).expect_exit(78);
     assert_eq!(alarms(&seen), ["tries-in-a-row"]);
     says(
         &seen,
@@ -53,7 +47,7 @@ fn a_check_that_never_ends_well_is_an_alarm() {
     let full = "check-integrity --table customers\ttry-again\t75\n";
     assert_eq!(world.clickhouse(RUNS), format!("{full}{new}{full}{new}{full}"));
     world.run("check-integrity", &["--table", "customers"]).expect_exit(0);
-    look(&world, limit, &[]).expect_exit(0);
+    look_by(&world, limit, &[]).expect_exit(0);
 }
 
 /// Runs of which the last one is unusual, and settings by which it must not be.
@@ -81,13 +75,13 @@ fn a_check_that_says_no_is_in_the_books() {
     for _ in 0..2 {
         let ended = shop.run("check-volume", &["--table", "customers", "--config", &config]).expect_exit(10);
         assert_eq!(shop.failures(&ended, "row_key"), "5\n");
-        let run = ended.summary["run"].as_str().unwrap();
+        let run = ended.run();
         let row = format!(
             "SELECT error, JSONExtractString(summary, 'result') FROM northwind_ops.runs FINAL WHERE run_id = '{run}'"
         );
         assert_eq!(shop.world.clickhouse(&format!("{row} FORMAT TSVRaw")), format!("{}\tfail\n", ended.error()));
     }
-    let seen = look(&shop.world, "", &[]).expect_exit(78);
+    let seen = look_by(&shop.world, "", &[]).expect_exit(78);
     assert_eq!(alarms(&seen), ["run-failed"]);
     says(
         &seen,
@@ -98,7 +92,7 @@ fn a_check_that_says_no_is_in_the_books() {
     );
     // That all is well with another table mends nothing.
     shop.run("check-volume", &["--table", "region", "--config", &config]).expect_exit(0);
-    assert_eq!(alarms(&look(&shop.world, "", &[]).expect_exit(78)), ["run-failed"]);
+    assert_eq!(alarms(&look_by(&shop.world, "", &[]).expect_exit(78)), ["run-failed"]);
     // What only asks is no run.
     let before = shop.world.clickhouse(RUNS);
     shop.run("check-integrity", &["--list"]).expect_exit(0);
@@ -131,9 +125,9 @@ fn a_killed_check_is_lost_and_one_that_lives_is_not() {
     let alive =
         "SELECT count() FROM northwind_ops.runs WHERE job = 'check-reconcile --table customers' AND status = 'running'";
     wait_for("its first row", || world.number(alive) == 1);
-    assert_eq!(look(world, "", &["--lost-after", "0s"]).count("lost"), 0);
+    assert_eq!(look_by(world, "", &["--lost-after", "0s"]).count("lost"), 0);
     kill(waiting);
-    wait_for("it to be called lost", || look(world, "", &["--lost-after", "0s"]).count("lost") == 1);
+    wait_for("it to be called lost", || look_by(world, "", &["--lost-after", "0s"]).count("lost") == 1);
     assert_eq!(world.number("SELECT count() FROM northwind_ops.runs FINAL WHERE status = 'lost'"), 1);
 }
 
@@ -153,7 +147,7 @@ fn maintenance_is_in_the_books_and_what_only_asks_is_not() {
     assert_eq!(world.clickhouse(RUNS), told);
     world.change("ALTER TABLE shippers DROP COLUMN phone, ADD COLUMN phone integer");
     world.run("sync-schema", &[]).expect_exit(78);
-    let seen = look(&world, "", &[]).expect_exit(78);
+    let seen = look_by(&world, "", &[]).expect_exit(78);
     says(&seen, &["the last run of sync-schema", "is needs-person: shippers: "]);
 }
 
@@ -167,23 +161,23 @@ fn checks_and_maintenance_that_run_no_more_are_an_alarm() {
         &world,
         &[("sync-schema", "done", 30, ""), ("check-all", "done", 2, ""), ("rejected --prune", "done", 40, "")],
     );
-    look(&world, "", &[]).expect_exit(0);
+    look_by(&world, "", &[]).expect_exit(0);
     runs(&world, &[("check-all --scope new", "done", 4, ""), ("rejected --prune-ledger", "done", 50, "")]);
     runs(&world, &[("check-volume", "done", 5, "scheduled__2026-01-01"), ("check-integrity", "running", 4, "")]);
     // Somebody has made it by hand since: the schedule is still silent.
     runs(&world, &[("check-volume", "done", 4, "manual__2026-01-01")]);
-    let seen = look(&world, "", &["--lost-after", "10d"]).expect_exit(78);
+    let seen = look_by(&world, "", &["--lost-after", "10d"]).expect_exit(78);
     assert_eq!(alarms(&seen), ["silent-job", "silent-job", "silent-job"]);
     for job in ["check-all --scope new", "check-volume", "rejected --prune-ledger"] {
         says(&seen, &[&format!("{job} has not been started for")]);
     }
     let own = "[observe.silent_after]\ncheck = \"5h\"\nrejected = \"3d\"\nsync-schema = \"1d\"\n\"check-all\" = \"1h\"";
-    let seen = look(&world, own, &["--lost-after", "10d"]).expect_exit(78);
+    let seen = look_by(&world, own, &["--lost-after", "10d"]).expect_exit(78);
     assert_eq!(alarms(&seen), ["silent-job", "silent-job", "silent-job"]);
     for job in ["check-all", "check-all --scope new", "sync-schema"] {
         says(&seen, &[&format!("{job} has not been started for")]);
     }
-    let refused = |text: &str| look(&world, text, &[]).expect_exit(78).error().to_owned();
+    let refused = |text: &str| look_by(&world, text, &[]).expect_exit(78).error().to_owned();
     assert!(
         refused("[observe.silent_after]\ncheck-rule = \"1h\"").contains("line 2: \"check-rule\" is none of the jobs")
     );
@@ -193,7 +187,7 @@ fn checks_and_maintenance_that_run_no_more_are_an_alarm() {
 #[test]
 fn a_run_that_hangs_is_an_alarm() {
     let world = World::with_topic("runs_hangs", 1);
-    let look = || look(&world, "[observe.silent_after]\nrejected = \"1h\"", &["--lost-after", "10d"]);
+    let look = || look_by(&world, "[observe.silent_after]\nrejected = \"1h\"", &["--lost-after", "10d"]);
     runs(&world, &[("rejected --prune", "running", 11, ""), ("ingest-customers", "running", 11, "")]);
     look().expect_exit(0);
     runs(&world, &[("build-order-wide", "running", 13, ""), ("rejected --prune-ledger", "running", 14, "")]);

@@ -17,7 +17,7 @@ fn observe_anew(world: &World, environment: &[(&str, &str)], args: &[&str]) -> O
 
 /// A row of this look, as `column<TAB>column`.
 fn row(world: &World, look: &Outcome, columns: &str, table: &str) -> String {
-    let run = look.summary["run"].as_str().unwrap();
+    let run = look.run();
     world.clickhouse(&format!("SELECT {columns} FROM northwind_ops.{table} WHERE run_id = '{run}' ORDER BY ALL"))
 }
 

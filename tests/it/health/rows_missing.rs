@@ -2,18 +2,15 @@
 //! its newest window.
 
 use crate::support::event::{customer, delete, truncate};
-use crate::support::observe::{alarms, observe, says, settings};
+use crate::support::observe::{alarms, doctor_line, look_by, says};
 use crate::support::{Outcome, World};
 
-/// In this look it is of no interest that handmade events are old.
 fn look(world: &World) -> Outcome {
-    observe(world, &["--lost-after", "1d", "--config", &settings(world, "[observe.severity]\nlate = \"off\"\n")])
+    look_by(world, "", &["--lost-after", "1d"])
 }
 
 fn doctor(world: &World) -> String {
-    let outcome = world.run("doctor", &["--table", "customers"]);
-    let is_rows = |line: &&str| line.split_whitespace().skip(1).take(2).eq(["clickhouse", "rows"]);
-    outcome.stdout.lines().find(is_rows).unwrap_or_else(|| panic!("{}", outcome.stdout)).to_owned()
+    doctor_line(world, "rows")
 }
 
 fn is_seen(world: &World) -> bool {

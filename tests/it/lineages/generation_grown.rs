@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use crate::support::checks::Checked;
-use crate::support::event::{KNOWN, customer, updates};
+use crate::support::event::{KNOWN, UNAVAILABLE, customer, updates};
 use crate::support::lineage::{generation, other, shown, taken, update};
 use crate::support::{Message, Outcome, World, go_on};
 
@@ -96,7 +96,7 @@ fn an_unchanged_value_is_that_of_the_unread_change_before_partitions_were_added(
     world.ingest(&[]).expect_exit(0);
     world.produce(&[moves_to("new", "v2").message()]);
     world.add_partitions(2);
-    world.produce(&[moves_to("__debezium_unavailable_value", "v3").at(1).message(), at(1, "ANATR", "v1")]);
+    world.produce(&[moves_to(UNAVAILABLE, "v3").at(1).message(), at(1, "ANATR", "v1")]);
     world.ingest(&["--resume-from", "ledger"]).expect_exit(0);
     let address = "SELECT company_name, address FROM northwind_dw.dim_customers FINAL WHERE customer_id = 'ALFKI'";
     assert_eq!(world.clickhouse(address), "v3\tnew\n");

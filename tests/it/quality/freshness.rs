@@ -20,7 +20,7 @@ fn check(shop: &Checked, config: &str) -> Outcome {
 
 /// How many seconds it is late.
 fn late(shop: &Checked, outcome: &Outcome) -> i64 {
-    let run = outcome.summary["run"].as_str().unwrap();
+    let run = outcome.run();
     shop.world.number(&format!("SELECT toInt64(measured) FROM northwind_ops.check_results WHERE run_id = '{run}'"))
 }
 

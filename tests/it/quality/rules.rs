@@ -139,7 +139,7 @@ fn each_rule_is_noticed_by_its_own_example() {
 fn checks_say_the_same(world: &World, connector: &str, rules: &[Listed]) {
     let chosen = ["--prefix", &world.name, "--slot", connector];
     let said = |job: &str| {
-        let run = world.run(job, &chosen).expect_exit(0).summary["run"].as_str().unwrap().to_owned();
+        let run = world.run(job, &chosen).expect_exit(0).run().to_owned();
         let failures = "check_name, `table`, owner, detail = 'in quarantine' FROM northwind_ops.check_failures";
         world.clickhouse(&format!("SELECT DISTINCT {failures} WHERE run_id = '{run}'"))
     };

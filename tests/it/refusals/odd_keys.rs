@@ -1,14 +1,8 @@
 //! Keys that PostgreSQL cannot hold. Their records lie in quarantine, and the checks of that table go on.
 
+use crate::support::World;
 use crate::support::event::{customer, edited, raw};
-use crate::support::{Outcome, World};
 use serde_json::json;
-
-fn detail(world: &World, outcome: &Outcome) -> String {
-    let run = outcome.summary["run"].as_str().unwrap();
-    let sql = format!("SELECT detail FROM northwind_ops.check_results WHERE run_id = '{run}' FORMAT TSVRaw");
-    world.clickhouse(&sql)
-}
 
 #[test]
 fn a_key_that_postgresql_cannot_hold_disturbs_no_check() {
@@ -39,7 +33,7 @@ fn a_key_that_postgresql_cannot_hold_disturbs_no_check() {
         let outcome = world.run(job, &check).expect_exit(0);
         assert_eq!((outcome.count("errors"), outcome.count("undecided")), (0, 0), "{job}: {outcome:?}");
         if outcome.count("pass") > 0 {
-            let said = detail(&world, &outcome);
+            let said = world.found(&outcome);
             let note = "keys with a NUL character, which PostgreSQL cannot have and was not asked for: 2 (lockstep rejected --table customers)";
             assert!(said.contains(note), "{job}: {said}");
         }

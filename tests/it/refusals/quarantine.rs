@@ -14,7 +14,7 @@ fn with_rejects(test: &str) -> (World, String) {
     let headers = vec![("origin".to_owned(), "a \u{1b}[31mtest".to_owned())];
     let poison = Message { headers, ..raw(0, Some("k\u{7}"), &[0xff, 0x00, 0x41]) };
     world.produce(&[customer("c", "NEW01", "first", 291).message(), poison]);
-    let run = world.ingest(&[]).expect_exit(0).summary["run"].as_str().unwrap().to_owned();
+    let run = world.ingest(&[]).expect_exit(0).run().to_owned();
     world.produce(&[customer("c", "NEW02", "second", 20).message()]);
     world.ingest(&[]).expect_exit(0);
     (world, run)

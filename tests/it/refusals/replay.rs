@@ -31,7 +31,7 @@ fn a_row_that_postgres_gets_later_lands() {
     // The books: a ledger row that moves nothing, and the run.
     assert!(world.ledger().contains("0\treplay\t1\t0..2\t1\t1\t0\t0\t0\n"), "{}", world.ledger());
     let row = "SELECT generation, job, run_id = '{run}', startsWith(token, 'replay-rejected/') AND endsWith(token, run_id) FROM northwind_ops.windows WHERE mode = 'replay'"
-        .replace("{run}", outcome.summary["run"].as_str().unwrap());
+        .replace("{run}", outcome.run());
     assert_eq!(world.clickhouse(&row), "1\treplay-rejected\t1\t1\n");
     let runs = "SELECT status, written, rejected FROM northwind_ops.runs FINAL WHERE job = 'replay-rejected' ORDER BY started_at";
     assert_eq!(world.clickhouse(runs), "done\t0\t2\ndone\t1\t1\n");
@@ -188,7 +188,7 @@ fn records_are_chosen_by_rule_table_run_time_and_attempts() {
     world.produce(&[new("NEW02", "2", 20)]);
     world.ingest(&[]).expect_exit(0);
     let replayed = |args: &[&str]| world.replay(&[args, &["--dry-run"]].concat()).expect_exit(0).count("replayed");
-    let run = first.summary["run"].as_str().unwrap();
+    let run = first.run();
     for (args, count) in [
         (&[][..], 3),
         (&["--only-rule", "not-in-postgres"], 2),

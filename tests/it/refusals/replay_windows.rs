@@ -47,14 +47,8 @@ fn what_lies_between_the_records_of_a_replay_is_not_done_again() {
     assert_eq!(world.clickhouse(tokens), "2\t2\n", "each is a window of its own to those who take them up");
     let outcome = world.build(&[]).expect_exit(0);
     assert_eq!((outcome.count("windows"), outcome.count("touched")), (2, 3));
-    let outcome = check("check-reconcile").expect_exit(10);
-    let run = outcome.summary["run"].as_str().unwrap();
-    let sql = format!("SELECT detail FROM northwind_ops.check_results WHERE run_id = '{run}' FORMAT TSVRaw");
-    assert!(
-        world.clickhouse(&sql).starts_with("3 rows in the source, 3 in the warehouse"),
-        "{}",
-        world.clickhouse(&sql)
-    );
+    let found = world.found(&check("check-reconcile").expect_exit(10));
+    assert!(found.starts_with("3 rows in the source, 3 in the warehouse"), "{found}");
 }
 
 /// Killed between rows and books, or between books and quarantine: run again, every place is told of, once or twice.

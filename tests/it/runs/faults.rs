@@ -47,13 +47,6 @@ fn killed_at(world: &World, stack: &PrivateStack, point: &str) -> Outcome {
     failed
 }
 
-#[track_caller]
-fn says(outcome: &Outcome, parts: &[&str]) {
-    for part in parts {
-        assert!(outcome.error().contains(part), "{part}: {}", outcome.error());
-    }
-}
-
 #[test]
 fn a_server_that_is_not_there_is_named_and_nothing_happens() {
     for (variable, host) in [("POSTGRES_PORT", ""), ("CLICKHOUSE_PORT", ""), ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:")]
@@ -62,7 +55,7 @@ fn a_server_that_is_not_there_is_named_and_nothing_happens() {
         let port = free_port();
         set(&mut world, &[(variable, &format!("{host}{port}"))]);
         let failed = world.ingest(&WINDOWS).expect_exit(75);
-        says(&failed, &[&format!("127.0.0.1:{port}")]);
+        failed.error_says(&[&format!("127.0.0.1:{port}")]);
         world.environment.clear();
         assert_eq!(world.number("SELECT count() FROM northwind_ops.windows"), 0, "{variable}");
         world.ingest(&WINDOWS).expect_exit(0);
@@ -80,7 +73,7 @@ fn kafka_dies_in_the_middle_of_a_run() {
         set(&mut world, &[("KAFKA_BOOTSTRAP_SERVERS", &kafka.address())]);
         kafka.produce(&world, 2, &messages());
         let failed = killed_at(&world, &kafka, point);
-        says(&failed, &[&world.topic, &kafka.address()]);
+        failed.error_says(&[&world.topic, &kafka.address()]);
         assert_eq!(world.number(PLAN_WINDOWS), windows, "{point}");
         kafka.start();
         world.ingest(&WINDOWS).expect_exit(0);
@@ -100,7 +93,7 @@ fn clickhouse_dies_in_the_middle_of_a_run() {
         set(&mut world, &[("CLICKHOUSE_PORT", &clickhouse.port().to_string())]);
         world.run("migrate", &[]).expect_exit(0);
         let failed = killed_at(&world, &clickhouse, point);
-        says(&failed, &[&clickhouse.address()]);
+        failed.error_says(&[&clickhouse.address()]);
         clickhouse.start();
         assert_eq!(clickhouse.clickhouse(&world, PLAN_WINDOWS), windows, "{point}");
         world.ingest(&WINDOWS).expect_exit(0);
@@ -119,7 +112,7 @@ fn postgresql_dies_in_the_middle_of_a_run() {
         set(&mut world, &[("POSTGRES_PORT", &postgres.port().to_string()), ("POSTGRES_DB", "northwind")]);
         world.run("migrate", &["--moved"]).expect_exit(0);
         let failed = killed_at(&world, &postgres, point);
-        says(&failed, &["PostgreSQL"]);
+        failed.error_says(&["PostgreSQL"]);
         assert_eq!(world.number(PLAN_WINDOWS), windows, "{point}");
         assert!(
             !world.clickhouse(QUARANTINE).contains("\t0\tnot-in-postgres"),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::support::event::{customer, raw};
+use crate::support::event::{UNAVAILABLE, customer, raw};
 use crate::support::{Message, World, kill};
 use serde_json::json;
 
@@ -80,7 +80,7 @@ fn keys_may_be_as_long_as_postgresql_takes_them() {
     let outcome = world.ingest(&[]).expect_exit(0);
     assert_eq!((outcome.count("written"), outcome.count("rejected")), (201, 200), "{}", outcome.error());
     // What was not sent is carried forward from the warehouse; not past a record in quarantine.
-    world.produce(&event("second", "__debezium_unavailable_value", 20));
+    world.produce(&event("second", UNAVAILABLE, 20));
     let outcome = world.ingest(&[]).expect_exit(0);
     assert_eq!((outcome.count("written"), outcome.count("rejected")), (201, 200), "{}", outcome.error());
 

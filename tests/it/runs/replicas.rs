@@ -40,9 +40,7 @@ fn a_follower_that_stays_behind_is_no_gap() {
     let (world, kafka) = a_hundred_records("follower_stays", 10);
     kafka.follower_ends_at(0, 40);
     let late = world.ingest(&[&READ[..], &["--patience", "5s"]].concat()).expect_exit(75);
-    for part in [&*world.topic, "partition 0", "offset 50", "the leader's log goes to 100", "client.rack"] {
-        assert!(late.error().contains(part), "{part}: {}", late.error());
-    }
+    late.error_says(&[&*world.topic, "partition 0", "offset 50", "the leader's log goes to 100", "client.rack"]);
     assert_eq!((late.count("gaps"), ledger_end(&world)), (0, 0));
     kafka.follower_ends_at(0, RECORDS);
     let done = world.ingest(&READ).expect_exit(0);
@@ -80,8 +78,6 @@ fn a_log_that_ends_below_the_plan_needs_a_person() {
     std::fs::OpenOptions::new().write(true).open(&log).unwrap().set_len(half).unwrap();
     kafka.start();
     let stopped = go_on(run).expect_exit(78);
-    for part in ["partition 0", "the log ends at 50", "the plan goes to 100", "--resume-from"] {
-        assert!(stopped.error().contains(part), "{part}: {}", stopped.error());
-    }
+    stopped.error_says(&["partition 0", "the log ends at 50", "the plan goes to 100", "--resume-from"]);
     assert_eq!((ledger_end(&world), stopped.count("gaps")), (20, 0));
 }

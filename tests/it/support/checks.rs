@@ -71,7 +71,7 @@ impl Checked {
 
     pub fn detail(&self, outcome: &Outcome, table: &str) -> String {
         let sql =
-            format!("detail FROM northwind_ops.check_results WHERE table = '{table}' AND run_id = '{}'", run(outcome));
+            format!("detail FROM northwind_ops.check_results WHERE table = '{table}' AND run_id = '{}'", outcome.run());
         self.world.clickhouse(&format!("SELECT {sql} ORDER BY check_name FORMAT TSVRaw"))
     }
 
@@ -81,11 +81,15 @@ impl Checked {
     }
 
     fn stored(&self, outcome: &Outcome, columns: &str, table: &str) -> String {
-        let sql = format!("SELECT {columns} FROM northwind_ops.{table} WHERE run_id = '{}'", run(outcome));
+        let sql = format!("SELECT {columns} FROM northwind_ops.{table} WHERE run_id = '{}'", outcome.run());
         self.world.clickhouse(&format!("{sql} ORDER BY ALL FORMAT TSVRaw")).replace('\t', " ")
     }
 }
 
-fn run(outcome: &Outcome) -> &str {
-    outcome.summary["run"].as_str().unwrap_or_else(|| panic!("no run in {outcome:?}"))
+impl World {
+    /// What a check of one table found.
+    pub fn found(&self, outcome: &Outcome) -> String {
+        let run = outcome.run();
+        self.clickhouse(&format!("SELECT detail FROM northwind_ops.check_results WHERE run_id = '{run}' FORMAT TSVRaw"))
+    }
 }

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use super::{Message, Outcome, World};
 
+/// What Debezium sends in place of a long value that did not change.
+pub const UNAVAILABLE: &str = "__debezium_unavailable_value";
+
 /// A customer's change event.
 #[derive(Debug, Clone)]
 pub struct Event {
@@ -51,6 +54,11 @@ impl Event {
     pub fn set(mut self, column: &str, value: Value) -> Event {
         self.after[column] = value;
         self
+    }
+
+    /// Without the value of a column: it was too long to be sent again.
+    pub fn unsent(self, column: &str) -> Event {
+        self.set(column, json!(UNAVAILABLE))
     }
 
     /// The envelope.

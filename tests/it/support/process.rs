@@ -27,6 +27,20 @@ impl Outcome {
         self.summary["error"].as_str().unwrap_or_default()
     }
 
+    /// The error says all of this.
+    #[track_caller]
+    pub fn error_says(&self, parts: &[&str]) {
+        for part in parts {
+            assert!(self.error().contains(part), "{part}: {}", self.error());
+        }
+    }
+
+    /// Whose run it was, in the books.
+    #[track_caller]
+    pub fn run(&self) -> &str {
+        self.summary["run"].as_str().unwrap_or_else(|| panic!("no run in {self:?}"))
+    }
+
     #[track_caller]
     pub fn expect_exit(self, exit: i32) -> Self {
         assert_eq!(self.exit, exit, "{self:#?}");

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::support::World;
 use crate::support::checks::Checked;
-use crate::support::event::customer;
+use crate::support::event::{UNAVAILABLE, customer};
 use crate::support::source::said;
 
 /// A column, its type, and a value that is stored apart from its row.
@@ -138,7 +138,7 @@ fn a_placeholder_is_not_carried_from_the_warehouse() {
     world.ingest(&[]).expect_exit(0);
     let old = r#"ALTER TABLE northwind_dw.dim_customers UPDATE _extra = '{"tags":["__debezium_unavailable_value"]}' WHERE true SETTINGS mutations_sync = 2"#;
     world.clickhouse(old);
-    world.produce(&[event("second", 20).set("tags", json!(["__debezium_unavailable_value"])).message()]);
+    world.produce(&[event("second", 20).set("tags", json!([UNAVAILABLE])).message()]);
     let outcome = world.ingest(&[]).expect_exit(0);
     assert_eq!(outcome.summary["rejected_by_rule"], json!({"toast-unavailable": 1}));
     assert_eq!(world.detail(1), "the unchanged value of tags was not sent and the known row has no column tags");

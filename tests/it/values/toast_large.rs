@@ -2,17 +2,16 @@
 
 use serde_json::json;
 
-use crate::support::event::{Event, customer, version};
+use crate::support::event::{Event, UNAVAILABLE, customer, version};
 use crate::support::{Message, World, go_on};
 
-const UNAVAILABLE: &str = "__debezium_unavailable_value";
 fn id(i: usize) -> String {
     format!("N{i:05}")
 }
 
 /// An update whose address was too long to be sent again.
 fn update(i: usize, lsn: u64) -> Event {
-    customer("u", &id(i), "updated", lsn).set("address", json!(UNAVAILABLE))
+    customer("u", &id(i), "updated", lsn).unsent("address")
 }
 
 /// A world whose warehouse has rows with 100 kB in `address`, below everything in the topic. Nothing is merged while the test runs.
@@ -63,7 +62,7 @@ fn a_long_value_of_the_window_is_carried_in_little_memory() {
     let world = World::with_topic("toast_large_window", 1);
     let long = "long \"value\" ".repeat(100_000);
     let mut messages = vec![customer("c", "ALFKI", "first", 10).set("address", json!(long)).message()];
-    let update = |i: u64| customer("u", "ALFKI", &format!("update {i}"), 20 + i).set("address", json!(UNAVAILABLE));
+    let update = |i: u64| customer("u", "ALFKI", &format!("update {i}"), 20 + i).unsent("address");
     messages.extend((0..60).map(|i| update(i).message()));
     world.produce(&messages);
     let outcome = world.ingest(&[]).expect_exit(0);
@@ -119,7 +118,7 @@ fn long_values_of_unknown_columns_are_carried_as_they_were_sent() {
     let extra = "SELECT sipHash64(replace(_extra, '\"n\":2', '\"n\":1')), length(_extra) > 80000 FROM northwind_dw.dim_customers FINAL";
     let before = world.clickhouse(extra);
     let unavailable = |name: &str, lsn| {
-        event(name, lsn).set("notes", json!(UNAVAILABLE)).set("tags", json!([UNAVAILABLE])).set("n", json!(2)).message()
+        event(name, lsn).unsent("notes").set("tags", json!([UNAVAILABLE])).set("n", json!(2)).message()
     };
     world.produce(&[unavailable("second", 20), unavailable("third", 30)]);
     assert_eq!(world.ingest(&[]).expect_exit(0).count("written"), 2);

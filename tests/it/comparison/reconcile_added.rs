@@ -104,14 +104,6 @@ fn set() -> String {
     VALUES.map(|(name, _, value, ..)| format!("{name} = {}", literal(value))).join(", ")
 }
 
-/// Changes the source without the connector seeing it.
-fn unseen(shop: &Checked, sql: &str) {
-    shop.world.alter("ALTER PUBLICATION northwind_publication DROP TABLE shippers");
-    shop.world.alter(sql);
-    shop.world.wait_for_capture(&shop.connector);
-    shop.world.alter("ALTER PUBLICATION northwind_publication ADD TABLE shippers");
-}
-
 fn with<'a>(args: &[&'a str]) -> Vec<&'a str> {
     [&SHIPPERS[..], args].concat()
 }
@@ -185,8 +177,8 @@ fn a_repair_writes_the_added_columns() {
     let names = VALUES.map(|(name, ..)| name).join(", ");
     let values = VALUES.map(|(_, _, value, ..)| literal(value)).join(", ");
     let nulls = VALUES.map(|(name, ..)| format!("{name} = NULL")).join(", ");
-    unseen(
-        &shop,
+    shop.unseen(
+        "shippers",
         &format!(
             "UPDATE shippers SET company_name = 'changed', {} WHERE shipper_id = 4;
              INSERT INTO shippers (shipper_id, company_name, {names}) VALUES (7, 'new', {values});
@@ -252,7 +244,7 @@ fn what_cannot_be_compared_is_named() {
     assert!(detail.contains("1 values of born that the warehouse cannot hold"), "{detail}");
     assert!(detail.contains("not compared: place is point"), "{detail}");
 
-    unseen(&shop, "UPDATE shippers SET note = 'changed', later = 'x' WHERE shipper_id = 1");
+    shop.unseen("shippers", "UPDATE shippers SET note = 'changed', later = 'x' WHERE shipper_id = 1");
     let before = shop.world.clickhouse("SELECT place FROM northwind_dw.v_shippers WHERE shipper_id = 1");
     assert!(before.contains("\"x\":1"), "{before}");
     let outcome = shop.reconcile(&with(&["--repair", "--yes"])).expect_exit(0);

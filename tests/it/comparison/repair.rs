@@ -3,14 +3,6 @@
 use crate::support::checks::Checked;
 use crate::support::{go_on, signal};
 
-/// Changes the source without the connector seeing it.
-pub fn unseen(shop: &Checked, table: &str, sql: &str) {
-    let publication = format!("ALTER PUBLICATION northwind_publication DROP TABLE {table}");
-    shop.world.change(&publication);
-    shop.change(sql);
-    shop.change(&format!("ALTER PUBLICATION northwind_publication ADD TABLE {table}"));
-}
-
 const REGION: [&str; 2] = ["--table", "region"];
 
 fn with<'a>(args: &[&'a str]) -> Vec<&'a str> {
@@ -42,7 +34,7 @@ fn what_the_log_cannot_give_is_repaired_from_the_source() {
                UPDATE region SET region_description = 'Far north' WHERE region_id = 3;
                INSERT INTO region VALUES (5, 'Island')";
     shop.world.change("ALTER PUBLICATION northwind_publication DROP TABLE territories, employee_territories");
-    unseen(&shop, "region", sql);
+    shop.unseen("region", sql);
     // A row that claims to be newer than everything in the log of its generation.
     shop.world.clickhouse("INSERT INTO northwind_dw.dim_regions (region_id, region_description, _version) VALUES (2, 'Forged', 9007199254740480)");
 
@@ -91,7 +83,7 @@ fn rows(shop: &Checked) -> String {
 #[test]
 fn a_truncate_between_the_look_and_the_write_removes_what_is_repaired() {
     let shop = Checked::new("repair_truncate", &["us_states"]);
-    unseen(&shop, "us_states", "UPDATE us_states SET state_name = 'Nowhere' WHERE state_id <= 3");
+    shop.unseen("us_states", "UPDATE us_states SET state_name = 'Nowhere' WHERE state_id <= 3");
     let args = ["--table", "us_states", "--repair", "--yes"];
     let repair = shop.frozen_at("repair-compared", "check-reconcile", &args);
     shop.change("TRUNCATE us_states");
@@ -106,7 +98,7 @@ fn a_row_that_the_warehouse_cannot_hold_is_named_and_the_others_are_repaired() {
     let shop = Checked::new("repair_misfit", &["products"]);
     let sql = "UPDATE products SET unit_price = 1.23456 WHERE product_id = 1; UPDATE products SET unit_price = 1e16 WHERE product_id = 2;
                UPDATE products SET unit_price = 20.5 WHERE product_id IN (3, 4)";
-    unseen(&shop, "products", sql);
+    shop.unseen("products", sql);
     let prices = || {
         shop.world.clickhouse(
             "SELECT product_id, unit_price FROM northwind_dw.dim_products FINAL WHERE product_id < 5 ORDER BY product_id",
@@ -130,7 +122,7 @@ fn a_row_that_the_warehouse_cannot_hold_is_named_and_the_others_are_repaired() {
 #[test]
 fn long_rows_are_repaired_part_by_part() {
     let shop = Checked::new("repair_long", &["categories"]);
-    unseen(&shop, "categories", "UPDATE categories SET description = repeat('long ', 4000000) WHERE category_id <= 2");
+    shop.unseen("categories", "UPDATE categories SET description = repeat('long ', 4000000) WHERE category_id <= 2");
     let outcome = shop.reconcile(&["--table", "categories", "--repair", "--yes"]).expect_exit(0);
     assert_eq!(outcome.count("repaired"), 2);
     assert!(outcome.stdout.len() < 100_000, "nobody reads {} bytes", outcome.stdout.len());
@@ -145,8 +137,7 @@ fn long_rows_are_repaired_part_by_part() {
 #[test]
 fn more_rows_than_a_run_repairs_wait_for_the_next_one() {
     let shop = Checked::new("repair_many", &["us_states"]);
-    unseen(
-        &shop,
+    shop.unseen(
         "us_states",
         "INSERT INTO us_states SELECT 1000 + n, 'State', 'ST', 'any' FROM generate_series(1, 1001) AS n",
     );

@@ -1,6 +1,5 @@
 //! A repair that is cut short after its rows are written: the next reconcile tells of them.
 
-use crate::comparison::repair::unseen;
 use crate::support::checks::Checked;
 use crate::support::{go_on, kill, wait_for};
 
@@ -15,7 +14,7 @@ fn derived_tables_take_up_a_repair_that_an_error_cut_short() {
         ["categories", "suppliers", "products", "customers", "employees", "shippers", "orders", "order_details"];
     let shop = Checked::new("repair_cut", &tables);
     shop.world.build(&[]).expect_exit(0);
-    unseen(&shop, "customers", "UPDATE customers SET company_name = 'Repaired' WHERE customer_id = 'ALFKI'");
+    shop.unseen("customers", "UPDATE customers SET company_name = 'Repaired' WHERE customer_id = 'ALFKI'");
     let args = ["--table", "customers", "--repair", "--yes"];
     let repair = shop.frozen_at("repair-compared", "check-reconcile", &args);
     shop.world.clickhouse("RENAME TABLE northwind_ops.side_by_side TO northwind_ops.away");
@@ -42,7 +41,7 @@ fn whoever_follows_the_ledger_sees_what_a_killed_repair_has_written() {
     take_up();
     for point in ["repair-compared", "repair-inserted", "repair-marked", "repair-told"] {
         let change = format!("UPDATE region SET region_description = '{point}' WHERE region_id = 3");
-        unseen(&shop, "region", &change);
+        shop.unseen("region", &change);
         let args = ["--table", "region", "--repair", "--yes"];
         kill(shop.frozen_at(point, "check-reconcile", &args));
         let again = reconcile(&["--repair", "--yes"]);

@@ -1,11 +1,9 @@
 //! `lag`: how far behind, in records and in time, and whether the books agree.
 
 use std::io::{BufRead, BufReader};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::support::event::customer;
-use crate::support::{Message, Outcome, World, outcome, producer, signal};
-use rdkafka::producer::{BaseRecord, Producer};
+use crate::support::{Message, Outcome, World, outcome, signal};
 use serde_json::Value;
 
 fn lag(world: &World, args: &[&str]) -> Outcome {
@@ -53,14 +51,7 @@ fn what_is_unread_is_counted_per_partition() {
 #[test]
 fn the_age_is_that_of_the_oldest_unread_record() {
     let world = World::with_topic("lag_age", 1);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
-    let producer = producer(&[]);
-    for hours_ago in [5, 3, 1] {
-        let record: BaseRecord<'_, str, str> =
-            BaseRecord::to(&world.topic).payload("{}").timestamp(now - hours_ago * 3_600_000);
-        producer.send(record).map_err(|(error, _)| error).unwrap();
-    }
-    producer.flush(Duration::from_secs(30)).unwrap();
+    world.produce_aged(&[5, 3, 1]);
     let hours = |outcome: &Outcome| outcome.count("lag_seconds") / 3_600;
     assert_eq!(hours(&lag(&world, &[]).expect_exit(0)), 5);
     world.run("ingest-customers", &["--max-records", "2"]).expect_exit(0);

@@ -1,12 +1,9 @@
 //! `observe`: whatever is wrong is seen and written down, a dead task is started again, and no living run is called lost.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
 use crate::support::connector::task_state;
 use crate::support::event::customer;
 use crate::support::observe::{alarms, observe, observe_with, problems, says, settings};
-use crate::support::{Outcome, World, go_on, kill, producer, wait_for};
-use rdkafka::producer::{BaseRecord, Producer};
+use crate::support::{Outcome, World, go_on, kill, wait_for};
 use serde_json::{Value, json};
 
 /// As `observe_with`; that handmade events are old is no alarm.
@@ -139,14 +136,7 @@ fn a_slot_that_nobody_reads_is_seen_with_the_wal_that_it_keeps() {
 #[test]
 fn lag_is_told_in_offsets_and_in_seconds() {
     let world = World::with_topic("observe_lag", 1);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
-    let producer = producer(&[]);
-    for hours_ago in [5, 3, 1] {
-        let record: BaseRecord<'_, str, str> =
-            BaseRecord::to(&world.topic).payload("{}").timestamp(now - hours_ago * 3_600_000);
-        producer.send(record).map_err(|(error, _)| error).unwrap();
-    }
-    producer.flush(Duration::from_secs(30)).unwrap();
+    world.produce_aged(&[5, 3, 1]);
     let lag = |look: &Outcome| row(&world, look, "topic, group_id, lag, intDiv(lag_seconds, 3600)", "observed_lags");
     let told = |lag: &str| format!("{}\t{}\t{lag}\n", world.topic, world.group);
     let seen = observe(&world, &[]).expect_exit(78);

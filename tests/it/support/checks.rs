@@ -54,6 +54,13 @@ impl Checked {
         self.world.wait_for_capture(&self.connector);
     }
 
+    /// Changes a table of the source without the connector seeing it.
+    pub fn unseen(&self, table: &str, sql: &str) {
+        self.world.change(&format!("ALTER PUBLICATION northwind_publication DROP TABLE {table}"));
+        self.change(sql);
+        self.change(&format!("ALTER PUBLICATION northwind_publication ADD TABLE {table}"));
+    }
+
     /// Changes rows of the warehouse behind the pipeline's back.
     pub fn tamper(&self, sql: &str) {
         self.world.clickhouse(&format!("{sql} SETTINGS mutations_sync = 2"));

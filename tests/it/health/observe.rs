@@ -171,8 +171,7 @@ fn a_killed_run_is_lost_and_one_that_lives_is_not() {
         world.frozen_at("opened", "build-order-wide", &[]),
         world.frozen_at("locked", "replay-rejected", &[]),
     ];
-    let killed = world.frozen_at("rows-inserted", "ingest-customers", &["--shard", "2/2"]);
-    kill(killed);
+    kill(world.frozen_at("rows-inserted", "ingest-customers", &["--shard", "2/2"]));
     let columns = |status: &str| {
         let sql = "SELECT * EXCEPT (status, updated_at) FROM northwind_ops.runs FINAL";
         world.clickhouse(&format!("{sql} WHERE status IN ({status}) ORDER BY ALL"))

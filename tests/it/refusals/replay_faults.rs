@@ -64,8 +64,7 @@ fn a_replay_that_is_killed_anywhere_and_run_again_ends_like_one_that_was_not() {
                 continue;
             }
             let world = with_quarantine("replay_crash");
-            let child = frozen_at(&world, &format!("{point}:{batch}"));
-            kill(child);
+            kill(frozen_at(&world, &format!("{point}:{batch}")));
             world.wait_until_no_session_of("replay-rejected");
             world.clickhouse("OPTIMIZE TABLE northwind_dw.dim_customers FINAL");
             let attempts = if batch == 2 { &["--attempts-below", "2"][..] } else { &[] };
@@ -75,8 +74,7 @@ fn a_replay_that_is_killed_anywhere_and_run_again_ends_like_one_that_was_not() {
     }
     // Killed after its last word, it has nothing left to do.
     let world = with_quarantine("replay_crash");
-    let child = frozen_at(&world, "closed:2");
-    kill(child);
+    kill(frozen_at(&world, "closed:2"));
     assert_eq!(end_state(&world), expected);
 }
 
@@ -87,8 +85,7 @@ fn what_has_landed_is_not_refused_afterwards() {
     world.produce(&[customer("c", "NEW01", "lands", 10).message()]);
     world.ingest(&[]).expect_exit(0);
     world.insert_customers(&["NEW01"]);
-    let child = frozen_at(&world, "rows-inserted");
-    kill(child);
+    kill(frozen_at(&world, "rows-inserted"));
     world.wait_until_no_session_of("replay-rejected");
     world.change("DELETE FROM customers WHERE customer_id = 'NEW01'");
     let outcome = world.replay(&[]).expect_exit(0);

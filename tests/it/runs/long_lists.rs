@@ -35,8 +35,7 @@ fn sixty_thousand_records_leave_the_quarantine_together() {
 
     // Killed when a part of a window is closed in quarantine, and not the rest.
     let again = ["--offsets", "0:0..60000"];
-    let child = world.ingest_frozen_at("quarantine-part-resolved", &again);
-    kill(child);
+    kill(world.ingest_frozen_at("quarantine-part-resolved", &again));
     let closed = world.number("SELECT countIf(status = 'resolved') FROM northwind_ops.rejected FINAL");
     assert!((1..50_000).contains(&closed), "{closed}");
 

@@ -3,6 +3,7 @@
 use super::event::customer;
 use super::{Message, Outcome, World};
 
+/// An update of a customer, newer than all `updates`.
 pub fn update(id: &str, name: &str) -> Message {
     customer("u", id, name, 90_000).message()
 }
@@ -14,6 +15,7 @@ pub struct Other {
     pub group: String,
 }
 
+/// Creates it, as the topic of the table `customers_<name>`.
 pub fn other(world: &World, name: &str, partitions: i32) -> Other {
     let table = format!("customers_{name}");
     world.create_topic_of(&table, partitions, &[]);
@@ -41,6 +43,7 @@ pub fn taken(world: &World) -> String {
         .replace(&world.topic, "A")
 }
 
+/// The name that the warehouse shows.
 pub fn shown(world: &World, id: &str) -> String {
     world.clickhouse(&format!("SELECT company_name FROM northwind_dw.dim_customers FINAL WHERE customer_id = '{id}'"))
 }

@@ -15,7 +15,7 @@ use crate::cli::Call;
 use crate::cli::{ClickHouseArgs, JobArgs, OutputArgs, PostgresArgs, Report, Stop};
 use crate::exit::Exit;
 use crate::jobs::{Job, Kind};
-use crate::ledger::job_run::JobRun;
+use crate::ledger::plain_run::PlainRun;
 use crate::source;
 use crate::tables::{Pipeline, Table};
 use crate::warehouse::{Warehouse, has, view_of};
@@ -53,7 +53,7 @@ pub fn job(pipeline: &'static Pipeline) -> Job {
 
 fn run(call: &Call<'_>, args: SyncSchemaArgs) -> Result<Report> {
     let tables = call.pipeline.chosen(&args.table)?;
-    let run = JobRun::begin(call.job, call.job.to_owned(), &args.clickhouse)?;
+    let run = PlainRun::begin(call.job, call.job.to_owned(), &args.clickhouse)?;
     let mut run = if args.check { run.only_asking() } else { run };
     match Sync::open(&mut run, &args) {
         Ok(mut sync) => {
@@ -85,7 +85,7 @@ struct Count {
 }
 
 impl Sync {
-    fn open(run: &mut JobRun, args: &SyncSchemaArgs) -> Result<Sync> {
+    fn open(run: &mut PlainRun, args: &SyncSchemaArgs) -> Result<Sync> {
         let mut source = source::connect(&args.postgres, &run.session_name())?;
         let warehouse = Warehouse::new(&args.clickhouse)?;
         match args.check {

@@ -7,6 +7,7 @@ mod gaps;
 mod generations;
 mod installation;
 pub(crate) mod job_run;
+pub(crate) mod plain_run;
 mod migrations;
 mod news;
 mod numbers;

@@ -15,7 +15,7 @@ use crate::checks::checker::Checker;
 use crate::cli::Call;
 use crate::cli::Report;
 use crate::exit::Exit;
-use crate::ledger::job_run::JobRun;
+use crate::ledger::plain_run::PlainRun;
 use crate::reconcile::difference::Difference;
 use crate::reconcile::rounds::Compared;
 use crate::tables::Table;
@@ -54,7 +54,7 @@ struct Totals {
 pub fn run(call: &Call<'_>, args: ReconcileArgs) -> Result<Report> {
     let job = call.job;
     let tables = call.pipeline.chosen(&args.check.table)?;
-    let run = JobRun::begin(job, format!("{job} --repair"), &args.check.clickhouse)?;
+    let run = PlainRun::begin(job, format!("{job} --repair"), &args.check.clickhouse)?;
     let mut run = if args.yes { run } else { run.only_asking() };
     match Checker::open(call, &mut run, args.check.clone()) {
         Ok(mut checker) => {

@@ -101,9 +101,15 @@ fn all(checker: &mut Checker<'_>, args: &ReconcileArgs, tables: &[TableFacts], r
         totals.not_repaired += refused.len() as u64;
         print_plan(table, &in_log);
         print_refused(table, &refused);
-        print_others(table, &others, args);
-        if args.yes {
-            totals.repaired += repair::write(checker, &layout, run_id, &others)?;
+        if !args.yes {
+            print_others(table, &others, args);
+            continue;
+        }
+        let repaired = repair::write(checker, &layout, run_id, &others)?;
+        print_others(table, &others[..repaired], args);
+        totals.repaired += repaired as u64;
+        if repaired < others.len() {
+            return Ok(totals.stopped(run_id));
         }
     }
     Ok(totals.report(run_id, args.yes))
@@ -134,7 +140,7 @@ impl Totals {
         Report { exit, fields }
     }
 
-    /// Ended by a signal: of the last table nothing is decided or written.
+    /// Ended by a signal: of the last table nothing is decided, or not all of it written.
     fn stopped(&self, run_id: &str) -> Report {
         Report { exit: Exit::Stopped, fields: self.fields(run_id) }
     }

@@ -146,6 +146,28 @@ fn long_rows_are_repaired_part_by_part() {
     shop.reconcile(&["--table", "categories"]).expect_exit(0);
 }
 
+/// Between two parts a signal is heard: what is written is told, the rest waits for the next run.
+#[test]
+fn a_signal_between_two_parts_of_a_repair_ends_the_run() {
+    let shop = Checked::new("repair_part_signal", &["categories"]);
+    unseen(&shop, "categories", "UPDATE categories SET description = repeat('long ', 2000000) WHERE category_id <= 5");
+    let args = ["--table", "categories", "--repair", "--yes"];
+    let mut repair = shop.start("check-reconcile", &[&args[..], &["--stop-at", "repair-told"]].concat());
+    wait_until_frozen(&mut repair, "repair-told");
+    signal(&repair, "TERM");
+    signal(&repair, "CONT");
+    let stopped = outcome(repair).expect_exit(143);
+    // The signal is delivered beside the second part, or before it.
+    let repaired = stopped.count("repaired");
+    assert!(stopped.count("to_repair") == 5 && (1..5).contains(&repaired), "{}", stopped.stdout);
+    assert_eq!(stopped.stdout.matches(" bytes)").count() as i64, repaired, "named as written: {}", stopped.stdout);
+    let told = "SELECT sum(written) FROM northwind_ops.windows WHERE mode = 'repair'";
+    let written = "SELECT count() FROM northwind_dw.dim_categories FINAL WHERE length(description) = 10000000";
+    assert_eq!((shop.world.number(told), shop.world.number(written)), (repaired, repaired));
+    let next = shop.reconcile(&args).expect_exit(0);
+    assert_eq!((next.count("repaired"), shop.world.number(told), shop.world.number(written)), (5 - repaired, 5, 5));
+}
+
 /// A run keeps so many differing rows; of the others it says that they wait for the next one.
 #[test]
 fn more_rows_than_a_run_repairs_wait_for_the_next_one() {

@@ -24,6 +24,9 @@ pub use untold::tell;
 /// Characters of a row that are printed.
 const MOST_PRINTED: usize = 2_000;
 
+/// Keys that are printed of those that a run does not look at.
+const MOST_NAMED: usize = 10;
+
 /// What was found, and done, over all tables.
 #[derive(Debug, Default)]
 struct Totals {
@@ -85,9 +88,12 @@ fn all(checker: &mut Checker<'_>, args: &ReconcileArgs, tables: &[TableFacts], r
         let kept = tally.differing.len();
         if tally.different > kept as u64 {
             totals.not_looked_at += tally.different - kept as u64;
+            let some: Vec<String> = tally.named_only.iter().take(MOST_NAMED).map(|key| format!("{key:?}")).collect();
             println!(
-                "{}: {} keys differ; these are the first {kept}, run again for the others",
-                table.source, tally.different
+                "{}: {} keys differ; a run looks at {kept} of them, run again for the others (such as {})",
+                table.source,
+                tally.different,
+                some.join(", ")
             );
         }
         let layout = checker.layout(table)?;

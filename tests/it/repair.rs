@@ -168,6 +168,22 @@ fn a_signal_between_two_parts_of_a_repair_ends_the_run() {
     assert_eq!((next.count("repaired"), shop.world.number(told), shop.world.number(written)), (5 - repaired, 5, 5));
 }
 
+/// Rows are kept up to a number of bytes, too; the keys of the others are named, and they wait for the next run.
+#[test]
+fn longer_rows_than_a_run_keeps_are_named_and_wait_for_the_next_one() {
+    let shop = Checked::new("repair_kept", &["categories"]);
+    unseen(&shop, "categories", "UPDATE categories SET description = repeat('long ', 4000000) WHERE category_id <= 4");
+    let check = shop.reconcile(&["--table", "categories"]).expect_exit(10);
+    assert!(shop.detail(&check, "categories").contains("4 different"), "{}", shop.detail(&check, "categories"));
+    assert_eq!(shop.failures(&check, "row_key, source_value IS NULL"), "1 0\n2 0\n3 0\n4 1\n");
+    let repair = || shop.reconcile(&["--table", "categories", "--repair", "--yes"]);
+    let first = repair().expect_exit(75);
+    assert_eq!((first.count("different"), first.count("repaired")), (4, 3), "{}", first.stdout);
+    assert!(first.stdout.contains("\"4\""), "{}", first.stdout);
+    assert!(first.error().contains("1 keys that differ are more than one run repairs"), "{}", first.error());
+    assert_eq!(repair().expect_exit(0).count("repaired"), 1);
+}
+
 /// A run keeps so many differing rows; of the others it says that they wait for the next one.
 #[test]
 fn more_rows_than_a_run_repairs_wait_for_the_next_one() {

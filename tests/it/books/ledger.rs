@@ -156,7 +156,7 @@ fn a_consumer_that_begins_late_reads_a_large_ledger_in_flat_memory() {
         assert!(outcome.count("peak_mib") < 100, "{outcome:?}");
         outcome.count("nothing_new")
     };
-    assert_eq!(check(), 1, "no row stands at these offsets");
+    assert_eq!(check(), 0, "no row stands at these offsets, but there were runs");
     let taken = "SELECT groupArray((stream, seq)) FROM (SELECT * FROM northwind_ops.positions FINAL ORDER BY stream)";
     assert_eq!(world.clickhouse(taken), "[(0,100000),(1,100000),(2,100000)]\n");
     // It has left most of them open.

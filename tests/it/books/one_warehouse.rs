@@ -1,6 +1,8 @@
 //! Books are of one warehouse, whose jobs lock in one PostgreSQL database. Who comes with another one is refused, until a person says that
 //! they have moved.
 
+use serde_json::json;
+
 use crate::books::upgrade::{migrate, schema};
 use crate::support::observe::doctor_line;
 use crate::support::{Outcome, World, clickhouse, connect_postgres, event};
@@ -50,7 +52,14 @@ fn a_second_warehouse_of_the_same_books_is_refused() {
     set(&mut world, "CLICKHOUSE_DB", &second);
     // What the books say was noted by a clock that is ahead.
     world.clickhouse("INSERT INTO northwind_ops.installation SELECT * REPLACE (noted_at + INTERVAL 1 HOUR AS noted_at) FROM northwind_ops.installation");
-    migrate(&world, &["--moved"]).expect_exit(0);
+    let moved = migrate(&world, &["--moved"]).expect_exit(0);
+    assert_eq!(
+        (moved.count("from_version"), &moved.summary["applied"]),
+        (moved.count("version"), &json!([])),
+        "{moved:?}"
+    );
+    assert_eq!(moved.summary["repeated"].as_array().unwrap().len() as i64, moved.count("version"), "{moved:?}");
+    assert_eq!(moved.summary["moved_from"]["warehouse"], first);
     world.dw = second.clone();
     assert_eq!(schema(&world), expected);
     assert_eq!(world.customers(), "ALFKI\tAlfreds Futterkiste\n");
@@ -93,7 +102,11 @@ fn jobs_that_lock_in_another_database_are_refused() {
     assert!(doctor_line(&world, "locks").starts_with("FAIL"), "{}", doctor_line(&world, "locks"));
     assert_eq!(world.number("SELECT count() FROM northwind_ops.runs"), 0, "nothing was begun");
 
-    migrate(&world, &["--moved"]).expect_exit(0);
+    let moved = migrate(&world, &["--moved"]).expect_exit(0);
+    assert_eq!((&moved.summary["applied"], &moved.summary["repeated"]), (&json!([]), &json!([])), "{moved:?}");
+    let locks = moved.summary["moved_from"]["locks"].as_str();
+    assert!(locks.is_some_and(|locks| locks.contains(&here)), "{moved:?}");
+    assert!(migrate(&world, &["--moved"]).expect_exit(0).summary["moved_from"].is_null(), "it was here already");
     world.ingest(&[]).expect_exit(0);
     assert!(doctor_line(&world, "locks").starts_with("ok"), "{}", doctor_line(&world, "locks"));
     set(&mut world, "POSTGRES_DB", &here);

@@ -180,3 +180,26 @@ fn widened_columns_go_on() {
     assert_eq!(world.clickhouse(sql), expected);
     assert_eq!(world.run("sync-schema", &[]).expect_exit(0).count("changes"), 0);
 }
+
+/// A large table is written anew for longer than anybody waits: the server goes on, and the run says where that is to be seen.
+#[test]
+fn a_column_that_is_written_anew_for_long_goes_on_in_the_server() {
+    let mut world = World::new("drift_long");
+    let connector = world.capture(&[]);
+    world.alter("ALTER TABLE products ADD size integer; UPDATE products SET size = 1 WHERE product_id = 1");
+    ingest(&world, &connector, "products");
+    world.run("sync-schema", &[]).expect_exit(0);
+    world.alter("ALTER TABLE products ALTER size TYPE numeric(12,3)");
+    world.clickhouse("SYSTEM STOP MERGES northwind_dw.dim_products");
+    let ended = world.run("sync-schema", &["--table", "products", "--wait", "3s"]).expect_exit(75);
+    for said in ["no answer in 3 s", "goes on in ClickHouse", "system.mutations", "dim_products", "--wait"] {
+        assert!(ended.error().contains(said), "{said}: {}", ended.error());
+    }
+    let at_work = "SELECT count() FROM system.mutations WHERE database = 'northwind_dw' AND `table` = 'dim_products' AND NOT is_done";
+    assert_eq!(world.number(at_work), 1);
+    world.clickhouse("SYSTEM START MERGES northwind_dw.dim_products");
+    crate::support::wait_for("the mutation", || world.number(at_work) == 0);
+    world.run("sync-schema", &[]).expect_exit(0);
+    assert_eq!(world.run("sync-schema", &[]).expect_exit(0).count("changes"), 0);
+    assert_eq!(world.clickhouse("SELECT size FROM northwind_dw.v_products WHERE product_id = 1"), "1\n");
+}

@@ -196,3 +196,23 @@ fn a_truncate_or_delete_of_another_table_is_refused() {
     assert_eq!(world.customers(), "ALFKI\tat 10\n");
     assert_eq!(world.detail(1), "source.table says orders: is this the topic of customers?");
 }
+
+/// As many rows as a window has: they are marked in several statements, none of which is longer than a server reads by default.
+#[test]
+fn many_rows_that_a_truncate_removes_are_marked_in_several_statements() {
+    let world = World::with_topic("truncate_many", 2);
+    world.produce(&[truncate(0, 50)]);
+    world.ingest(&[]).expect_exit(0);
+    let sql =
+        "INSERT INTO customers (customer_id, company_name) SELECT 'N' || n, 'x' FROM generate_series(1, 3000) AS n";
+    world.postgres().batch_execute(sql).unwrap();
+    world.produce(&(1..=3000).map(|n| insert(&format!("N{n}"), 10).at(1)).collect::<Vec<_>>());
+    let outcome = world.ingest(&[]).expect_exit(0);
+    assert_eq!((outcome.count("written"), outcome.count("truncated_rows")), (3000, 3000), "{}", outcome.error());
+    assert_eq!(world.customers(), "");
+    crate::support::clickhouse("SYSTEM FLUSH LOGS query_log");
+    let inserts =
+        "SELECT count() > 1, sum(written_rows), countIf(mapContains(Settings, 'max_query_size')) FROM system.query_log
+                   WHERE type = 'QueryFinish' AND query LIKE 'INSERT INTO northwind_dw.dim_customers % JSONEachRow%'";
+    assert_eq!(world.clickhouse(inserts), "1\t3000\t0\n");
+}

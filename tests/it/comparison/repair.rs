@@ -1,7 +1,7 @@
 //! `check-reconcile --plan` and `--repair`: what is different is mended, out of the log where the log can, else from the source.
 
 use crate::support::checks::Checked;
-use crate::support::{go_on, signal};
+use crate::support::{go_on, outcome, signal, wait_until_frozen};
 
 const REGION: [&str; 2] = ["--table", "region"];
 
@@ -131,6 +131,44 @@ fn long_rows_are_repaired_part_by_part() {
     let windows = "SELECT count(), sum(written), uniqExact(token) FROM northwind_ops.windows WHERE mode = 'repair'";
     assert_eq!(shop.world.clickhouse(windows), "2\t2\t2\n");
     shop.reconcile(&["--table", "categories"]).expect_exit(0);
+}
+
+/// Between two parts a signal is heard: what is written is told, the rest waits for the next run.
+#[test]
+fn a_signal_between_two_parts_of_a_repair_ends_the_run() {
+    let shop = Checked::new("repair_part_signal", &["categories"]);
+    shop.unseen("categories", "UPDATE categories SET description = repeat('long ', 2000000) WHERE category_id <= 5");
+    let args = ["--table", "categories", "--repair", "--yes"];
+    let mut repair = shop.start("check-reconcile", &[&args[..], &["--stop-at", "repair-told"]].concat());
+    wait_until_frozen(&mut repair, "repair-told");
+    signal(&repair, "TERM");
+    signal(&repair, "CONT");
+    let stopped = outcome(repair).expect_exit(143);
+    // The signal is delivered beside the second part, or before it.
+    let repaired = stopped.count("repaired");
+    assert!(stopped.count("to_repair") == 5 && (1..5).contains(&repaired), "{}", stopped.stdout);
+    assert_eq!(stopped.stdout.matches(" bytes)").count() as i64, repaired, "named as written: {}", stopped.stdout);
+    let told = "SELECT sum(written) FROM northwind_ops.windows WHERE mode = 'repair'";
+    let written = "SELECT count() FROM northwind_dw.dim_categories FINAL WHERE length(description) = 10000000";
+    assert_eq!((shop.world.number(told), shop.world.number(written)), (repaired, repaired));
+    let next = shop.reconcile(&args).expect_exit(0);
+    assert_eq!((next.count("repaired"), shop.world.number(told), shop.world.number(written)), (5 - repaired, 5, 5));
+}
+
+/// Rows are kept up to a number of bytes, too; the keys of the others are named, and they wait for the next run.
+#[test]
+fn longer_rows_than_a_run_keeps_are_named_and_wait_for_the_next_one() {
+    let shop = Checked::new("repair_kept", &["categories"]);
+    shop.unseen("categories", "UPDATE categories SET description = repeat('long ', 4000000) WHERE category_id <= 4");
+    let check = shop.reconcile(&["--table", "categories"]).expect_exit(10);
+    assert!(shop.detail(&check, "categories").contains("4 different"), "{}", shop.detail(&check, "categories"));
+    assert_eq!(shop.failures(&check, "row_key, source_value IS NULL"), "1 0\n2 0\n3 0\n4 1\n");
+    let repair = || shop.reconcile(&["--table", "categories", "--repair", "--yes"]);
+    let first = repair().expect_exit(75);
+    assert_eq!((first.count("different"), first.count("repaired")), (4, 3), "{}", first.stdout);
+    assert!(first.stdout.contains("\"4\""), "{}", first.stdout);
+    assert!(first.error().contains("1 keys that differ are more than one run repairs"), "{}", first.error());
+    assert_eq!(repair().expect_exit(0).count("repaired"), 1);
 }
 
 /// A run keeps so many differing rows; of the others it says that they wait for the next one.

@@ -45,6 +45,27 @@ fn a_table_that_is_older_than_the_books_is_seen() {
     assert_eq!(world.customers(), "ALFKI\tv102\nANATR\tv101\nANTON\tv103\n");
 }
 
+/// The partition that was written last has its rows; another has lost what it wrote last.
+#[test]
+fn a_partition_that_lost_its_rows_is_seen_behind_another_that_has_them() {
+    let world = World::with_topic("rows_missing_parts", 3);
+    let of = |partition: i32, id: &str, lsn: u64| customer("c", id, "v", lsn).at(partition).message();
+    world.produce(&[of(0, "ALFKI", 100), of(0, "ANATR", 101), of(0, "ANTON", 102), of(1, "BERGS", 103)]);
+    world.produce(&[of(1, "BLAUS", 104), of(2, "BLONP", 105)]);
+    world.ingest(&["--window-records", "1"]).expect_exit(0);
+    assert!(!is_seen(&world));
+
+    let place = |offsets: &str| format!("{}, partition {offsets}", world.topic);
+    world.clickhouse("ALTER TABLE northwind_dw.dim_customers DELETE WHERE _partition = 1 SETTINGS mutations_sync = 1");
+    assert!(is_seen(&world));
+    says(&look(&world), &["dim_customers is older than its books", &place("1, offsets 1..2")]);
+    assert!(!doctor(&world).contains(&place("0")), "{}", doctor(&world));
+    world.clickhouse("ALTER TABLE northwind_dw.dim_customers DELETE WHERE _partition = 2 SETTINGS mutations_sync = 1");
+    says(&look(&world), &[&place("1, offsets 1..2"), "partition 2, offsets 0..1"]);
+    world.ingest(&["--from-beginning"]).expect_exit(0);
+    assert!(!is_seen(&world));
+}
+
 /// What the source removes leaves rows that say so.
 #[test]
 fn deletes_truncates_and_a_table_made_anew_are_no_alarm() {

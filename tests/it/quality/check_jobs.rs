@@ -75,6 +75,28 @@ fn a_run_is_judged_by_those_before_it() {
     assert_eq!(check(&shop.config("[volume]\nfewest_runs = 5\ntolerance = 1000\n")).expect_exit(0).count("pass"), 1);
 }
 
+/// A run that read as much as ever and wrote no row is a run like the others, for the check of its size.
+#[test]
+fn a_run_that_wrote_no_row_is_judged_too() {
+    let world = World::with_topic("checks_volume_empty", 1);
+    for run in 0..5 {
+        world.clickhouse(&format!(
+            r#"INSERT INTO northwind_ops.runs (job, run_id, status, written, summary, started_at, updated_at)
+               VALUES ('ingest-customers', 'run {run}', 'done', 10, '{{"plan":{{"mode":"plan"}}}}', now() - 60, now() - 60)"#
+        ));
+    }
+    world.produce(&(0..400).map(|n| crate::support::event::tombstone(0, &format!("N{n}"))).collect::<Vec<_>>());
+    let ingest = world.ingest(&[]).expect_exit(0);
+    assert_eq!((ingest.count("tombstones"), ingest.count("written")), (400, 0));
+    let shop = Checked { world, connector: String::new() };
+    let config = shop.config("[volume]\nfewest_runs = 5\ntolerance = 100\n[severity]\nvolume = \"fail\"\n");
+    let check = |code| {
+        shop.run("check-volume", &["--table", "customers", "--scope", "new", "--config", &config]).expect_exit(code)
+    };
+    assert_eq!(shop.statuses(&check(10)), "volume customers fail\n");
+    assert_eq!(check(0).count("nothing_new"), 1, "it was taken up");
+}
+
 #[test]
 fn settings_that_are_not_known_are_refused_with_their_line() {
     let shop = Checked { world: World::with_topic("checks_settings", 1), connector: String::new() };

@@ -4,6 +4,8 @@
 mod limits;
 mod lookups;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 pub use limits::{LimitArgs, compiled_rules};

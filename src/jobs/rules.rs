@@ -8,7 +8,7 @@ use crate::checks::question::Question;
 use crate::exit::usage;
 use crate::jobs::Job;
 use crate::jobs::checks::explain;
-use crate::tables::{Pipeline, Table};
+use crate::tables::{CompiledRule, Pipeline, Table};
 use crate::validate::{ListedRule, compiled_rules, rules_of};
 
 /// Rules that every table has, and that flags do not change: such rows cannot be written at all.
@@ -92,37 +92,31 @@ fn print_explained(pipeline: &'static Pipeline, tables: &[&'static Table], name:
     if meant.is_empty() {
         return Err(usage(format!("--explain {name}: no rule has this name; `lockstep rules` lists them")));
     }
+    let database = pipeline.spec.warehouse.database.as_str();
     for (table, rule) in meant {
-        println!("-- As it is read\n{}\n", as_read(pipeline, table, &rule));
-        if let Some(question) = question(pipeline, table, &rule)? {
-            print!("{}", explain::both(&question, pipeline.spec.warehouse.database.as_str()));
+        println!("-- As it is read");
+        if let Some(reference) = table.references.iter().find(|reference| reference.rule == rule.name) {
+            println!("the row that it references exists\n");
+            print!("{}", explain::both(&Question::orphans(table, reference), database));
+        }
+        let compiled = compiled_rules(pipeline, table, &pipeline.limits())?.into_iter();
+        for compiled in compiled.filter(|compiled| compiled.name() == rule.name) {
+            println!("{}\n", as_read(&compiled));
+            print!("{}", explain::both(&Question::rule(table, compiled), database));
         }
     }
     Ok(())
 }
 
-/// The rule's text, with the limits that it names.
-fn as_read(pipeline: &Pipeline, table: &Table, rule: &ListedRule) -> String {
-    let Some(expect) = rule.expect else {
-        return "the row that it references exists".to_owned();
-    };
-    let limits = pipeline.limits();
-    let named = limits.iter().filter(|(limit, _)| expect.contains(&format!(":{limit}")));
-    let named: String = named.map(|(limit, value)| format!("\n-- :{limit} is {value}")).collect();
-    let spec = table.spec.rules.iter().find(|spec| spec.name.as_str() == rule.name);
-    let unchanged = if spec.is_some_and(|spec| !spec.unchanged.is_empty()) { UNCHANGED } else { "" };
-    format!("{expect}{named}{unchanged}")
+/// The rule's text, with the values of its limits.
+fn as_read(rule: &CompiledRule) -> String {
+    let expect = rule.spec.expect.as_str();
+    let with_limits =
+        if rule.expected == expect { String::new() } else { format!("\n-- with its limits: {}", rule.expected) };
+    let unchanged = if rule.unchanged.is_empty() { "" } else { UNCHANGED };
+    format!("{expect}{with_limits}{unchanged}")
 }
 
 /// Of a rule that only the moment of the change can tell.
 const UNCHANGED: &str =
     "\n-- judged at ingest only, while the other row has not changed since the event: check-rules leaves it out";
-
-/// What the checks ask about a rule.
-fn question(pipeline: &Pipeline, table: &'static Table, rule: &ListedRule) -> Result<Option<Question>> {
-    if let Some(reference) = table.references.iter().find(|reference| reference.rule == rule.name) {
-        return Ok(Some(Question::orphans(table, reference)));
-    }
-    let compiled = compiled_rules(pipeline, table, &pipeline.limits())?;
-    Ok(compiled.into_iter().find(|compiled| compiled.name() == rule.name).map(|rule| Question::rule(table, rule)))
-}

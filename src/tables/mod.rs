@@ -13,6 +13,7 @@
 
 mod constraint;
 mod key;
+mod limits;
 mod pipeline;
 mod reference;
 mod rule;
@@ -20,7 +21,8 @@ mod table;
 
 pub use constraint::read_constraint;
 pub use key::KeyColumn;
+pub use limits::Limits;
 pub use pipeline::Pipeline;
 pub use reference::{Fact, Parent, Reference};
-pub use rule::{CompiledRule, Limits, Place, rule_type};
+pub use rule::{CompiledRule, Place, rule_type};
 pub use table::Table;

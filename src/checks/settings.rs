@@ -185,7 +185,7 @@ mod tests {
             error("[observe.silent_after]\n\ningest-nothing = \"1m\"")
                 .starts_with("line 3: \"ingest-nothing\" is none of")
         );
-        assert!(error("[freshness]\nwarn_after = \"1 minute\"").contains("is not a duration"));
+        assert!(error("[freshness]\nwarn_after = \"1 fortnight\"").contains("is not a duration"));
     }
 
     #[test]

@@ -212,9 +212,10 @@ fn with_values(text: &str, limits: &[rules::Limit]) -> String {
 
 /// The byte of a text at a refusal's line and character.
 fn offset(text: &Located<String>, refusal: &Refusal) -> usize {
-    let lines = text.split_inclusive('\n');
-    let before: usize = lines.clone().take(refusal.line.saturating_sub(1) as usize).map(str::len).sum();
-    let line = lines.skip(refusal.line.saturating_sub(1) as usize).next().unwrap_or_default();
+    let above = refusal.line.saturating_sub(1) as usize;
+    let mut lines = text.split_inclusive('\n');
+    let before: usize = lines.by_ref().take(above).map(str::len).sum();
+    let line = lines.next().unwrap_or_default();
     let within: usize = line.chars().take(refusal.column.saturating_sub(1) as usize).map(char::len_utf8).sum();
     before + within
 }

@@ -47,7 +47,9 @@ impl<'m> Batch<'m> {
     /// An offset does not fit in a version.
     pub fn decode(table: &'static Table, generation: Generation, records: Vec<Record<'m>>) -> Result<Batch<'m>> {
         let now = clock::now_seconds();
-        let mut rows = Rows::new(table.columns().len());
+        // Rows are shorter than their messages; what is not used of this is never touched.
+        let bytes = records.iter().filter_map(|record| record.value).map(<[u8]>::len).sum();
+        let mut rows = Rows::with_capacity(table.columns().len(), bytes);
         let mut decoder = Decoder::new(&table.schema, generation, now);
         let events = records.iter().map(|record| decoder.decode(record, &mut rows)).collect::<Result<Vec<_>>>()?;
         let (carried, warnings) = (Completion::default(), Vec::new());

@@ -56,6 +56,11 @@ impl Rows {
         Rows { width, ..Rows::default() }
     }
 
+    /// As [`Rows::new`], with room for so many bytes.
+    pub fn with_capacity(width: usize, bytes: usize) -> Rows {
+        Rows { bytes: Vec::with_capacity(bytes), ..Rows::new(width) }
+    }
+
     /// A row of it.
     pub fn row(&self, id: RowId) -> Row<'_> {
         let end = self.starts.get(id.0 + 1).copied().unwrap_or(self.bytes.len());

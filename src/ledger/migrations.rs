@@ -262,12 +262,7 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone or refuses. Run it again: it goes on where it was.
-    pub fn migrate(
-        &self,
-        pipeline: &'static Pipeline,
-        versions: &Versions,
-        passes: &dyn Fn(&str),
-    ) -> Result<Migrated> {
+    pub fn migrate(&self, pipeline: &'static Pipeline, versions: &Versions, passes: &dyn Fn(&str)) -> Result<Migrated> {
         let missing: Vec<&'static Migration> = versions.missing().collect();
         if versions.is_fresh() {
             self.record(&[INSTALLING])?;

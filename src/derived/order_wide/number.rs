@@ -71,8 +71,12 @@ impl Build {
             quote(&run.run.job),
             quote(&run.run.id)
         );
-        let build =
-            Build { number, run_id: run.run.id.clone(), others, query_id: format!("{}/{}/", run.run.job, run.warehouse.db) };
+        let build = Build {
+            number,
+            run_id: run.run.id.clone(),
+            others,
+            query_id: format!("{}/{}/", run.run.job, run.warehouse.db),
+        };
         build.is_newest(run)?;
         build.end_older_builds(run)?;
         run.passes("older-ended")?;

@@ -124,7 +124,7 @@ impl Connect {
         let (url, name) = (&self.url, &self.connector);
         let others = self.get("/connectors").map(|(_, names)| names.to_string()).unwrap_or_default();
         let fix = format!(
-            "--connector NAME, or create it: jq .config connectors/debezium-northwind.json | \
+            "--connector NAME, or create it: jq .config CONNECTOR.json | \
              curl -X PUT -H 'Content-Type: application/json' -d @- {url}/connectors/{name}/config"
         );
         fail(format!("there is no connector {name}, only {others}"), fix)

@@ -1,4 +1,4 @@
-//! A run of a job that counts nothing of its own: its row in `northwind_ops.runs`, from before its first look to after its last one.
+//! A run of a job that counts nothing of its own: its row in `{ops}.runs`, from before its first look to after its last one.
 //! By these rows `observe` sees that a job never ends well, was killed, or runs no more.
 
 use anyhow::Result;

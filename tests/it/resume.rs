@@ -13,7 +13,7 @@ use crate::support::{Message, World, kafka_servers};
 const KNOWN: [&str; 5] = ["ALFKI", "ANATR", "ANTON", "AROUT", "BERGS"];
 
 const CHOICES: &str = "Nothing was read. Decide where to go on: --resume-from ledger (where the warehouse stands), committed \
-     (where the group stands), log-start (all that is there), or log-end (skip it, then SELECT northwind_cdc.send_again('<table>') in the source)";
+     (where the group stands), log-start (all that is there), or log-end (skip it, then SELECT northwind_cdc.send_again('public.customers') in the source)";
 
 /// Updates number `numbers` of the five known customers, in turns; the name says the number.
 fn updates(numbers: std::ops::Range<usize>) -> Vec<Message> {

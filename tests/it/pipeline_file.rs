@@ -122,7 +122,7 @@ fn what_is_wrong_with_a_file_is_told_with_its_place_and_what_to_write() {
         ("target = \"shops\"", "traget = \"shops\"", "traget", "has no key \"traget\"; write target"),
         ("slot = ", "slots = ", "slots = ", "[connector] has no key \"slots\"; write slot"),
         ("expect = \"amount", "expect = \"amuont", "amuont", "amuont"),
-        ("table = \"shops\", why", "table = \"shop\", why", "\"shop\", why", "there is no table"),
+        ("table = \"shops\", why", "table = \"shop\", why", "\"shop\", why", "which is no table here; write shops"),
         ("target = \"shops\"\nkey = [\"id\"]", "target = \"shops\"\nkey = [\"no\"]", "\"no\"", "the key"),
         ("target = \"all_receipts\"", "target = \"shops\" ", "\"shops\" ", "shops"),
         ("numeric(10,2) not null", "numbers(10,2) not null", "\"numbers(10", "numbers(10,2)"),
@@ -270,11 +270,13 @@ fn another_database_flows_with_a_file_and_nothing_else() {
     assert_eq!(job("ingest-receipts", &["--verify"]).expect_exit(0).count("rejected"), 1);
     change("UPDATE \"Front Desk\".receipts SET amount = 40 WHERE amount = 4000");
     job("ingest-receipts", &["--verify"]).expect_exit(0);
-    job("check-all", &["--wait", "30s"]).expect_exit(0);
+    for check in ["check-freshness", "check-volume", "check-integrity", "check-rules"] {
+        job(check, &["--wait", "30s"]).expect_exit(0);
+    }
     job("sync-schema", &["--check"]).expect_exit(0);
     job("lag", &[]).expect_exit(0);
-    job("doctor", &[]);
-    job("observe", &[]);
+    job("doctor", &[]).expect_exit(0);
+    job("observe", &[]).expect_exit(0);
 
     let sums = "SELECT format('%s %s', count(*), sum(amount)) FROM \"Front Desk\".receipts";
     let of_source: String = world.postgres().query_one(sums, &[]).unwrap().get(0);

@@ -3,6 +3,8 @@
 
 pub(crate) mod scope;
 mod sending;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use sending::Sending;
 

@@ -9,7 +9,7 @@ use crate::checks::args::CheckArgs;
 use crate::checks::settings::Settings;
 use crate::cli::{Call, Report, Stop};
 use crate::exit::{Exit, fault, needs_person};
-use crate::ledger::job_run::JobRun;
+use crate::ledger::plain_run::PlainRun;
 use crate::ledger::run_rows;
 use crate::source;
 use crate::tables::Pipeline;
@@ -56,7 +56,7 @@ impl<'s> Checker<'s> {
     ///
     /// # Errors
     /// The settings are wrong (78); PostgreSQL is not there, or refuses, or is a standby (78); the books do not fit.
-    pub fn open(call: &Call<'s>, run: &mut JobRun, args: CheckArgs) -> Result<Checker<'s>> {
+    pub fn open(call: &Call<'s>, run: &mut PlainRun, args: CheckArgs) -> Result<Checker<'s>> {
         let Call { job, pipeline, stop } = *call;
         // For the case that a server keeps the job from returning in time.
         stop.remember(Report::of_error(&fault(Exit::Stopped, STOPPED)).line(job));

@@ -10,7 +10,7 @@ use crate::checks::severity::Severity;
 use crate::cli::Report;
 use crate::cli::clock::Clock;
 use crate::exit::Exit;
-use crate::ledger::job_run::JobRun;
+use crate::ledger::plain_run::PlainRun;
 use crate::ledger::run_rows;
 use crate::warehouse::Warehouse;
 
@@ -165,7 +165,7 @@ pub struct Findings {
 
 impl Findings {
     /// Of a job's run that looks at a scope.
-    pub fn new(job: &str, scope: &'static str, run: &JobRun) -> Findings {
+    pub fn new(job: &str, scope: &'static str, run: &PlainRun) -> Findings {
         let (run_id, started) = (run.id.clone(), run.started);
         Findings { job: job.to_owned(), run_id, scope, started, findings: Vec::new(), nothing_new: 0 }
     }

@@ -94,7 +94,7 @@ fn drain(run: &mut Run, plan: &Plan, stop: &Stop) -> Result<Rest> {
     let topic = run.topic.clone();
     let mut reader =
         Reader::new(&consumer, &topic, run.args.limits(), run.args.lose_record)?.with_patience(run.args.patience);
-    let mut progress = Progress::new(&run.job, plan.spans.iter().map(|planned| planned.span.len()).sum());
+    let mut progress = Progress::new(&run.run.job, plan.spans.iter().map(|planned| planned.span.len()).sum());
     let mut pending: Option<Pending> = None;
     let mut spans = plan.spans.iter().cloned();
     let mut left = Rest::default();

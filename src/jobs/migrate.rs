@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::cli::Call;
 use crate::cli::{ClickHouseArgs, JobArgs, OutputArgs, PostgresArgs, Report, StopAt, parse_duration};
 use crate::exit::Exit;
 use crate::jobs::{Job, Kind};
-use crate::ledger::{SCHEMA_VERSION, Versions};
+use crate::ledger::{Installation, SCHEMA_VERSION, Versions};
 use crate::source::{self, LockPlace};
 use crate::tables::Pipeline;
 use crate::warehouse::Warehouse;
@@ -75,13 +75,23 @@ fn run(call: &Call<'_>, args: MigrateArgs) -> Result<Report> {
     };
     warehouse.begin_books(&locks, args.moved)?;
     passes("versions-made");
-    let applied = warehouse.migrate(call.pipeline, &versions, &passes)?;
+    let migrated = warehouse.migrate(call.pipeline, &versions, &passes)?;
     let fields = [
-        ("from_version", json!(versions.newest())),
+        ("from_version", json!(if args.moved { versions.newest_of_books() } else { versions.newest() })),
         ("version", json!(SCHEMA_VERSION)),
-        ("applied", Value::from(applied)),
+        ("applied", Value::from(migrated.applied)),
     ];
-    Ok(Report { exit: Exit::Done, fields: Map::from_iter(fields.map(|(name, value)| (name.to_owned(), value))) })
+    let moved = [
+        ("repeated", Value::from(migrated.repeated)),
+        ("moved_from", versions.elsewhere(&locks).map_or(Value::Null, place)),
+    ];
+    let fields = fields.into_iter().chain(moved.into_iter().filter(|_| args.moved));
+    Ok(Report { exit: Exit::Done, fields: fields.map(|(name, value)| (name.to_owned(), value)).collect() })
+}
+
+/// Where books belong, for the summary.
+fn place(installation: &Installation) -> Value {
+    json!({"warehouse": installation.warehouse, "locks": installation.locks().to_string()})
 }
 
 /// What is recorded, if it is for this executable and, unless they have moved, of books that belong here.

@@ -42,11 +42,11 @@ fn run(call: &Call<'_>, args: OrderWideArgs) -> Result<Report> {
 fn work(run: &mut Run) -> Result<Exit> {
     run.passes("opened")?;
     run.lock()?;
-    let news = run.warehouse.news(&run.job, &touched::sources())?;
+    let news = run.warehouse.news(&run.run.job, &touched::sources())?;
     run.totals.windows = news.windows;
     if news.windows == 0 && !run.args.full {
         news.is_whole()?;
-        tracing::info!("{}: nothing to do, every window is taken up already", run.job);
+        tracing::info!("{}: nothing to do, every window is taken up already", run.run.job);
         return Ok(Exit::Done);
     }
     if run.args.dry_run {
@@ -67,7 +67,7 @@ fn build(run: &mut Run, news: &News) -> Result<()> {
     }
     build.count_what_was_written(run)?;
     build.is_newest(run)?;
-    let consumer = Consumer { name: &run.job, run_id: &run.id, passes: &|_| {} };
+    let consumer = Consumer { name: &run.run.job, run_id: &run.run.id, passes: &|_| {} };
     run.warehouse.take_up(consumer, &touched::sources(), news, None)?;
     run.passes("windows-consumed")
 }

@@ -61,7 +61,7 @@ fn work(replay: &mut Replay, chosen: &[&'static Table], stop: &Stop) -> Result<E
     replay.lock(chosen)?;
     let names: Vec<&str> = chosen.iter().map(|table| table.name).collect();
     let shelves = names.iter().map(|table| replay.shelves(table)).collect::<Result<Vec<_>>>()?;
-    let mut progress = Progress::new(&replay.job, replay.planned());
+    let mut progress = Progress::new(&replay.run.job, replay.planned());
     let turns = turns::share(replay, &names, shelves)?;
     for (table, turns) in chosen.iter().zip(&turns) {
         replay_table(replay, table, turns, &mut progress, stop)?;

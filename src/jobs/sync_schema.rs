@@ -4,6 +4,8 @@ mod compare;
 mod identity;
 mod known;
 
+use std::time::Duration;
+
 use anyhow::Result;
 use clap::Args;
 use clickhouse::Row;
@@ -12,13 +14,13 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::cli::Call;
-use crate::cli::{ClickHouseArgs, JobArgs, OutputArgs, PostgresArgs, Report, Stop};
+use crate::cli::{ClickHouseArgs, JobArgs, OutputArgs, PostgresArgs, Report, Stop, parse_duration};
 use crate::exit::Exit;
 use crate::jobs::{Job, Kind};
-use crate::ledger::job_run::JobRun;
+use crate::ledger::plain_run::PlainRun;
 use crate::source;
 use crate::tables::{Pipeline, Table};
-use crate::warehouse::{Warehouse, has, view_of};
+use crate::warehouse::{Warehouse, has, quote, view_of};
 use compare::{Plan, Sides, compare};
 
 /// Flags of `sync-schema`.
@@ -30,6 +32,9 @@ pub struct SyncSchemaArgs {
     /// Change nothing, only say what would be changed (exit 10 if something would)
     #[arg(long)]
     check: bool,
+    /// How long to wait for a column that ClickHouse writes anew, as in 8m, 4h; afterwards it goes on without this run
+    #[arg(long, value_name = "TIME", default_value = "8m", value_parser = parse_duration)]
+    wait: Duration,
     #[command(flatten)]
     postgres: PostgresArgs,
     #[command(flatten)]
@@ -53,7 +58,7 @@ pub fn job(pipeline: &'static Pipeline) -> Job {
 
 fn run(call: &Call<'_>, args: SyncSchemaArgs) -> Result<Report> {
     let tables = call.pipeline.chosen(&args.table)?;
-    let run = JobRun::begin(call.job, call.job.to_owned(), &args.clickhouse)?;
+    let run = PlainRun::begin(call.job, call.job.to_owned(), &args.clickhouse)?;
     let mut run = if args.check { run.only_asking() } else { run };
     match Sync::open(&mut run, &args) {
         Ok(mut sync) => {
@@ -77,6 +82,7 @@ struct Sync {
     source: Client,
     warehouse: Warehouse,
     check: bool,
+    wait: Duration,
 }
 
 #[derive(Row, Deserialize)]
@@ -85,14 +91,14 @@ struct Count {
 }
 
 impl Sync {
-    fn open(run: &mut JobRun, args: &SyncSchemaArgs) -> Result<Sync> {
+    fn open(run: &mut PlainRun, args: &SyncSchemaArgs) -> Result<Sync> {
         let mut source = source::connect(&args.postgres, &run.session_name())?;
         let warehouse = Warehouse::new(&args.clickhouse)?;
         match args.check {
             true => _ = warehouse.fits()?,
             false => run.open(&mut source)?,
         }
-        Ok(Sync { source, warehouse, check: args.check })
+        Ok(Sync { source, warehouse, check: args.check, wait: args.wait })
     }
 
     fn tables(&mut self, tables: &[&'static Table], stop: &Stop) -> Result<Report> {
@@ -135,7 +141,7 @@ impl Sync {
         let mut view = !alters.is_empty();
         for alter in alters {
             let sql = format!("ALTER TABLE {target} {}", alter.sql);
-            self.change(found, alter.what, &sql, |warehouse| warehouse.execute(&format!("altering {target}"), &sql));
+            self.change(found, alter.what, &sql, |_| self.alter(table, &sql));
         }
         let columns = self.warehouse.columns(table.target)?;
         view |= !self.warehouse.view_is_current(table, &columns)?;
@@ -145,6 +151,27 @@ impl Sync {
             self.change(found, what, &sql, |warehouse| warehouse.replace_view(table, &columns));
         }
         Ok(())
+    }
+
+    /// An ALTER. One that writes a column anew is a mutation: the server goes on with it when nobody waits any more.
+    fn alter(&self, table: &Table, sql: &str) -> Result<()> {
+        let target = format!("{}.{}", self.warehouse.db, table.target);
+        let id = format!("sync-schema/{}", uuid::Uuid::now_v7());
+        let altered = self.warehouse.execute_within(self.wait, &id, &format!("altering {target}"), sql);
+        let Err(error) = altered else { return Ok(()) };
+        let at_work = format!(
+            "system.mutations WHERE database = {} AND table = {} AND NOT is_done",
+            quote(&self.warehouse.db),
+            quote(table.target)
+        );
+        let sql = format!("SELECT count() AS rows FROM {at_work}");
+        let count = self.warehouse.rows::<Count>("looking for what ClickHouse still writes", &sql);
+        let goes_on = count.is_ok_and(|count| count.iter().any(|count| count.rows > 0));
+        let hint = format!(
+            "the column is being written anew, which goes on in ClickHouse (SELECT * FROM {at_work}); nothing is lost: run again when that is empty, or \
+             wait longer with --wait"
+        );
+        Err(if goes_on && Exit::of(&error) == Exit::TryAgain { error.context(hint) } else { error })
     }
 
     /// Makes a change, or only says what it would be. One that ClickHouse refuses does not hold up the other tables.

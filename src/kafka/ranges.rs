@@ -3,8 +3,9 @@
 use std::str::FromStr;
 
 use anyhow::Result;
-use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 
+use crate::cli::parse_duration;
 use crate::exit::usage;
 use crate::kafka::{Committed, Consumer, Span, offsets_at};
 
@@ -118,21 +119,9 @@ pub fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
     if let Some(time) = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().and_then(|date| date.and_hms_opt(0, 0, 0)) {
         return Ok(time.and_utc());
     }
-    ago(text)
-        .and_then(|ago| Utc::now().checked_sub_signed(ago))
+    let ago = parse_duration(text).ok().and_then(|ago| TimeDelta::from_std(ago).ok());
+    ago.and_then(|ago| Utc::now().checked_sub_signed(ago))
         .ok_or_else(|| format!("{text:?} is not a time: use 2026-01-31T08:00:00Z, 2026-01-31, or 15m, 2h, 1d (ago)"))
-}
-
-fn ago(text: &str) -> Option<Duration> {
-    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let number: i64 = number.parse().ok()?;
-    match unit {
-        "s" => Duration::try_seconds(number),
-        "m" => Duration::try_minutes(number),
-        "h" => Duration::try_hours(number),
-        "d" => Duration::try_days(number),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -31,6 +31,11 @@ pub struct Installation {
 }
 
 impl Installation {
+    /// Where the jobs lock.
+    pub fn locks(&self) -> LockPlace {
+        LockPlace { system: self.lock_system.clone(), database: self.lock_database.clone() }
+    }
+
     /// Are the books those of this warehouse?
     ///
     /// # Errors
@@ -44,7 +49,7 @@ impl Installation {
     /// # Errors
     /// Exit 78: they lock elsewhere.
     pub fn refuse_other_locks(&self, books: &str, here: &LockPlace) -> Result<()> {
-        let there = LockPlace { system: self.lock_system.clone(), database: self.lock_database.clone() };
+        let there = self.locks();
         if there.may_be(here) {
             return Ok(());
         }

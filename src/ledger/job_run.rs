@@ -1,95 +1,86 @@
-//! A run of a job that counts nothing of its own: its row in `{ops}.runs`, from before its first look to after its last one.
-//! By these rows `observe` sees that a job never ends well, was killed, or runs no more.
+//! A run of a job that writes: its id and clock, its rows in the table `runs`, the points at which tests freeze it, its summary.
 
 use anyhow::Result;
 use postgres::Client;
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::cli::clock::Clock;
-use crate::cli::{ClickHouseArgs, Report};
-use crate::ledger::run_rows;
+use crate::cli::{Report, StopAt};
+use crate::exit::Exit;
+use crate::ledger::{RunRow, run_rows};
 use crate::source;
 use crate::warehouse::Warehouse;
 
-/// A run, and what it is called in the books.
+/// A run.
+#[derive(Debug)]
 pub struct JobRun {
-    job: String,
-    /// The job with the flags that make it another one: of two that are scheduled side by side the one may be well while the other is not.
-    name: String,
+    /// The job's name.
+    pub job: String,
     /// The run's id.
     pub id: String,
     /// When it began.
     pub started: Clock,
-    warehouse: Warehouse,
-    rows: Rows,
-}
-
-/// Which rows a run has.
-#[derive(PartialEq)]
-enum Rows {
-    /// None: it only asks, or has not come into the books.
-    Never,
-    /// None yet.
-    NotYet,
-    /// The first one was written, or tried.
-    Open,
+    stop_at: Option<StopAt>,
 }
 
 impl JobRun {
     /// A run begins, with no row yet.
-    ///
-    /// # Errors
-    /// ClickHouse's settings are wrong.
-    pub fn begin(job: &str, name: String, clickhouse: &ClickHouseArgs) -> Result<JobRun> {
-        let (id, warehouse) = (uuid::Uuid::now_v7().to_string(), Warehouse::new(clickhouse)?);
-        Ok(JobRun { job: job.to_owned(), name, id, started: Clock::start(), warehouse, rows: Rows::NotYet })
+    pub fn begin(job: &str) -> JobRun {
+        let id = uuid::Uuid::now_v7().to_string();
+        JobRun { job: job.to_owned(), id, started: Clock::start(), stop_at: None }
     }
 
-    /// It changes nothing, and leaves no row.
-    pub fn only_asking(self) -> JobRun {
-        JobRun { rows: Rows::Never, ..self }
+    /// Tests freeze it at a named point.
+    pub fn freezing_at(self, stop_at: Option<&StopAt>) -> JobRun {
+        JobRun { stop_at: stop_at.cloned(), ..self }
     }
 
-    /// The name of its session in PostgreSQL, which has to be there from before [`JobRun::open`] to after [`JobRun::close`]: it shows that
-    /// the run is alive.
+    /// The name of its session in PostgreSQL, by which `observe` sees that the run is alive.
     pub fn session_name(&self) -> String {
-        source::session_name(&self.name, &self.id)
+        source::session_name(&self.job, &self.id)
     }
 
-    /// Enters the books by the run's session, as [`crate::ledger::run_rows::enter`], and writes the first row. A job's work does not depend on that row: if it cannot
-    /// be written, [`JobRun::close`] says so.
+    /// A named point for the crash tests.
+    pub fn passes(&self, point: &str) {
+        if let Some(stop_at) = &self.stop_at {
+            stop_at.pass(point);
+        }
+    }
+
+    /// Enters the books by the run's session, and writes the run's first row; jobs add where they read from.
     ///
     /// # Errors
-    /// Exit 75: `migrate` is at work; 78: the books are older than this executable, or newer.
-    pub fn open(&mut self, session: &mut Client) -> Result<()> {
-        if let Err(error) = run_rows::enter(&self.warehouse, session) {
-            self.rows = Rows::Never;
-            return Err(error);
-        }
-        if self.rows == Rows::NotYet {
-            self.rows = Rows::Open;
-            let row = run_rows::row(&self.id, &self.name, self.started, None, "");
-            if let Err(error) = self.warehouse.write_run(&row) {
-                tracing::warn!("the run's first row could not be written: {error:#}");
-            }
-        }
-        Ok(())
+    /// As [`run_rows::enter`]; the warehouse is gone or refuses.
+    pub fn open(&self, warehouse: &Warehouse, session: &mut Client, add: impl FnOnce(RunRow) -> RunRow) -> Result<()> {
+        run_rows::enter(warehouse, session)?;
+        warehouse.write_run(&add(run_rows::row(&self.id, &self.job, self.started, None, "")))
     }
 
-    /// Writes the final row, also of a run that could not begin, and makes the report. If it cannot be written, a report that all is well is
-    /// none.
-    pub fn close(self, result: Result<Report>) -> Report {
-        let mut report = result.unwrap_or_else(|error| Report::of_error(&error));
-        let is_written = match self.rows {
-            Rows::Never => false,
-            Rows::NotYet => self.warehouse.fits().is_ok(),
-            Rows::Open => true,
-        };
-        if is_written {
-            report.fields.entry("run").or_insert_with(|| Value::from(self.id.clone()));
-            let row = run_rows::row(&self.id, &self.name, self.started, Some(report.exit), &report.line(&self.job));
-            run_rows::close(&self.warehouse, &row, &mut report);
+    /// The report of a run: its id, what the job says, and what it took.
+    pub fn report(&self, exit: Exit, summary: &impl Serialize, error: Option<String>) -> Report {
+        let mut fields = Map::from_iter([("run".to_owned(), Value::from(self.id.as_str()))]);
+        // A summary is a struct of numbers, texts and lists: nothing of it can fail.
+        if let Ok(Value::Object(said)) = serde_json::to_value(summary) {
+            fields.extend(said);
         }
-        report
+        run_rows::describe_resources(self.started, &mut |name, value| fields.insert(name.to_owned(), value));
+        fields.extend(error.map(|error| ("error".to_owned(), Value::from(error))));
+        Report { exit, fields }
+    }
+
+    /// Writes the run's final row, which says what its report says; jobs add what they have counted. If it cannot be written, a report that all
+    /// is well is none.
+    pub fn close(&self, warehouse: &Warehouse, report: &mut Report, add: impl FnOnce(RunRow) -> RunRow) {
+        let row = run_rows::row(&self.id, &self.job, self.started, Some(report.exit), &report.line(&self.job));
+        run_rows::close(warehouse, &add(row), report);
+    }
+}
+
+/// How a run ended, and the error in words.
+pub fn ended(result: &Result<Exit>) -> (Exit, Option<String>) {
+    match result {
+        Ok(exit) => (*exit, None),
+        Err(error) => (Exit::of(error), Some(format!("{error:#}"))),
     }
 }

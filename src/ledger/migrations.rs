@@ -81,10 +81,29 @@ pub struct Versions {
     any_table: bool,
 }
 
+/// What a `migrate` has done, by the names of the migrations.
+#[derive(Debug, Default)]
+pub struct Migrated {
+    /// Those that the books did not have.
+    pub applied: Vec<&'static str>,
+    /// Those that the books had, of the warehouse under another name: its tables have been through them, unless it is an older copy.
+    pub repeated: Vec<&'static str>,
+}
+
 impl Versions {
     /// The highest version of this warehouse; 0 if none is recorded.
     pub fn newest(&self) -> u32 {
         self.of_warehouse().map(|row| row.version).max().unwrap_or(0)
+    }
+
+    /// The highest version of the books, of whatever warehouse it was said; 0 if none is recorded.
+    pub fn newest_of_books(&self) -> u32 {
+        self.recorded.iter().map(|row| row.version).max().unwrap_or(0)
+    }
+
+    /// Where the books belonged until now, if that is not here.
+    pub fn elsewhere(&self, locks: &LockPlace) -> Option<&Installation> {
+        self.installation.as_ref().filter(|there| there.warehouse != self.warehouse || !there.locks().may_be(locks))
     }
 
     /// Is everything applied that this executable knows?
@@ -94,10 +113,7 @@ impl Versions {
 
     /// Nothing is there, or what an installation has begun.
     fn is_fresh(&self) -> bool {
-        match self.recorded.iter().map(|row| row.version).max() {
-            Some(newest) => newest == INSTALLING.0,
-            None => !self.any_table,
-        }
+        if self.recorded.is_empty() { !self.any_table } else { self.newest_of_books() == INSTALLING.0 }
     }
 
     /// Books that a newer executable has changed are not ours to touch.
@@ -243,33 +259,33 @@ impl Warehouse {
         if moved { self.move_books(locks) } else { self.claim_books(locks) }
     }
 
-    /// Brings everything to the version of this executable; returns what was applied. `passes` is told after every step.
+    /// Brings everything to the version of this executable; says what was done. `passes` is told after every step.
     ///
     /// # Errors
     /// The server is gone or refuses. Run it again: it goes on where it was.
-    pub fn migrate(
-        &self,
-        pipeline: &'static Pipeline,
-        versions: &Versions,
-        passes: &dyn Fn(&str),
-    ) -> Result<Vec<&'static str>> {
-        let missing: Vec<&Migration> = versions.missing().collect();
+    pub fn migrate(&self, pipeline: &'static Pipeline, versions: &Versions, passes: &dyn Fn(&str)) -> Result<Migrated> {
+        let missing: Vec<&'static Migration> = versions.missing().collect();
         if versions.is_fresh() {
             self.record(&[INSTALLING])?;
             passes("installing");
             self.apply_schema(pipeline, passes)?;
             self.record(&missing.iter().map(|migration| (migration.version, migration.name)).collect::<Vec<_>>())?;
             passes("recorded");
-            return Ok(Vec::new());
+            return Ok(Migrated::default());
         }
-        for migration in &missing {
-            tracing::info!("{}: migration {} ({})", self.ops, migration.version, migration.name);
-            self.apply(migration, versions.books_have(migration.version), passes)?;
-            self.record(&[(migration.version, migration.name)])?;
+        let mut migrated = Migrated::default();
+        for migration in missing {
+            let Migration { version, name, .. } = migration;
+            let books_have_it = versions.books_have(*version);
+            let of = if books_have_it { format!(", which the books have, for {}", self.db) } else { String::new() };
+            tracing::info!("{}: migration {version} ({name}){of}", self.ops);
+            self.apply(migration, books_have_it, passes)?;
+            self.record(&[(*version, name)])?;
+            if books_have_it { &mut migrated.repeated } else { &mut migrated.applied }.push(*name);
             passes("recorded");
         }
         self.apply_schema(pipeline, passes)?;
-        Ok(missing.iter().map(|migration| migration.name).collect())
+        Ok(migrated)
     }
 
     /// A warehouse under another name, whose books have moved with it: only what is done to its own tables is missing.

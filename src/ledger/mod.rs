@@ -12,6 +12,7 @@ mod news;
 mod numbers;
 mod observations;
 mod place;
+pub(crate) mod plain_run;
 mod plan;
 mod retention;
 mod rows_missing;

@@ -15,7 +15,7 @@ use crate::ledger::Kin;
 
 use crate::tables::Table;
 use crate::types::KEY_SEPARATOR;
-use crate::warehouse::{Warehouse, newest_versions, quote};
+use crate::warehouse::{Warehouse, chunks, newest_versions, quote};
 
 /// A row of `{ops}.truncates`.
 #[derive(Debug, Clone, Row, Serialize)]
@@ -156,17 +156,19 @@ impl Warehouse {
         }
         let lines: Vec<String> =
             removed.iter().map(|(key, row, truncate)| mark(table, key, row, truncate, at).to_string()).collect();
-        self.execute(
-            "marking truncated rows",
-            // What a truncate removes may differ when the window is done again: no token may swallow it.
-            &format!(
-                "INSERT INTO {}.{} SETTINGS insert_deduplicate = 0 FORMAT JSONEachRow\n{}",
-                self.db,
-                table.target,
-                lines.join("\n")
-            ),
-        )?;
-        Ok(removed.len() as u64)
+        for some in chunks::by_bytes(&lines, lines.len(), |line| line.len() + 1) {
+            self.execute(
+                "marking truncated rows",
+                // What a truncate removes may differ when the window is done again: no token may swallow it.
+                &format!(
+                    "INSERT INTO {}.{} SETTINGS insert_deduplicate = 0 FORMAT JSONEachRow\n{}",
+                    self.db,
+                    table.target,
+                    some.join("\n")
+                ),
+            )?;
+        }
+        Ok(lines.len() as u64)
     }
 
     /// Store-then-mark: marks every live row that the topic's own truncates remove as deleted, version + 1, op `t`. This reads the

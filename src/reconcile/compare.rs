@@ -14,8 +14,11 @@ use crate::reconcile::rows::{EventOf, Side, SideRow};
 use crate::source::{Snapshot, Written};
 use crate::warehouse::Warehouse;
 
-/// Differences that are looked up in the quarantine at once.
+/// Differences that are looked up in the quarantine at once, unless their rows take more than [`CHUNK_BYTES`].
 const CHUNK: usize = 1_000;
+const CHUNK_BYTES: usize = 16 << 20;
+/// What the differing rows take that are kept.
+const KEPT_BYTES: usize = 64 << 20;
 /// Keys that are remembered by name.
 const MOST_KEYS: usize = 100_000;
 
@@ -38,8 +41,12 @@ pub struct Tally {
     pub misfits: BTreeMap<String, u64>,
     /// The differing rows, as far as they are kept.
     pub differing: Vec<Difference>,
+    /// The keys of the others, as far as they are remembered.
+    pub named_only: Vec<String>,
     /// Keys whose newer event lies in quarantine, as far as they are kept.
     pub held_back: Vec<String>,
+    /// What the differing rows take that are kept.
+    kept_bytes: usize,
 }
 
 /// What a comparison may rely on.
@@ -132,10 +139,10 @@ impl Comparison<'_, '_> {
         self.tally.rows.0 += u64::from(pair.0.is_some());
         self.tally.rows.1 += u64::from(pair.1.as_ref().is_some_and(SideRow::is_live));
         match written(&pair).map_or(Some(true), |written| self.terms.snapshot.sees_at_once(written)) {
-            Some(is_seen) => self.judge(pair, is_seen)?,
+            Some(is_seen) => return self.judge(pair, is_seen),
             None => self.waiting.push(pair),
         }
-        if self.waiting.len() >= CHUNK { self.judge_waiting() } else { Ok(()) }
+        if is_chunk(self.waiting.iter().map(bytes)) { self.judge_waiting() } else { Ok(()) }
     }
 
     /// The id is asked for after the warehouse's rows were read: whatever they come from has got its own by then.
@@ -166,9 +173,12 @@ impl Comparison<'_, '_> {
                     lsn: self.terms.snapshot.position(),
                     ts_ms: self.terms.snapshot.clock_ms,
                 });
+                if is_chunk(self.differences.iter().map(Difference::bytes)) {
+                    self.settle()?;
+                }
             }
         }
-        if self.differences.len() >= CHUNK { self.settle() } else { Ok(()) }
+        Ok(())
     }
 
     fn same(&mut self, source: Option<SideRow>) {
@@ -204,9 +214,7 @@ impl Comparison<'_, '_> {
                 continue;
             }
             self.tally.different += 1;
-            if self.tally.differing.len() < KEPT_FAILURES {
-                self.tally.differing.push(difference);
-            }
+            self.tally.keep(difference);
         }
         Ok(())
     }
@@ -217,7 +225,28 @@ fn written(pair: &Pair) -> Option<Written> {
     pair.1.as_ref().and_then(|row| row.event.as_ref()).map(EventOf::written)
 }
 
+/// What the rows of a key take.
+fn bytes(pair: &Pair) -> usize {
+    pair.0.iter().chain(&pair.1).map(SideRow::bytes).sum()
+}
+
+/// Are there enough of them, or are they long enough?
+fn is_chunk(bytes: impl ExactSizeIterator<Item = usize>) -> bool {
+    bytes.len() >= CHUNK || bytes.sum::<usize>() >= CHUNK_BYTES
+}
+
 impl Tally {
+    /// Keeps a differing row, or only its key: as many rows as there may be failures, as long as they have room. One is kept, however long.
+    fn keep(&mut self, difference: Difference) {
+        let bytes = self.kept_bytes + difference.bytes();
+        if self.differing.is_empty() || self.differing.len() < KEPT_FAILURES && bytes <= KEPT_BYTES {
+            self.kept_bytes = bytes;
+            self.differing.push(difference);
+        } else if self.named_only.len() < MOST_KEYS {
+            self.named_only.push(difference.key);
+        }
+    }
+
     /// Takes in a later round's tally about the keys that were undecided.
     pub fn take_in(&mut self, later: Tally) {
         self.same += later.same;
@@ -226,7 +255,8 @@ impl Tally {
         for (column, count) in later.misfits {
             *self.misfits.entry(column).or_default() += count;
         }
-        self.differing.extend(later.differing);
+        later.differing.into_iter().for_each(|difference| self.keep(difference));
+        self.named_only.extend(later.named_only);
         self.held_back.extend(later.held_back);
         self.undecided.extend(later.undecided);
         self.forgotten += later.forgotten;
@@ -234,7 +264,7 @@ impl Tally {
 
     /// Forgets names beyond those that one comparison keeps.
     pub fn forget_surplus(&mut self) {
-        self.differing.truncate(KEPT_FAILURES);
+        self.named_only.truncate(MOST_KEYS);
         self.held_back.truncate(MOST_KEYS);
         self.forgotten += self.undecided.len().saturating_sub(MOST_KEYS) as u64;
         self.undecided.truncate(MOST_KEYS);

@@ -24,6 +24,11 @@ impl Difference {
         self.warehouse.as_ref().and_then(|row| row.event.as_ref())
     }
 
+    /// What its rows take.
+    pub fn bytes(&self) -> usize {
+        self.source.iter().chain(&self.warehouse).map(SideRow::bytes).sum()
+    }
+
     /// One failure for each column that differs; one for a row that is on one side only.
     pub fn failures(&self) -> Vec<Failure> {
         let event = self.event();

@@ -15,7 +15,7 @@ use crate::checks::checker::Checker;
 use crate::cli::Call;
 use crate::cli::Report;
 use crate::exit::Exit;
-use crate::ledger::job_run::JobRun;
+use crate::ledger::plain_run::PlainRun;
 use crate::reconcile::difference::Difference;
 use crate::reconcile::rounds::Compared;
 use crate::tables::Table;
@@ -24,6 +24,9 @@ pub use untold::tell;
 
 /// Characters of a row that are printed.
 const MOST_PRINTED: usize = 2_000;
+
+/// Keys that are printed of those that a run does not look at.
+const MOST_NAMED: usize = 10;
 
 /// What was found, and done, over all tables.
 #[derive(Debug, Default)]
@@ -54,7 +57,7 @@ struct Totals {
 pub fn run(call: &Call<'_>, args: ReconcileArgs) -> Result<Report> {
     let job = call.job;
     let tables = call.pipeline.chosen(&args.check.table)?;
-    let run = JobRun::begin(job, format!("{job} --repair"), &args.check.clickhouse)?;
+    let run = PlainRun::begin(job, format!("{job} --repair"), &args.check.clickhouse)?;
     let mut run = if args.yes { run } else { run.only_asking() };
     match Checker::open(call, &mut run, args.check.clone()) {
         Ok(mut checker) => {
@@ -87,9 +90,12 @@ fn all(checker: &mut Checker<'_>, args: &ReconcileArgs, tables: &[&'static Table
         let kept = tally.differing.len();
         if tally.different > kept as u64 {
             totals.not_looked_at += tally.different - kept as u64;
+            let some: Vec<String> = tally.named_only.iter().take(MOST_NAMED).map(|key| format!("{key:?}")).collect();
             println!(
-                "{}: {} keys differ; these are the first {kept}, run again for the others",
-                table.name, tally.different
+                "{}: {} keys differ; a run looks at {kept} of them, run again for the others (such as {})",
+                table.name,
+                tally.different,
+                some.join(", ")
             );
         }
         let layout = checker.layout(table)?;
@@ -103,9 +109,15 @@ fn all(checker: &mut Checker<'_>, args: &ReconcileArgs, tables: &[&'static Table
         totals.not_repaired += refused.len() as u64;
         print_plan(table, &in_log);
         print_refused(table, &refused);
-        print_others(table, &others, args);
-        if args.yes {
-            totals.repaired += repair::write(checker, &layout, run_id, &others)?;
+        if !args.yes {
+            print_others(table, &others, args);
+            continue;
+        }
+        let repaired = repair::write(checker, &layout, run_id, &others)?;
+        print_others(table, &others[..repaired], args);
+        totals.repaired += repaired as u64;
+        if repaired < others.len() {
+            return Ok(totals.stopped(run_id));
         }
     }
     Ok(totals.report(run_id, args.yes))
@@ -136,7 +148,7 @@ impl Totals {
         Report { exit, fields }
     }
 
-    /// Ended by a signal: of the last table nothing is decided or written.
+    /// Ended by a signal: of the last table nothing is decided, or not all of it written.
     fn stopped(&self, run_id: &str) -> Report {
         Report { exit: Exit::Stopped, fields: self.fields(run_id) }
     }

@@ -174,6 +174,7 @@ impl Checker<'_> {
             answer.behind = answer.behind.take().or(compared.behind);
             let mut put = |key: String, verdict| verdicts.insert((table.name, key), verdict);
             compared.tally.undecided.into_iter().for_each(|key| drop(put(key, Verdict::Undecided)));
+            compared.tally.named_only.into_iter().for_each(|key| drop(put(key, Verdict::Undecided)));
             compared.tally.held_back.into_iter().for_each(|key| drop(put(key, Verdict::HeldBack)));
             for difference in compared.tally.differing {
                 put(difference.key.clone(), Verdict::Differs(Box::new(difference)));

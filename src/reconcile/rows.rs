@@ -107,6 +107,11 @@ impl SideRow {
         self.event.as_ref().is_none_or(|event| event.deleted == 0)
     }
 
+    /// What its texts take.
+    pub fn bytes(&self) -> usize {
+        self.key.text.len() + self.columns.len() + self.extra.len()
+    }
+
     /// The source's columns alone, for people and for a repair.
     pub fn source_columns(&self) -> Map<String, Value> {
         let mut columns: Map<String, Value> = serde_json::from_str(&self.columns).unwrap_or_default();

@@ -5,6 +5,7 @@
 
 use anyhow::{Context, Result};
 use postgres::Client;
+use postgres::types::PgLsn;
 
 /// An event that is older than this is seen by every snapshot, whatever its transaction's id: no clock is so far back.
 const OLD_MS: i64 = 3_600_000;
@@ -92,9 +93,7 @@ pub fn next_transaction(client: &mut Client) -> Result<u64> {
 
 /// An LSN as a number, as change events have it, from PostgreSQL's text `16/B374D848`.
 pub fn lsn_position(text: &str) -> u64 {
-    let (high, low) = text.split_once('/').unwrap_or(("0", "0"));
-    let part = |hex: &str| u64::from_str_radix(hex, 16).unwrap_or(0);
-    (part(high) << 32) | part(low)
+    text.parse::<PgLsn>().map_or(0, u64::from)
 }
 
 #[cfg(test)]

@@ -28,6 +28,8 @@ pub struct CompiledRule {
     pub references: Vec<usize>,
     /// References whose rows must not have changed since the event.
     pub unchanged: Vec<usize>,
+    /// Its text for people, with the limits' values.
+    pub expected: String,
 }
 
 /// Where a value is that a rule reads.
@@ -104,7 +106,8 @@ impl CompiledRule {
         let places = rule.inputs().iter().filter_map(place).collect();
         let references = rule.references().iter().filter_map(|reference| number(&reference.name)).collect();
         let unchanged = spec.unchanged.iter().filter_map(|name| number(name.as_str())).collect();
-        Ok(CompiledRule { spec, rule, places, references, unchanged })
+        let expected = with_values(&spec.expect, &scope.limits);
+        Ok(CompiledRule { spec, rule, places, references, unchanged, expected })
     }
 
     /// Its name.
@@ -226,6 +229,20 @@ pub(super) fn problems(pipeline: &Pipeline) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// A rule's text with the values of the limits that it names.
+fn with_values(text: &str, limits: &[rules::Limit]) -> String {
+    let mut parts = text.split(':');
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(part.len());
+        match limits.iter().find(|limit| limit.name == part[..end]) {
+            Some(limit) => shown += &format!("{}{}", limit.value, &part[end..]),
+            None => shown += &format!(":{part}"),
+        }
+    }
+    shown
 }
 
 /// The byte of a text at a refusal's line and character.

@@ -113,7 +113,7 @@ impl Kind {
                     .and_then(|()| write_fixed(pair.map(|(_, low)| low.to_le_bytes()), out))
             }
             Kind::Digest(mode) => decode_bytes(*mode, text).map(|bytes| {
-                let sha256: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+                let sha256 = hex::encode(Sha256::digest(&bytes));
                 write_digest(bytes.len() as i64, &sha256, out);
             }),
             Kind::Bits(length) => {

@@ -3,6 +3,8 @@
 
 mod lookups;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 pub use lookups::{Known, Parent, Servers};

@@ -115,7 +115,7 @@ impl Judge<'_> {
             if !is_decided(rule, &parents, change) || !rule.is_broken(self.table, row, &facts) {
                 continue;
             }
-            let detail = format!("{}; expected {}", rule.shown(self.table, row, &facts), rule.spec.expect.as_str());
+            let detail = format!("{}; expected {}", rule.shown(self.table, row, &facts), rule.expected);
             let severity = self.settings.severity(self.table.name, rule.name(), rule.spec.severity);
             broken.push((Violation::new(rule.name(), detail), severity));
         }

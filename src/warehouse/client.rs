@@ -101,8 +101,8 @@ impl Warehouse {
     /// As [`Warehouse::execute_as`], with a time limit of its own.
     ///
     /// # Errors
-    /// The server is gone or refuses.
-    pub(super) fn execute_within(&self, limit: Duration, id: &str, what: &str, sql: &str) -> Result<()> {
+    /// The server is gone or refuses; exit 75: no answer within `limit`.
+    pub fn execute_within(&self, limit: Duration, id: &str, what: &str, sql: &str) -> Result<()> {
         self.wait_within(limit, what, self.query(sql).with_setting("query_id", id).execute())
     }
 

@@ -58,21 +58,25 @@ impl Build {
     pub fn take(run: &mut Run) -> Result<Build> {
         let number = last_number(run)? + 1;
         let taken = BuildRow {
-            job: run.job.clone(),
+            job: run.run.job.clone(),
             build: number,
-            run_id: run.id.clone(),
+            run_id: run.run.id.clone(),
             taken_at: Utc::now().timestamp_millis(),
         };
-        run.warehouse.insert::<BuildRow>(&run.warehouse.ops, "builds", &run.id, [taken].iter())?;
+        run.warehouse.insert::<BuildRow>(&run.warehouse.ops, "builds", &run.run.id, [taken].iter())?;
         run.totals.build = Some(number);
         run.passes("number-taken")?;
         let others = format!(
             "SELECT count() AS n FROM {{ops}}.builds WHERE job = {} AND build >= {number} AND run_id != {}",
-            quote(&run.job),
-            quote(&run.id)
+            quote(&run.run.job),
+            quote(&run.run.id)
         );
-        let build =
-            Build { number, run_id: run.id.clone(), others, query_id: format!("{}/{}/", run.job, run.warehouse.db) };
+        let build = Build {
+            number,
+            run_id: run.run.id.clone(),
+            others,
+            query_id: format!("{}/{}/", run.run.job, run.warehouse.db),
+        };
         build.is_newest(run)?;
         build.end_older_builds(run)?;
         run.passes("older-ended")?;
@@ -118,7 +122,7 @@ impl Build {
         }
         Err(try_again(format!(
             "{}, build {}: the lock was lost and another build has begun; it does this one's work; run again",
-            run.job, self.number
+            run.run.job, self.number
         )))
     }
 
@@ -163,7 +167,7 @@ fn last_number(run: &Run) -> Result<u64> {
              UNION ALL
              SELECT intDiv(max(_version), 2) FROM {{db}}.order_wide
          )",
-        quote(&run.job)
+        quote(&run.run.job)
     );
     Ok(run.warehouse.row::<Number>("asking for the last build's number", &run.warehouse.named(&sql)?)?.n)
 }

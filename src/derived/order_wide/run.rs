@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
-use crate::cli::clock::Clock;
 use crate::cli::{Report, Stop};
 use crate::derived::order_wide::args::OrderWideArgs;
 use crate::exit::{Exit, fault};
-use crate::ledger::{RunRow, run_rows};
+use crate::ledger::RunRow;
+use crate::ledger::job_run::{JobRun, ended};
 use crate::source;
 use crate::warehouse::Warehouse;
 
@@ -18,19 +18,18 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(1800);
 
 /// One run of the job.
 pub struct Run {
-    pub job: String,
-    pub id: String,
+    /// Its name, id and clock.
+    pub run: JobRun,
     pub args: OrderWideArgs,
     pub warehouse: Warehouse,
     pub totals: Totals,
     /// The session that will hold the lock; a dry run has none.
     session: Option<postgres::Client>,
     stop: Stop,
-    started: Clock,
 }
 
 /// What a run counts.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy)]
 pub struct Totals {
     /// The build's number, if one was taken.
     pub build: Option<u64>,
@@ -52,24 +51,19 @@ impl Run {
     /// # Errors
     /// One of the servers is not there, or refuses.
     pub fn open(job: &str, args: OrderWideArgs, stop: &Stop) -> Result<Run> {
-        let id = uuid::Uuid::now_v7().to_string();
-        let connect = || source::connect(&args.postgres, &source::session_name(job, &id));
+        let job_run = JobRun::begin(job).freezing_at(args.stop_at.as_ref());
+        let connect = || source::connect(&args.postgres, &job_run.session_name());
         let mut run = Run {
-            job: job.to_owned(),
             session: if args.dry_run { None } else { Some(connect()?) },
-            id,
+            run: job_run,
             warehouse: Warehouse::new(&args.clickhouse)?.with_query_timeout(STATEMENT_TIMEOUT),
             totals: Totals::default(),
             stop: stop.clone(),
-            started: Clock::start(),
             args,
         };
         match &mut run.session {
             None => _ = run.warehouse.fits()?,
-            Some(session) => {
-                run_rows::enter(&run.warehouse, session)?;
-                run.warehouse.write_run(&run_rows::row(&run.id, &run.job, run.started, None, ""))?;
-            }
+            Some(session) => run.run.open(&run.warehouse, session, |row| row)?,
         }
         Ok(run)
     }
@@ -80,7 +74,7 @@ impl Run {
     /// Another build is at work (75); PostgreSQL is gone.
     pub fn lock(&mut self) -> Result<()> {
         let Some(session) = &mut self.session else { return Ok(()) };
-        source::lock_job(session, &self.job, &self.warehouse.db)?;
+        source::lock_job(session, &self.run.job, &self.warehouse.db)?;
         self.passes("locked")
     }
 
@@ -89,23 +83,18 @@ impl Run {
     /// # Errors
     /// Exit 143: a signal has come.
     pub fn passes(&self, point: &str) -> Result<()> {
-        if let Some(stop_at) = &self.args.stop_at {
-            stop_at.pass(point);
-        }
-        self.stop.remember(self.report(Exit::Stopped, Some(STOPPED.to_owned())).line(&self.job));
+        self.run.passes(point);
+        self.stop.remember(self.report(Exit::Stopped, Some(STOPPED.to_owned())).line(&self.run.job));
         if self.stop.asked() { Err(fault(Exit::Stopped, STOPPED)) } else { Ok(()) }
     }
 
     /// Writes the final row and makes the summary.
     pub fn close(mut self, result: Result<Exit>) -> Report {
-        let (exit, error) = match &result {
-            Ok(exit) => (*exit, None),
-            Err(error) => (Exit::of(error), Some(format!("{error:#}"))),
-        };
+        let (exit, error) = ended(&result);
         let mut report = self.report(exit, error);
         if !self.args.dry_run {
-            let row = run_rows::row(&self.id, &self.job, self.started, Some(exit), &report.line(&self.job));
-            run_rows::close(&self.warehouse, &RunRow { written: self.totals.written, ..row }, &mut report);
+            let written = self.totals.written;
+            self.run.close(&self.warehouse, &mut report, |row| RunRow { written, ..row });
         }
         if let Some(session) = &mut self.session {
             source::unlock(session);
@@ -114,23 +103,24 @@ impl Run {
     }
 
     fn report(&self, exit: Exit, error: Option<String>) -> Report {
-        let mut fields = Map::new();
-        let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
-        put("run", json!(self.id));
-        put("build", json!(self.totals.build));
-        put("full", json!(self.args.full));
-        put("dry_run", json!(self.args.dry_run));
-        put("windows", json!(self.totals.windows));
-        put("touched", json!(self.totals.touched));
-        put("written", json!(self.totals.written));
-        put("deleted", json!(self.totals.deleted));
-        put("without_date", json!(self.totals.without_date));
-        put("duration_ms", json!(self.started.elapsed().as_millis() as u64));
-        if let Some(error) = error {
-            put("error", json!(error));
-        }
-        Report { exit, fields }
+        let Totals { build, windows, touched, written, deleted, without_date } = self.totals;
+        let (full, dry_run) = (self.args.full, self.args.dry_run);
+        let summary = Summary { build, full, dry_run, windows, touched, written, deleted, without_date };
+        self.run.report(exit, &summary, error)
     }
+}
+
+/// What a build says at its end.
+#[derive(Serialize)]
+struct Summary {
+    build: Option<u64>,
+    full: bool,
+    dry_run: bool,
+    windows: u64,
+    touched: u64,
+    written: u64,
+    deleted: u64,
+    without_date: u64,
 }
 
 const STOPPED: &str = "stopped by a signal; the next build does again what this one has not finished";

@@ -29,6 +29,7 @@ fn judge(checker: &Checker<'_>, table: &Table, compared: Compared) -> Finding {
     finding.measured = tally.different as f64;
     finding.fence = fence;
     finding.failures = tally.differing.iter().flat_map(|difference| difference.failures()).collect();
+    finding.failures.extend(tally.named_only.iter().map(|key| named_only(key)));
     finding.failures.extend(tally.held_back.iter().map(|key| held_back(key)));
     let is_empty = tally.rows == (0, 0) && tally.open() == 0 && checker.args.scope == Scope::Full;
     if is_empty && !checker.args.allow_empty {
@@ -57,6 +58,12 @@ fn judge(checker: &Checker<'_>, table: &Table, compared: Compared) -> Finding {
     finding.undecided = tally.undecided;
     finding.not_compared = not_compared;
     finding
+}
+
+/// One of more rows, or longer ones, than a run keeps.
+fn named_only(key: &str) -> Failure {
+    let detail = "differs; its row was not kept beside the others".to_owned();
+    Failure { owner: "pipeline".to_owned(), row_key: key.to_owned(), detail, ..Failure::default() }
 }
 
 /// Everybody knows already; the key is named all the same.

@@ -116,16 +116,17 @@ fn places(versions: &Versions, locks: Option<&LockPlace>) -> Finding {
 
 /// Are the tables as new as the books?
 fn rows(warehouse: &Warehouse, wanted: &[&Table]) -> Result<Finding> {
-    let mut missing = Vec::new();
+    let mut older = Vec::new();
     for table in wanted {
-        if let Some(newest) = warehouse.rows_missing(table)? {
-            missing.push(observe::rows::sentence(table.target, &newest));
+        let missing = warehouse.rows_missing(table)?;
+        if !missing.is_empty() {
+            older.push(observe::rows::sentence(table.target, &missing));
         }
     }
-    Ok(match missing.is_empty() {
-        true => ok("every table has the rows of its newest window"),
+    Ok(match older.is_empty() {
+        true => ok("every table has the rows of its newest windows"),
         false => fail(
-            missing.join("; "),
+            older.join("; "),
             "restore warehouse and books of one backup; or `check-reconcile --plan` names what to read again (docs/OPERATIONS.md, Restore)",
         ),
     })

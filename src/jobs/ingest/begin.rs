@@ -68,7 +68,7 @@ pub fn plan(run: &mut Run) -> Result<Option<Plan>> {
     }
     if !run.args.dry_run {
         // Not before the plan is made: a run that was refused has declared nothing.
-        run.warehouse.declare_side_by_side(&run.declares, &run.id)?;
+        run.warehouse.declare_side_by_side(&run.declares, &run.run.id)?;
     }
     run.kin = lineage::kin(run, &books.topic, &books.lineages, plan.generation);
     Ok(Some(plan))
@@ -167,8 +167,8 @@ impl Books {
             start_offset: start,
             end_offset: end,
             partitions: self.partition_count(),
-            job: run.job.clone(),
-            run_id: run.id.clone(),
+            job: run.run.job.clone(),
+            run_id: run.run.id.clone(),
             reason: reason.to_owned(),
             source_id: run.source_id.clone(),
             ..WindowRow::default()

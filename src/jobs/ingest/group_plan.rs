@@ -44,7 +44,7 @@ impl Books {
                 }
                 Start::Origin(at) | Start::Fresh(at) | Start::Close(at) => {
                     let span = Span { start: *at, end: at + taken[i] as i64 };
-                    let mark = PlanMark::new(span.end, &run.id);
+                    let mark = PlanMark::new(span.end, &run.run.id);
                     let plan = (!span.is_empty()).then(|| mark.clone());
                     if plan.is_some() || matches!(start, Start::Close(_)) {
                         commits.push((partition, Committed { offset: *at, plan }));

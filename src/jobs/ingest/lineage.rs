@@ -216,7 +216,7 @@ fn next(run: &Run, topic: &TopicInfo, lineages: &Lineages, grown: Option<Grown>)
         topic_id: topic.id.clone(),
         partitions,
         starts: grown.as_ref().map(|grown| grown.starts(partitions)).unwrap_or_default(),
-        run_id: run.id.clone(),
+        run_id: run.run.id.clone(),
         taken_at: Utc::now().timestamp_millis(),
     };
     let next = (highest.unwrap_or(0) + 1..).zip(counts).map(lineage).collect();

@@ -92,21 +92,38 @@ impl Books {
     }
 
     fn explain(&self, run: &Run, starts: &[Start]) -> anyhow::Error {
-        let stops: Vec<String> =
-            starts
-                .iter()
-                .zip(&self.partitions)
-                .filter_map(|(start, partition)| {
-                    if let Start::Stop(why) = start { Some(format!("partition {partition}: {why}")) } else { None }
-                })
-                .collect();
+        let stops: Vec<(i32, &str)> = starts
+            .iter()
+            .zip(&self.partitions)
+            .filter_map(
+                |(start, partition)| {
+                    if let Start::Stop(why) = start { Some((*partition, why.as_str())) } else { None }
+                },
+            )
+            .collect();
         needs_person(format!(
             "{} (group {}): {}. Nothing was read. Decide where to go on: --resume-from ledger (where the warehouse stands), committed \
              (where the group stands), log-start (all that is there), or log-end (skip it, then {} in the source)",
             run.topic,
             run.group,
-            stops.join("; "),
+            reasons(&stops),
             run.table.send_again()
         ))
     }
+}
+
+/// Each reason once, with the partitions that it stops.
+fn reasons(stops: &[(i32, &str)]) -> String {
+    let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
+    for (partition, why) in stops {
+        match reasons.iter_mut().find(|(reason, _)| reason == why) {
+            Some((_, partitions)) => partitions.push(partition.to_string()),
+            None => reasons.push((why, vec![partition.to_string()])),
+        }
+    }
+    let sentence = |(why, partitions): &(&str, Vec<String>)| {
+        let plural = if partitions.len() > 1 { "s" } else { "" };
+        format!("partition{plural} {}: {why}", partitions.join(", "))
+    };
+    reasons.iter().map(sentence).collect::<Vec<_>>().join("; ")
 }

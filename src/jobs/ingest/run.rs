@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use anyhow::Result;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::cli::Call;
-use crate::cli::clock::Clock;
 use crate::cli::{Declared, Report};
 use crate::exit::Exit;
 use crate::jobs::ingest::args::IngestArgs;
 use crate::jobs::ingest::plan::{Late, Plan, Planned};
-use crate::jobs::ingest::totals::Totals;
+use crate::jobs::ingest::totals::{Counted, Totals};
 use crate::kafka::{self, Committed, Consumer, Span};
-use crate::ledger::{Kin, Mode, RunRow, run_rows};
+use crate::ledger::job_run::{JobRun, ended};
+use crate::ledger::{Kin, Mode, RunRow};
 use crate::source::{self, LookUps};
 
 use crate::tables::Table;
@@ -22,8 +23,8 @@ use crate::warehouse::Warehouse;
 
 /// One run of an ingest job.
 pub struct Run {
-    pub job: String,
-    pub id: String,
+    /// Its name, id and clock.
+    pub run: JobRun,
     pub args: IngestArgs,
     pub table: &'static Table,
     pub topic: String,
@@ -50,8 +51,22 @@ pub struct Run {
     pub next: Option<String>,
     /// Partitions that the run goes on without.
     pub late: Vec<Late>,
+}
 
-    started: Clock,
+/// What a run says at its end.
+#[derive(Serialize)]
+struct Summary<'r> {
+    topic: &'r str,
+    group: &'r str,
+    dry_run: bool,
+    plan: &'r Value,
+    #[serde(flatten)]
+    totals: Counted<'r>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_changed: Option<&'r str>,
+    unfinished: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<&'r str>,
 }
 
 impl Run {
@@ -61,15 +76,14 @@ impl Run {
     /// One of the servers is not there, or refuses.
     pub fn open(call: &Call<'_>, table: &'static Table, args: IngestArgs) -> Result<Run> {
         args.explicit()?;
-        let job = call.job;
-        let id = uuid::Uuid::now_v7().to_string();
+        let job_run = JobRun::begin(call.job).freezing_at(args.stop_at.as_ref());
         let topic = args.topic.clone().unwrap_or_else(|| table.topic(&args.prefix.prefix));
         let group = args.group.clone().unwrap_or_else(|| table.group(&args.prefix.prefix));
         let consumer = Arc::new(kafka::connect(&args.kafka(), &group)?);
         let warehouse = Warehouse::new(&args.clickhouse)?;
-        let name = source::session_name(job, &id);
+        let name = job_run.session_name();
         let mut run = Run {
-            job: job.to_owned(),
+            run: job_run,
             table,
             topic,
             group,
@@ -87,16 +101,13 @@ impl Run {
             plan: Value::Null,
             next: None,
             late: Vec::new(),
-
-            started: Clock::start(),
-            id,
             args,
         };
         if run.args.dry_run {
             run.warehouse.fits()?;
         } else {
-            run_rows::enter(&run.warehouse, &mut run.source)?;
-            run.warehouse.write_run(&run.row(None, ""))?;
+            let (topic, group_id) = (run.topic.clone(), run.group.clone());
+            run.run.open(&run.warehouse, &mut run.source, |row| RunRow { topic, group_id, ..row })?;
         }
         run.passes("opened");
         Ok(run)
@@ -104,15 +115,11 @@ impl Run {
 
     /// Writes the final row and makes the summary.
     pub fn close(mut self, result: Result<Exit>) -> Report {
-        let (exit, error) = match &result {
-            Ok(exit) => (*exit, None),
-            Err(error) => (Exit::of(error), Some(format!("{error:#}"))),
-        };
+        let (exit, error) = ended(&result);
         self.tell_gaps(exit);
         let mut report = self.report(exit, error);
         if !self.args.dry_run {
-            let row = self.row(Some(exit), &report.line(&self.job));
-            run_rows::close(&self.warehouse, &row, &mut report);
+            self.run.close(&self.warehouse, &mut report, |row| self.counted(row));
         }
         if self.locked {
             source::unlock(&mut self.source);
@@ -123,38 +130,26 @@ impl Run {
     }
 
     fn report(&self, exit: Exit, error: Option<String>) -> Report {
-        let mut fields = serde_json::Map::new();
-        let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
-        put("run", json!(self.id));
-        put("topic", json!(self.topic));
-        put("group", json!(self.group));
-        put("dry_run", json!(self.args.dry_run));
-        put("plan", self.plan.clone());
-        self.totals.describe(&mut put);
-        if let Some(changed) = &self.source_changed {
-            put("source_changed", json!(changed));
-        }
-        put("unfinished", json!(self.unfinished()));
-        if let Some(next) = &self.next {
-            put("next", json!(next));
-        }
-        run_rows::describe_resources(self.started, &mut put);
-        if let Some(error) = error {
-            put("error", json!(error));
-        }
-        Report { exit, fields }
+        let summary = Summary {
+            topic: &self.topic,
+            group: &self.group,
+            dry_run: self.args.dry_run,
+            plan: &self.plan,
+            totals: self.totals.counted(),
+            source_changed: self.source_changed.as_deref(),
+            unfinished: json!(self.unfinished()),
+            next: self.next.as_deref(),
+        };
+        self.run.report(exit, &summary, error)
     }
 
     /// The summary as it would be if the process had to end now.
     pub fn last_words(&self) -> String {
-        self.report(
-            Exit::Stopped,
-            Some("stopped before the open window was finished; the next run finishes it".to_owned()),
-        )
-        .line(&self.job)
+        let why = "stopped before the open window was finished; the next run finishes it";
+        self.report(Exit::Stopped, Some(why.to_owned())).line(&self.run.job)
     }
 
-    fn row(&self, exit: Option<Exit>, summary: &str) -> RunRow {
+    fn counted(&self, row: RunRow) -> RunRow {
         RunRow {
             topic: self.topic.clone(),
             group_id: self.group.clone(),
@@ -163,15 +158,13 @@ impl Run {
             tombstones: self.totals.tombstones,
             truncates: self.totals.truncates,
             gaps: self.totals.gaps,
-            ..run_rows::row(&self.id, &self.job, self.started, exit, summary)
+            ..row
         }
     }
 
     /// A named point for the crash tests.
     pub fn passes(&self, point: &str) {
-        if let Some(stop_at) = &self.args.stop_at {
-            stop_at.pass(point);
-        }
+        self.run.passes(point);
     }
 
     /// The exit code of a run that found nothing.

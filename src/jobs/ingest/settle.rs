@@ -47,7 +47,7 @@ impl Run {
     fn resolve(&mut self, pending: &Pending) -> Result<()> {
         for part in chunks::of_offsets(&pending.resolved) {
             let (topic_id, partition) = (&pending.topic_id, pending.partition);
-            self.warehouse.close_quarantine(&self.topic, topic_id, partition, part, "resolved", &self.id)?;
+            self.warehouse.close_quarantine(&self.topic, topic_id, partition, part, "resolved", &self.run.id)?;
             self.totals.resolved += part.len() as u64;
             self.passes("quarantine-part-resolved");
         }
@@ -65,7 +65,7 @@ impl Run {
             kin: &self.kin,
             partition: pending.partition,
             start: pending.span.start,
-            run: &self.id,
+            run: &self.run.id,
         };
         let marked = place.mark_truncated(
             &self.warehouse,

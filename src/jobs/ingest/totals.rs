@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -65,21 +66,42 @@ impl Totals {
         }
     }
 
-    /// Writes the counters into a summary.
-    pub fn describe(&self, put: &mut impl FnMut(&str, Value) -> Option<Value>) {
-        put("written", json!(self.written));
-        put("rejected", json!(self.rejected()));
-        put("rejected_by_rule", json!(self.rejected_by_rule));
-        put("warned_by_rule", json!(self.warned_by_rule));
-        put("tombstones", json!(self.tombstones));
-        put("truncates", json!(self.truncates));
-        put("truncated_rows", json!(self.truncated_rows));
-        put("gaps", json!(self.gaps));
-        put("gap_spans", json!(self.gap_spans.listed()));
-        put("gap_spans_more", json!(self.gap_spans.more()));
-        put("resent", json!(self.resent.count()));
-        put("resolved", json!(self.resolved));
-        put("windows", json!(self.windows));
-        put("remaining", json!(self.remaining));
+    /// The counters, for a summary.
+    pub fn counted(&self) -> Counted<'_> {
+        Counted {
+            written: self.written,
+            rejected: self.rejected(),
+            rejected_by_rule: &self.rejected_by_rule,
+            warned_by_rule: &self.warned_by_rule,
+            tombstones: self.tombstones,
+            truncates: self.truncates,
+            truncated_rows: self.truncated_rows,
+            gaps: self.gaps,
+            gap_spans: json!(self.gap_spans.listed()),
+            gap_spans_more: json!(self.gap_spans.more()),
+            resent: json!(self.resent.count()),
+            resolved: self.resolved,
+            windows: self.windows,
+            remaining: self.remaining,
+        }
     }
+}
+
+/// What a summary says of a run's counters.
+#[derive(Serialize)]
+pub struct Counted<'t> {
+    written: u64,
+    rejected: u64,
+    rejected_by_rule: &'t BTreeMap<&'static str, u64>,
+    warned_by_rule: &'t BTreeMap<&'static str, u64>,
+    tombstones: u64,
+    truncates: u64,
+    truncated_rows: u64,
+    gaps: u64,
+    gap_spans: Value,
+    gap_spans_more: Value,
+    resent: Value,
+    resolved: u64,
+    windows: u64,
+    remaining: u64,
 }

@@ -38,7 +38,7 @@ impl Run {
             kin: &self.kin,
             partition: window.partition,
             start: window.span.start,
-            run: &self.id,
+            run: &self.run.id,
         };
         place.refuse_mixed(&self.warehouse, batch)?;
         if self.args.dry_run {
@@ -58,7 +58,7 @@ impl Run {
         self.passes("rejected-inserted");
         if !batch.warnings.is_empty() {
             // A token of this run: what is warned of may differ when the window is done again, and the newest word counts.
-            let token = format!("{token}/warnings/{}", self.id);
+            let token = format!("{token}/warnings/{}", self.run.id);
             let warnings = place.warning_rows(batch);
             self.warehouse.insert::<WarningRow<'static>>(&self.warehouse.ops, "warnings", &token, warnings.iter())?;
         }
@@ -101,8 +101,8 @@ impl Run {
     fn token(&self, plan: &Plan, planned: &Planned, window: &Window<'_>, batch: &Batch<'_>) -> String {
         // The run that made the plan, however often the plan is continued: a repetition is recognized. But a range that is
         // read again, explicitly or after a reset, repairs: it must write though the same rows were written, and deleted, before.
-        let planned_by = planned.mark.as_ref().map_or(&self.id, |mark| &mark.run);
+        let planned_by = planned.mark.as_ref().map_or(&self.run.id, |mark| &mark.run);
         let place = format!("{}/{}/{}/{}", plan.topic_id, plan.number_of(window), window.partition, window.span);
-        format!("{}/{place}/{:032x}/{planned_by}", self.job, batch.fingerprint())
+        format!("{}/{place}/{:032x}/{planned_by}", self.run.job, batch.fingerprint())
     }
 }

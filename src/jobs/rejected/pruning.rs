@@ -11,7 +11,7 @@ use crate::cli::Report;
 use crate::exit::{Exit, usage};
 use crate::jobs::rejected::{RejectedArgs, Status};
 use crate::ledger::HeldBack;
-use crate::ledger::job_run::JobRun;
+use crate::ledger::plain_run::PlainRun;
 use crate::quarantine::Selection;
 use crate::source;
 use crate::warehouse::Warehouse;
@@ -27,7 +27,7 @@ pub fn run(job: &str, args: &RejectedArgs, warehouse: &Warehouse) -> Result<Repo
     let closed = closed(args)?;
     let flags = [(args.prune, " --prune"), (args.prune_ledger, " --prune-ledger")];
     let flags: String = flags.iter().filter(|(age, _)| age.is_some()).map(|(_, flag)| *flag).collect();
-    let mut run = JobRun::begin(job, format!("{job}{flags}"), &args.clickhouse)?;
+    let mut run = PlainRun::begin(job, format!("{job}{flags}"), &args.clickhouse)?;
     let session = source::connect(&args.postgres, &run.session_name());
     match session.and_then(|session| enter(session, &mut run, job, warehouse)) {
         Ok(mut session) => {
@@ -40,7 +40,7 @@ pub fn run(job: &str, args: &RejectedArgs, warehouse: &Warehouse) -> Result<Repo
 }
 
 /// One run at a time: the list of what goes is a table in the books.
-fn enter(mut session: Client, run: &mut JobRun, job: &str, warehouse: &Warehouse) -> Result<Client> {
+fn enter(mut session: Client, run: &mut PlainRun, job: &str, warehouse: &Warehouse) -> Result<Client> {
     run.open(&mut session)?;
     source::lock_job(&mut session, job, &warehouse.ops)?;
     Ok(session)

@@ -39,7 +39,7 @@ fn bytes(bytes: &[u8]) -> String {
         _ if bytes.is_empty() => "empty".to_owned(),
         Ok(text) => text.split('\n').map(printable).collect::<Vec<_>>().join("\n"),
         Err(_) => {
-            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let hex = hex::encode(bytes);
             format!("{} bytes that are no UTF-8: {hex}", bytes.len())
         }
     }

@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::batch::scope::Logged;
 use crate::cli::Call;
 use crate::cli::Report;
-use crate::cli::clock::Clock;
 use crate::exit::Exit;
 use crate::jobs::replay::args::ReplayArgs;
 use crate::jobs::replay::counts::Counts;
 use crate::jobs::replay::turn::Turn;
 use crate::kafka::Span;
-use crate::ledger::{RunRow, run_rows};
+use crate::ledger::RunRow;
+use crate::ledger::job_run::{JobRun, ended};
 use crate::quarantine::{Kept, Shelf};
 use crate::source::{self, LookUps, TargetLock};
 use crate::tables::Table;
@@ -58,15 +58,33 @@ impl Totals {
 
 /// One run of the job.
 pub struct Replay {
-    pub job: String,
-    pub id: String,
+    /// Its name, id and clock.
+    pub run: JobRun,
     pub args: ReplayArgs,
     pub source: postgres::Client,
     pub look_ups: LookUps,
     pub validator: Validator,
     pub warehouse: Warehouse,
     pub totals: Totals,
-    started: Clock,
+}
+
+/// What a replay says at its end.
+#[derive(Serialize)]
+struct Summary<'r> {
+    dry_run: bool,
+    replayed: u64,
+    written: u64,
+    already_there: u64,
+    truncates: u64,
+    truncated_rows: u64,
+    resolved: u64,
+    superseded: u64,
+    still_rejected: u64,
+    still_rejected_by_rule: &'r BTreeMap<&'static str, u64>,
+    warned_by_rule: &'r BTreeMap<&'static str, u64>,
+    batches: u64,
+    remaining: u64,
+    ahead: u64,
 }
 
 impl Replay {
@@ -75,26 +93,22 @@ impl Replay {
     /// # Errors
     /// One of the servers is not there, or refuses.
     pub fn open(call: &Call<'_>, args: ReplayArgs) -> Result<Replay> {
-        let job = call.job;
-        let id = uuid::Uuid::now_v7().to_string();
-        let name = source::session_name(job, &id);
+        let run = JobRun::begin(call.job).freezing_at(args.stop_at.as_ref());
+        let name = run.session_name();
         let source = source::connect(&args.postgres, &name)?;
         let mut replay = Replay {
-            job: job.to_owned(),
             look_ups: LookUps::connect(&args.postgres, &args.replica, &name)?,
             validator: Validator::new(call.pipeline, &args.rules)?,
             warehouse: Warehouse::new(&args.clickhouse)?,
             totals: Totals::default(),
-            started: Clock::start(),
             source,
-            id,
+            run,
             args,
         };
         if replay.args.dry_run {
             replay.warehouse.fits()?;
         } else {
-            run_rows::enter(&replay.warehouse, &mut replay.source)?;
-            replay.warehouse.write_run(&replay.row(None, ""))?;
+            replay.run.open(&replay.warehouse, &mut replay.source, |row| row)?;
         }
         replay.args.beside.learn(replay.warehouse.side_by_side()?)?;
         Ok(replay)
@@ -109,7 +123,7 @@ impl Replay {
             return Ok(());
         }
         let names: Vec<&str> = tables.iter().map(|table| table.name).collect();
-        source::lock_tables(&mut self.source, &self.job, &self.warehouse.ops, &names)?;
+        source::lock_tables(&mut self.source, &self.run.job, &self.warehouse.ops, &names)?;
         // As whoever writes: a new generation is not taken meanwhile.
         for table in tables {
             let lock = TargetLock::of(&self.warehouse.db, table.target);
@@ -165,10 +179,7 @@ impl Replay {
 
     /// Writes the final row and makes the summary.
     pub fn close(mut self, result: Result<Exit>) -> Report {
-        let (exit, error) = match &result {
-            Ok(exit) => (*exit, None),
-            Err(error) => (Exit::of(error), Some(format!("{error:#}"))),
-        };
+        let (exit, error) = ended(&result);
         if self.totals.ahead > 0 {
             tracing::info!(
                 "{} records stand above the ledger's end: their windows are open, and the ingest job reads them again itself",
@@ -177,7 +188,9 @@ impl Replay {
         }
         let mut report = self.report(exit, error);
         if !self.args.dry_run {
-            run_rows::close(&self.warehouse, &self.row(Some(exit), &report.line(&self.job)), &mut report);
+            let Totals { counts, .. } = &self.totals;
+            let (written, rejected, truncates) = (counts.written, counts.refused(), counts.truncates);
+            self.run.close(&self.warehouse, &mut report, |row| RunRow { written, rejected, truncates, ..row });
             source::unlock(&mut self.source);
         }
         report
@@ -185,49 +198,33 @@ impl Replay {
 
     fn report(&self, exit: Exit, error: Option<String>) -> Report {
         let Totals { counts, .. } = &self.totals;
-        let mut fields = serde_json::Map::new();
-        let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
-        put("run", json!(self.id));
-        put("dry_run", json!(self.args.dry_run));
-        put("replayed", json!(self.totals.replayed));
-        put("written", json!(counts.written));
-        put("already_there", json!(counts.landed));
-        put("truncates", json!(counts.truncates));
-        put("truncated_rows", json!(self.totals.truncated_rows));
-        put("resolved", json!(counts.resolved()));
-        put("superseded", json!(counts.superseded));
-        put("still_rejected", json!(counts.refused()));
-        put("still_rejected_by_rule", json!(counts.refused));
-        put("warned_by_rule", json!(counts.warned));
-        put("batches", json!(self.totals.batches));
-        put("remaining", json!(self.totals.remaining));
-        put("ahead", json!(self.totals.ahead));
-        run_rows::describe_resources(self.started, &mut put);
-        if let Some(error) = error {
-            put("error", json!(error));
-        }
-        Report { exit, fields }
+        let summary = Summary {
+            dry_run: self.args.dry_run,
+            replayed: self.totals.replayed,
+            written: counts.written,
+            already_there: counts.landed,
+            truncates: counts.truncates,
+            truncated_rows: self.totals.truncated_rows,
+            resolved: counts.resolved(),
+            superseded: counts.superseded,
+            still_rejected: counts.refused(),
+            still_rejected_by_rule: &counts.refused,
+            warned_by_rule: &counts.warned,
+            batches: self.totals.batches,
+            remaining: self.totals.remaining,
+            ahead: self.totals.ahead,
+        };
+        self.run.report(exit, &summary, error)
     }
 
     /// The summary as it would be if the process had to end now.
     pub fn last_words(&self) -> String {
         let why = "stopped before the open batch was finished; the next replay takes it up again";
-        self.report(Exit::Stopped, Some(why.to_owned())).line(&self.job)
-    }
-
-    fn row(&self, exit: Option<Exit>, summary: &str) -> RunRow {
-        RunRow {
-            written: self.totals.counts.written,
-            rejected: self.totals.counts.refused(),
-            truncates: self.totals.counts.truncates,
-            ..run_rows::row(&self.id, &self.job, self.started, exit, summary)
-        }
+        self.report(Exit::Stopped, Some(why.to_owned())).line(&self.run.job)
     }
 
     /// A named point for the crash tests.
     pub fn passes(&self, point: &str) {
-        if let Some(stop_at) = &self.args.stop_at {
-            stop_at.pass(point);
-        }
+        self.run.passes(point);
     }
 }

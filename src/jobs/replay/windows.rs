@@ -86,8 +86,8 @@ impl Replay {
             rejected: group.rejected,
             truncates: group.truncates,
             token: self.token(replayed, group.span, hash),
-            job: self.job.clone(),
-            run_id: self.id.clone(),
+            job: self.run.job.clone(),
+            run_id: self.run.id.clone(),
             ..WindowRow::default()
         };
         groups.iter().map(row).collect()

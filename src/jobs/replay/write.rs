@@ -48,7 +48,7 @@ impl Replay {
             kin: &kin,
             partition: shelf.partition,
             start: groups.first().map_or(replayed.span.start, |group| group.span.start),
-            run: &self.id,
+            run: &self.run.id,
         };
         place.refuse_mixed(&self.warehouse, batch)?;
         self.insert(batch, &place, token)?;
@@ -140,13 +140,13 @@ impl Replay {
     pub fn token(&self, replayed: &Replayed<'_>, span: Span, hash: u128) -> String {
         let shelf = replayed.shelf;
         let place = format!("{}/{}/{}/{span}", shelf.topic_id, shelf.generation, shelf.partition);
-        format!("{}/{place}/{hash:032x}/{}", self.job, self.id)
+        format!("{}/{place}/{hash:032x}/{}", self.run.job, self.run.id)
     }
 
     /// Every record of the batch as it lies in quarantine from now on. What stays open keeps the time when it was first refused.
     fn closing_rows<'r>(&'r self, replayed: &'r Replayed<'_>) -> Vec<RejectedRow<'r>> {
         let now_ms = Utc::now().timestamp_millis();
-        let next = |kept: &'r Kept| RejectedRow { attempt: kept.attempt + 1, run_id: &self.id, ..kept.row() };
+        let next = |kept: &'r Kept| RejectedRow { attempt: kept.attempt + 1, run_id: &self.run.id, ..kept.row() };
         let closed = |kept: &'r Kept, status| RejectedRow { status, rejected_at: now_ms, ..next(kept) };
         let mut rows: Vec<RejectedRow<'r>> =
             replayed.superseded.iter().map(|kept| closed(kept, "superseded")).collect();

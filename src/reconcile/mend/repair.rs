@@ -5,7 +5,8 @@
 //! stored; the rows carry the position and the clock of their moment. It stands in the ledger as a window of mode `repair`, so that derived
 //! tables and checks take it up; if it is cut short before that, the next comparison writes the window ([`super::untold`]).
 //!
-//! Rows are written part by part, each part with its own rows of the ledger: as many rows as there are, as long as they are.
+//! Rows are written part by part, each part with its own rows of the ledger: as many rows as there are, as long as they are. Between two parts
+//! a signal is heard.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -31,22 +32,25 @@ const NOWHERE: i32 = -1;
 /// What the rows of a part take together, unless it is a single one: they are one text on the way to the warehouse.
 const PART: usize = 8 << 20;
 
-/// Writes the source's rows, and delete markers for those that it does not have. Returns how many.
+/// Writes the source's rows, and delete markers for those that it does not have. Returns how many: not all, if it was asked to stop.
 ///
 /// # Errors
 /// A server is gone or refuses.
-pub fn write(checker: &Checker<'_>, layout: &Layout<'_>, run_id: &str, differing: &[Difference]) -> Result<u64> {
+pub fn write(checker: &Checker<'_>, layout: &Layout<'_>, run_id: &str, differing: &[Difference]) -> Result<usize> {
     if differing.is_empty() {
         return Ok(0);
     }
     let repair = Repair::of(checker, layout.table, run_id)?;
     checker.passes("repair-compared");
-    let mut first = 0;
+    let mut written = 0;
     for part in chunks::within(PART, differing, differing.len(), size) {
-        repair.write(layout, part, first)?;
-        first += part.len();
+        if checker.stop.asked() {
+            break;
+        }
+        repair.write(layout, part, written)?;
+        written += part.len();
     }
-    Ok(differing.len() as u64)
+    Ok(written)
 }
 
 /// What a row takes as JSON.

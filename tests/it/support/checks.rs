@@ -2,7 +2,7 @@
 
 use std::process::Child;
 
-use super::{Outcome, World, outcome};
+use super::{Outcome, World, outcome, wait_until_frozen};
 
 /// A world whose tables were captured by Debezium and ingested.
 pub struct Checked {
@@ -37,14 +37,28 @@ impl Checked {
         self.world.command(job, &[&of_world, args].concat()).spawn().expect("starting the check")
     }
 
+    /// A check that has stopped itself at `point`.
+    pub fn frozen_at(&self, point: &str, job: &str, args: &[&str]) -> Child {
+        let mut child = self.start(job, &[args, &["--stop-at", point]].concat());
+        wait_until_frozen(&mut child, point);
+        child
+    }
+
     pub fn reconcile(&self, args: &[&str]) -> Outcome {
         self.run("check-reconcile", args)
     }
 
     /// Changes the source, and waits until Debezium has it in Kafka.
     pub fn change(&self, sql: &str) {
-        self.world.postgres().batch_execute(sql).unwrap();
+        self.world.change(sql);
         self.world.wait_for_capture(&self.connector);
+    }
+
+    /// Changes a table of the source without the connector seeing it.
+    pub fn unseen(&self, table: &str, sql: &str) {
+        self.world.change(&format!("ALTER PUBLICATION northwind_publication DROP TABLE {table}"));
+        self.change(sql);
+        self.change(&format!("ALTER PUBLICATION northwind_publication ADD TABLE {table}"));
     }
 
     /// Changes rows of the warehouse behind the pipeline's back.
@@ -64,7 +78,7 @@ impl Checked {
 
     pub fn detail(&self, outcome: &Outcome, table: &str) -> String {
         let sql =
-            format!("detail FROM northwind_ops.check_results WHERE table = '{table}' AND run_id = '{}'", run(outcome));
+            format!("detail FROM northwind_ops.check_results WHERE table = '{table}' AND run_id = '{}'", outcome.run());
         self.world.clickhouse(&format!("SELECT {sql} ORDER BY check_name FORMAT TSVRaw"))
     }
 
@@ -74,11 +88,15 @@ impl Checked {
     }
 
     fn stored(&self, outcome: &Outcome, columns: &str, table: &str) -> String {
-        let sql = format!("SELECT {columns} FROM northwind_ops.{table} WHERE run_id = '{}'", run(outcome));
+        let sql = format!("SELECT {columns} FROM northwind_ops.{table} WHERE run_id = '{}'", outcome.run());
         self.world.clickhouse(&format!("{sql} ORDER BY ALL FORMAT TSVRaw")).replace('\t', " ")
     }
 }
 
-fn run(outcome: &Outcome) -> &str {
-    outcome.summary["run"].as_str().unwrap_or_else(|| panic!("no run in {outcome:?}"))
+impl World {
+    /// What a check of one table found.
+    pub fn found(&self, outcome: &Outcome) -> String {
+        let run = outcome.run();
+        self.clickhouse(&format!("SELECT detail FROM northwind_ops.check_results WHERE run_id = '{run}' FORMAT TSVRaw"))
+    }
 }

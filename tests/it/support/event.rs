@@ -1,8 +1,13 @@
 //! Debezium messages made by hand, in the shape of the recorded ones.
 
+use std::ops::Range;
+
 use serde_json::{Value, json};
 
 use super::{Message, Outcome, World};
+
+/// What Debezium sends in place of a long value that did not change.
+pub const UNAVAILABLE: &str = "__debezium_unavailable_value";
 
 /// A customer's change event.
 #[derive(Debug, Clone)]
@@ -24,6 +29,15 @@ pub fn customer(op: &'static str, id: &str, company_name: &str, lsn: u64) -> Eve
     Event { partition: 0, id: id.to_owned(), op, lsn, after }
 }
 
+/// Customers that Northwind has.
+pub const KNOWN: [&str; 5] = ["ALFKI", "ANATR", "ANTON", "AROUT", "BERGS"];
+
+/// Updates of these customers in turns; the number of each is in its name and in its LSN.
+pub fn updates(ids: &[&str], name: &str, numbers: Range<usize>) -> Vec<Message> {
+    let update = |i: usize| customer("u", ids[i % ids.len()], &format!("{name}{i}"), 1000 + i as u64).message();
+    numbers.map(update).collect()
+}
+
 /// A delete: `before` has the key and placeholders.
 pub fn delete(id: &str, lsn: u64) -> Event {
     Event { partition: 0, id: id.to_owned(), op: "d", lsn, after: Value::Null }
@@ -40,6 +54,11 @@ impl Event {
     pub fn set(mut self, column: &str, value: Value) -> Event {
         self.after[column] = value;
         self
+    }
+
+    /// Without the value of a column: it was too long to be sent again.
+    pub fn unsent(self, column: &str) -> Event {
+        self.set(column, json!(UNAVAILABLE))
     }
 
     /// The envelope.

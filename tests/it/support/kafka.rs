@@ -1,7 +1,7 @@
 //! Topics, messages, offsets.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{
@@ -26,6 +26,11 @@ pub struct Message {
 impl Message {
     pub fn new(partition: i32, key: &str, value: &str) -> Message {
         Message { partition, key: Some(key.to_owned()), value: Some(value.as_bytes().to_vec()), headers: Vec::new() }
+    }
+
+    /// In this partition.
+    pub fn at(self, partition: i32) -> Message {
+        Message { partition, ..self }
     }
 }
 
@@ -115,6 +120,18 @@ impl World {
     pub fn produce_to_topic(&self, topic: &str, messages: &[Message]) {
         let producer = producer(&[]);
         messages.iter().for_each(|message| send(&producer, topic, message));
+        producer.flush(PATIENCE).expect("flushing the producer");
+    }
+
+    /// Produces records that are so many hours old.
+    pub fn produce_aged(&self, hours_ago: &[i64]) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_millis() as i64;
+        let producer = producer(&[]);
+        for hours in hours_ago {
+            let record: BaseRecord<'_, str, str> =
+                BaseRecord::to(&self.topic).payload("{}").timestamp(now - hours * 3_600_000);
+            producer.send(record).map_err(|(error, _)| error).expect("sending a record");
+        }
         producer.flush(PATIENCE).expect("flushing the producer");
     }
 

@@ -9,6 +9,7 @@ pub mod compare;
 pub mod connector;
 pub mod event;
 pub mod kafka;
+pub mod lineage;
 pub mod mock_kafka;
 pub mod observe;
 pub mod order_wide;
@@ -17,6 +18,7 @@ pub mod process;
 pub mod random;
 pub mod registry;
 pub mod shop;
+pub mod source;
 pub mod standby;
 
 use std::path::PathBuf;
@@ -26,7 +28,7 @@ use std::time::{Duration, Instant};
 
 pub use kafka::{Message, block_on, producer, send};
 use postgres::NoTls;
-pub use process::{Outcome, freezes, outcome, signal, wait_until_frozen};
+pub use process::{Outcome, freezes, go_on, kill, outcome, signal, wait_until_frozen};
 
 /// Longest wait for a condition.
 pub const PATIENCE: Duration = Duration::from_secs(60);

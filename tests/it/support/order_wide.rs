@@ -2,7 +2,7 @@
 
 use std::process::Child;
 
-use super::{Outcome, World, wait_for, wait_until_frozen};
+use super::{Outcome, World, kill};
 
 const COLUMNS: &str =
     "order_id, order_date, customer_id, customer_name, employee_id, employee_name, employee_photo_url, product_id,
@@ -30,26 +30,12 @@ impl World {
 
     /// A build that has stopped itself at `point`.
     pub fn build_frozen_at(&self, point: &str, args: &[&str]) -> Child {
-        let args = [&["--stop-at", point], args].concat();
-        let mut child = self.command("build-order-wide", &args).spawn().expect("starting the job");
-        wait_until_frozen(&mut child, point);
-        child
+        self.frozen_at(point, "build-order-wide", args)
     }
 
     /// SIGKILL of a build at `point`; then waits until PostgreSQL has noticed that its session is gone.
     pub fn kill_build_at(&self, point: &str, args: &[&str]) {
-        let mut child = self.build_frozen_at(point, args);
-        child.kill().expect("killing the job");
-        child.wait().expect("waiting for the job");
-        self.wait_until_no_build_has_a_session();
-    }
-
-    pub fn wait_until_no_build_has_a_session(&self) {
-        let mut client = self.postgres();
-        let sessions = "SELECT count(*) FROM pg_stat_activity
-                        WHERE datname = current_database() AND application_name LIKE 'build-order-wide run%'";
-        wait_for("the build's session to end", || {
-            client.query_one(sessions, &[]).expect("sessions").get::<_, i64>(0) == 0
-        });
+        kill(self.build_frozen_at(point, args));
+        self.wait_until_no_session_of("build-order-wide");
     }
 }

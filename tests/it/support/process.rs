@@ -27,6 +27,20 @@ impl Outcome {
         self.summary["error"].as_str().unwrap_or_default()
     }
 
+    /// The error says all of this.
+    #[track_caller]
+    pub fn error_says(&self, parts: &[&str]) {
+        for part in parts {
+            assert!(self.error().contains(part), "{part}: {}", self.error());
+        }
+    }
+
+    /// Whose run it was, in the books.
+    #[track_caller]
+    pub fn run(&self) -> &str {
+        self.summary["run"].as_str().unwrap_or_else(|| panic!("no run in {self:?}"))
+    }
+
     #[track_caller]
     pub fn expect_exit(self, exit: i32) -> Self {
         assert_eq!(self.exit, exit, "{self:#?}");
@@ -39,13 +53,61 @@ impl World {
         self.command("ingest-customers", &[&["--verify"], args].concat()).spawn().expect("starting the job")
     }
 
-    /// Runs the job until it freezes at `point`, then kills it with SIGKILL.
-    pub fn kill_at(&self, point: &str, args: &[&str]) {
-        let mut child = self.start_ingest(&[&["--stop-at", point], args].concat());
+    /// A job that has stopped itself at `point`.
+    pub fn frozen_at(&self, point: &str, job: &str, args: &[&str]) -> Child {
+        let mut child = self.command(job, &[args, &["--stop-at", point]].concat()).spawn().expect("starting the job");
         wait_until_frozen(&mut child, point);
-        child.kill().expect("killing the job");
-        child.wait().expect("waiting for the job");
+        child
     }
+
+    /// `ingest-customers`, verifying what it writes, that has stopped itself at `point`.
+    pub fn ingest_frozen_at(&self, point: &str, args: &[&str]) -> Child {
+        self.frozen_at(point, "ingest-customers", &[&["--verify"], args].concat())
+    }
+
+    /// Runs `ingest-customers` until it freezes at `point`, then kills it with SIGKILL.
+    pub fn kill_at(&self, point: &str, args: &[&str]) {
+        kill(self.ingest_frozen_at(point, args));
+    }
+
+    /// As `kill_at`, and waits until PostgreSQL has noticed: a dead run holds nothing then, while a retry before that is told to try
+    /// again.
+    pub fn kill_for_good_at(&self, point: &str, args: &[&str]) {
+        self.kill_at(point, args);
+        self.wait_until_no_session_of("ingest-customers");
+    }
+
+    /// Waits until PostgreSQL has noticed that the runs of a job are gone.
+    pub fn wait_until_no_session_of(&self, job: &str) {
+        let sessions = format!("SELECT count(*) {}", sessions_of(job));
+        let mut client = self.postgres();
+        wait_for("the run's session to end", || {
+            client.query_one(&sessions, &[]).expect("sessions").get::<_, i64>(0) == 0
+        });
+    }
+
+    /// Ends the sessions that hold a job's locks, as a failover or an administrator would.
+    pub fn end_sessions_of(&self, job: &str) {
+        let end = format!("SELECT pg_terminate_backend(pid) {}", sessions_of(job));
+        self.postgres().execute(&end, &[]).expect("ending sessions");
+        self.wait_until_no_session_of(job);
+    }
+}
+
+fn sessions_of(job: &str) -> String {
+    format!("FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '{job} run%'")
+}
+
+/// Lets a frozen job go on, and waits for its end.
+pub fn go_on(child: Child) -> Outcome {
+    signal(&child, "CONT");
+    outcome(child)
+}
+
+/// SIGKILL.
+pub fn kill(mut child: Child) {
+    child.kill().expect("killing the job");
+    child.wait().expect("waiting for the job");
 }
 
 /// Waits for a job to end.

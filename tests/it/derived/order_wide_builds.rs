@@ -1,0 +1,234 @@
+//! Builds of `order_wide`: what they touch, what they write, what they refuse, and the full one.
+
+use serde_json::json;
+
+use crate::support::shop::{Shop, built, changed, counts, shown};
+use crate::support::wait_for;
+
+/// Puts a value into the warehouse that order_wide cannot hold.
+type Misfit = Box<dyn Fn(&Shop) -> i64>;
+
+#[test]
+fn a_row_has_the_names_the_amount_and_the_newest_time_of_its_parts() {
+    let shop = built("wide_row");
+    let first = "1\t1997-03-05\tALFKI\tAlfreds\t1\tNancy Davolio\tp/1\t1\tChai\tTea\tExotic Liquids\t10.50\t3\t0.10\t28.35\t1000009\n";
+    assert!(shop.world.order_wide().starts_with(first), "{}", shop.world.order_wide());
+    let second =
+        "1\t1997-03-05\tALFKI\tAlfreds\t1\tNancy Davolio\tp/1\t2\tChang\tTea\t\t10.50\t3\t0.10\t28.35\t1000010\n";
+    assert_eq!(shop.world.order_wide().lines().nth(1), Some(second.trim_end()));
+    shop.order(1, Some("1997-03-06"));
+    shop.world.build(&[]).expect_exit(0);
+    let newest = "SELECT DISTINCT _source_ts_ms FROM northwind_dw.order_wide FINAL WHERE order_id = 1";
+    assert_eq!(shop.world.number(newest), 1_000_013, "the order's, which is newer than the lines'");
+}
+
+#[test]
+fn nothing_to_do_writes_nothing() {
+    let shop = built("wide_idle");
+    // Windows of other tables, and rows of the ledger that are no windows, are no work.
+    shop.close_window("shippers", "plan", 0, 5);
+    shop.close_window("orders", "origin", 0, 0);
+    shop.close_window("orders", "reset", 0, 7);
+    let books = "SELECT (SELECT count() FROM northwind_dw.order_wide), (SELECT count() FROM northwind_ops.positions), (SELECT max(build) FROM northwind_ops.builds)";
+    let before = shop.world.clickhouse(books);
+    let outcome = shop.world.build(&[]).expect_exit(0);
+    assert_eq!((counts(&outcome), &outcome.summary["build"]), ([0; 5], &json!(null)));
+    // However busy the machine is: in one of many tries.
+    wait_for("an idle build in less than a second", || {
+        shop.world.build(&[]).expect_exit(0).count("duration_ms") < 1000
+    });
+    assert_eq!(shop.world.clickhouse(books), before);
+    let runs = "SELECT status, written FROM northwind_ops.runs FINAL WHERE job = 'build-order-wide' ORDER BY started_at LIMIT 2";
+    assert_eq!(shop.world.clickhouse(runs), "done\t4\ndone\t0\n");
+}
+
+#[test]
+fn a_dry_run_counts_and_writes_nothing() {
+    let shop = Shop::new("wide_dry");
+    let outcome = shop.world.build(&["--dry-run"]).expect_exit(0);
+    assert_eq!(counts(&outcome), [13, 4, 0, 0, 0]);
+    assert_eq!(counts(&shop.world.build(&["--dry-run", "--full"]).expect_exit(0)), [13, 4, 0, 0, 0]);
+    for table in [
+        "northwind_dw.order_wide",
+        "northwind_ops.positions",
+        "northwind_ops.builds",
+        "northwind_ops.touched_lines",
+        "northwind_ops.runs",
+    ] {
+        assert_eq!(shop.world.number(&format!("SELECT count() FROM {table}")), 0, "{table}");
+    }
+    shop.line(1, 1, 40_000);
+    let refused = shop.world.build(&["--dry-run"]).expect_exit(78);
+    assert!(refused.error().contains("order 1, product 1: quantity 40000"), "{}", refused.error());
+}
+
+#[test]
+fn a_parent_that_arrives_after_its_child_fills_in_its_name() {
+    let shop = built("wide_late");
+    let order = json!({"order_id": 4, "order_date": "1997-06-01", "customer_id": "LATER", "employee_id": 7});
+    shop.put("orders", order);
+    shop.put(
+        "order_details",
+        json!({"order_id": 4, "product_id": 9, "unit_price": "1", "quantity": 1, "discount": "0"}),
+    );
+    shop.put(
+        "order_details",
+        json!({"order_id": 5, "product_id": 1, "unit_price": "2", "quantity": 1, "discount": "0"}),
+    );
+    assert_eq!(counts(&shop.world.build(&[]).expect_exit(0)), [3, 2, 1, 0, 0], "the line without an order waits");
+    let row = |order: i64| {
+        shop.world.clickhouse(&format!(
+            "SELECT customer_id, customer_name, employee_id, employee_name, product_id, product_name, category_name, supplier_name
+             FROM northwind_dw.order_wide FINAL WHERE order_id = {order}"
+        ))
+    };
+    assert_eq!(row(4), "LATER\t\t7\t\t9\t\t\t\n");
+    shop.put("customers", json!({"customer_id": "LATER", "company_name": "Later & Co."}));
+    shop.put("employees", json!({"employee_id": 7, "first_name": "Robert", "last_name": "King"}));
+    shop.put("products", json!({"product_id": 9, "product_name": "Niku", "category_id": 6, "supplier_id": 4}));
+    shop.put("orders", json!({"order_id": 5, "order_date": "1997-06-02"}));
+    assert_eq!(counts(&shop.world.build(&[]).expect_exit(0)), [4, 2, 2, 0, 0]);
+    assert_eq!(row(4), "LATER\tLater & Co.\t7\tRobert King\t9\tNiku\t\t\n");
+    assert_eq!(row(5), "\t\t0\t\t1\tChai\tTea\tExotic Liquids\n");
+    shop.put("categories", json!({"category_id": 6, "category_name": "Meat"}));
+    shop.put("suppliers", json!({"supplier_id": 4, "company_name": "Tokyo Traders"}));
+    assert_eq!(counts(&shop.world.build(&[]).expect_exit(0)), [2, 1, 1, 0, 0]);
+    assert_eq!(row(4), "LATER\tLater & Co.\t7\tRobert King\t9\tNiku\tMeat\tTokyo Traders\n");
+}
+
+#[test]
+fn an_order_without_a_date_is_counted_and_comes_and_goes_with_its_date() {
+    let shop = built("wide_date");
+    shop.order(4, None);
+    shop.line(4, 1, 1);
+    assert_eq!(counts(&shop.world.build(&[]).expect_exit(0)), [2, 1, 0, 0, 1]);
+    shop.order(4, Some("1970-01-01"));
+    assert_eq!(counts(&shop.world.build(&[]).expect_exit(0)), [1, 1, 1, 0, 0]);
+    shop.order(4, Some("2149-06-06"));
+    assert_eq!(counts(&shop.world.build(&[]).expect_exit(0)), [1, 1, 1, 1, 0]);
+    assert!(shown(&shop.world).contains("4\t1\t"));
+    shop.order(4, None);
+    assert_eq!(counts(&shop.world.build(&[]).expect_exit(0)), [1, 1, 0, 1, 1]);
+    assert!(!shown(&shop.world).contains("4\t1\t"));
+    shop.order(4, None);
+    assert_eq!(counts(&shop.world.build(&[]).expect_exit(0)), [1, 1, 0, 0, 1], "a partition is marked once");
+}
+
+#[test]
+fn a_value_that_does_not_fit_is_refused_by_name_and_nothing_counts() {
+    let shop = built("wide_misfit");
+    let before = shop.world.order_wide();
+    let line = |price: &str, quantity: i64, discount: &str| {
+        let row =
+            json!({"order_id": 2, "product_id": 1, "unit_price": price, "quantity": quantity, "discount": discount});
+        move |shop: &Shop| shop.put("order_details", row.clone())
+    };
+    let order = |date: &'static str, employee: i64| {
+        let row = json!({"order_id": 2, "order_date": date, "employee_id": employee});
+        move |shop: &Shop| shop.put("orders", row.clone())
+    };
+    let fine_line = line("1.25", 2, "0.25");
+    let table: [(Misfit, &str); 9] = [
+        (Box::new(line("1.2345", 1, "0")), "unit_price 1.2345 has more than two decimals"),
+        (Box::new(line("100000000", 1, "0")), "unit_price 100000000 has more than eight digits before the point"),
+        (Box::new(line("1", 32_768, "0")), "quantity 32768 is beyond Int16"),
+        (Box::new(line("1", -32_769, "0")), "quantity -32769 is beyond Int16"),
+        (Box::new(line("1", 1, "0.125")), "discount 0.125 has more than two decimals"),
+        (Box::new(line("99999999", 32_767, "-99")), "has more than thirteen digits before the point"),
+        (Box::new(order("1969-12-31", 1)), "order_date 1969-12-31 is not between 1970-01-01 and 2149-06-06"),
+        (Box::new(order("2149-06-07", 1)), "order_date 2149-06-07 is not between"),
+        (Box::new(order("1997-04-10", 1 << 31)), "employee_id 2147483648 is beyond Int32"),
+    ];
+    for (misfit, said) in table {
+        misfit(&shop);
+        let refused = shop.world.build(&[]).expect_exit(78);
+        refused.error_says(&["order 2, product 1: ", said, "Correct them in PostgreSQL"]);
+        assert_eq!(shop.world.build(&["--full"]).expect_exit(78).error(), refused.error());
+        assert_eq!(shop.world.order_wide(), before);
+        fine_line(&shop);
+        shop.order(2, Some("1997-04-10"));
+    }
+    let mended = shop.world.build(&[]).expect_exit(0);
+    assert_eq!((mended.count("windows"), mended.count("touched")), (27, 1));
+    shop.put("orders", json!({"order_id": 3_000_000_000_i64, "order_date": "1997-01-01"}));
+    shop.line(3_000_000_000, 1, 1);
+    let refused = shop.world.build(&[]).expect_exit(78);
+    assert!(refused.error().contains("order 3000000000, product 1: order_id is beyond Int32"), "{}", refused.error());
+    shop.gone("orders", json!({"order_id": 3_000_000_000_i64}));
+    assert_eq!(counts(&shop.world.build(&[]).expect_exit(0))[1..], [1, 0, 0, 0]);
+}
+
+/// Offsets that were read before are read again by a range or a replay: older rows never come back, changed ones do.
+#[test]
+fn ranges_replays_and_marks_of_a_truncate_touch_their_lines() {
+    let shop = built("wide_modes");
+    let at = shop.line(2, 1, 5);
+    shop.world.clickhouse(
+        "INSERT INTO northwind_ops.positions (consumer, source, topic, stream, seq)
+         SELECT 'build-order-wide', source, topic, stream, max(seq) FROM northwind_ops.windows GROUP BY source, topic, stream",
+    );
+    assert_eq!(shop.world.build(&[]).expect_exit(0).count("windows"), 0);
+    shop.close_window("order_details", "replay", at, at + 1);
+    assert_eq!(counts(&shop.world.build(&[]).expect_exit(0)), [1, 1, 1, 0, 0]);
+    shop.close_window("order_details", "range", 0, at + 1);
+    assert_eq!(counts(&shop.world.build(&[]).expect_exit(0)), [1, 4, 4, 0, 0]);
+
+    // A truncate in a topic that was recreated: the mark has the old row's generation and the new topic's offset.
+    shop.world.clickhouse(
+        "INSERT INTO northwind_dw.fact_orders (order_id, op, _version, _deleted, _offset)
+         SELECT order_id, 't', _version + 1, 1, 0 FROM northwind_dw.fact_orders FINAL WHERE order_id = 1",
+    );
+    shop.world.clickhouse(
+        "INSERT INTO northwind_ops.windows (source, topic, stream, seq, generation, mode, start_offset, end_offset, token)
+         SELECT 'orders', 'shop.public.orders', 0, max(seq) + 1, 2, 'plan', 0, 1, 'of the new topic'
+         FROM northwind_ops.windows WHERE source = 'orders' AND stream = 0",
+    );
+    assert_eq!(counts(&shop.world.build(&[]).expect_exit(0)), [1, 2, 0, 2, 0]);
+    assert_eq!(shown(&shop.world), "2\t1\tAlfreds\n3\t1\tAlfreds\n");
+}
+
+#[test]
+fn a_full_build_is_equal_to_the_incremental_ones() {
+    let shop = changed("wide_full");
+    shop.world.build(&[]).expect_exit(0);
+    shop.order(2, Some("1999-09-09"));
+    shop.gone("orders", json!({"order_id": 3}));
+    shop.line(1, 1, 9);
+    shop.world.build(&[]).expect_exit(0);
+    let incremental = shop.world.order_wide();
+    shop.line(2, 2, 8);
+    let full = shop.world.build(&["--full"]).expect_exit(0);
+    assert_eq!(counts(&full), [1, 3, 3, 0, 0]);
+    assert_eq!(shop.world.number("SELECT count() FROM northwind_dw.order_wide"), 3, "no marker is left");
+    assert_ne!(shop.world.order_wide(), incremental);
+    shop.line(2, 2, 7);
+    shop.world.build(&[]).expect_exit(0);
+    let times = |rows: &str| rows.lines().map(|row| row.rsplit_once('\t').unwrap().0.to_owned()).collect::<Vec<_>>();
+    assert_eq!(times(&shop.world.order_wide()), times(&incremental), "builds go on where the full one has ended");
+    let incremental = shop.world.order_wide();
+    assert_eq!(counts(&shop.world.build(&["--full"]).expect_exit(0)), [0, 3, 3, 0, 0]);
+    assert_eq!(shop.world.order_wide(), incremental);
+}
+
+#[test]
+fn a_build_may_write_any_number_of_months() {
+    let shop = built("wide_months");
+    let dated: Vec<String> = (0..240)
+        .map(|i| json!({"order_id": 1000 + i, "order_date": format!("{}-{:02}-28", 1990 + i / 12, 1 + i % 12), "_version": 1}).to_string())
+        .collect();
+    shop.world.clickhouse(&format!("INSERT INTO northwind_dw.fact_orders FORMAT JSONEachRow {}", dated.join("\n")));
+    shop.world.clickhouse(
+        "INSERT INTO northwind_dw.fact_order_details (order_id, product_id, unit_price, quantity, _version, _offset)
+         SELECT number + 1000, 1, 1, 1, 1, 5000 FROM numbers(240)",
+    );
+    shop.close_window("order_details", "plan", 5000, 5001);
+    assert_eq!(counts(&shop.world.build(&[]).expect_exit(0)), [1, 240, 240, 0, 0]);
+    // All of them move by a month.
+    shop.world.clickhouse(
+        "INSERT INTO northwind_dw.fact_orders (order_id, order_date, _version, _offset)
+         SELECT order_id, addMonths(order_date, 1), 2, 6000 FROM northwind_dw.fact_orders FINAL WHERE order_id >= 1000",
+    );
+    shop.close_window("orders", "plan", 6000, 6001);
+    assert_eq!(counts(&shop.world.build(&[]).expect_exit(0)), [1, 240, 240, 240, 0]);
+    assert_eq!(shown(&shop.world).lines().count(), 244);
+}

@@ -125,7 +125,10 @@ fn what_is_wrong_with_a_file_is_told_with_its_place_and_what_to_write() {
         ("table = \"shops\", why", "table = \"shop\", why", "\"shop\", why", "which is no table here; write shops"),
         ("target = \"shops\"\nkey = [\"id\"]", "target = \"shops\"\nkey = [\"no\"]", "\"no\"", "the key"),
         ("target = \"all_receipts\"", "target = \"shops\" ", "\"shops\" ", "shops"),
-        ("numeric(10,2) not null", "numbers(10,2) not null", "\"numbers(10", "numbers(10,2)"),
+        ("\"text not null\"", "\"varchar(5) not null\"", "\"varchar", "catalogue does, \"character varying(5)\""),
+        ("\"uuid not null\"", "\"uuid( not null\"", "\"uuid(", "\"uuid(\" is no type"),
+        ("\"uuid not null\"", "\"not null\"", "\"not null\"", "\"not\" is no type"),
+        ("\"text not null\"", "{ type = \"text not null\", as = \"Text\" }", "\"Text\"", "cannot be kept as Text"),
         ("amount <= :most", "amount <= now()", "now()", "now"),
         ("amount <= :most", "amount <= :more", ":more", "more"),
     ] {
@@ -273,9 +276,7 @@ fn another_database_flows_with_a_file_and_nothing_else() {
     for check in ["check-freshness", "check-volume", "check-integrity", "check-rules"] {
         job(check, &["--wait", "30s"]).expect_exit(0);
     }
-    job("sync-schema", &["--check"]).expect_exit(0);
     job("lag", &[]).expect_exit(0);
-    job("doctor", &[]).expect_exit(0);
     job("observe", &[]).expect_exit(0);
 
     let sums = "SELECT format('%s %s', count(*), sum(amount)) FROM \"Front Desk\".receipts";

@@ -21,7 +21,8 @@
 //!   └ health      how far behind, and what is wrong with connector, slot and runs
 //! ```
 //!
-//! [`tables`] says what is particular to a table, [`jobs`] what is run, [`cli`] what all jobs share, [`exit`] how a job ends. What will take
+//! [`tables`] says what is particular to a table, [`jobs`] what is run, [`cli`] what all jobs share, [`exit`] how a job ends, [`generate`] which files of a
+//! project follow from a pipeline. What will take
 //! [`tables`]' place is here and tested against it, and no job uses it yet: [`pipeline`] (a pipeline is a file), [`types`] and [`rows`]
 //! (the one column type, and rows decoded by a schema), [`rules`] (one text, three judges).
 

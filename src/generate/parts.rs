@@ -15,7 +15,7 @@ const WIDTH: usize = 114;
 /// The files, and the part of each.
 pub fn all(pipeline: &Pipeline) -> [(String, Part); 4] {
     [
-        (format!("connectors/debezium-{}.json", pipeline.spec.name), connector_file),
+        (pipeline.spec.connector_file(), connector_file),
         ("postgres/init/02_replication_user.sql".to_owned(), source),
         ("docker-compose.yml".to_owned(), services),
         ("cron/round".to_owned(), round),

@@ -261,6 +261,11 @@ pub struct ClickHouseSpec {
 }
 
 impl PipelineSpec {
+    /// The connector's file, below a project's folder.
+    pub fn connector_file(&self) -> String {
+        format!("connectors/debezium-{}.json", self.name)
+    }
+
     /// The table of a name.
     pub fn table(&self, name: &str) -> Option<&TableSpec> {
         self.tables.iter().find(|table| table.name.as_str() == name)

@@ -15,7 +15,7 @@
 //!   │ warehouse   INSERT rows
 //!   │ ledger      the window's row: from here on it counts
 //!   ▼ kafka       commit at the window's end; at last the summary as one JSON line, and an exit code
-//! shop_dw.dim_customers
+//! {db}.dim_customers
 //!   ├ derived     tables made of tables, from what the ledger says is new
 //!   ├ checks      is the data right? reconcile: is it what the source has, to the last cell?
 //!   └ health      how far behind, and what is wrong with connector, slot and runs
@@ -23,7 +23,7 @@
 //!
 //! None of them knows a table: [`pipeline`] reads the file that says which there are, [`tables`] works it out with [`types`] (the one column
 //! type), [`rows`] (rows decoded by a schema) and [`rules`] (one text, three judges). [`jobs`] is what is run, [`cli`] what all jobs share,
-//! [`exit`] how a job ends.
+//! [`exit`] how a job ends, [`generate`] which files of a project follow from a pipeline.
 
 pub mod batch;
 pub mod cdc;
@@ -31,6 +31,7 @@ pub mod checks;
 pub mod cli;
 pub mod derived;
 pub mod exit;
+pub mod generate;
 pub mod health;
 pub mod jobs;
 pub mod kafka;

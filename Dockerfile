@@ -25,8 +25,6 @@ COPY benches benches
 COPY tests/corpus/record.rs tests/corpus/record.rs
 COPY tests/fixtures/make_books.rs tests/fixtures/make_books.rs
 COPY clickhouse clickhouse
-COPY postgres postgres
-COPY connectors connectors
 COPY pipelines pipelines
 ARG REVISION=unknown
 RUN LOCKSTEP_COMMIT=${REVISION} cargo build --release --locked ${CARGO_FLAGS}

@@ -6,7 +6,7 @@ STACK := local-stack/stack
 # Where the jobs find the servers, on whatever ports these were started.
 ENVIRONMENT := eval "$$($(STACK) env)"
 
-.PHONY: help up down wipe status logs build demo airflow airflow-down image check test test-one test-airflow test-compose test-ui fmt lint
+.PHONY: help up down wipe status logs build demo airflow airflow-down image check test test-one test-airflow test-compose test-ui generate fmt lint
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,9 @@ test-compose: ## docker-compose.yml, started whole (builds Docker Compose and st
 
 test-ui: airflow ## the trigger form in a browser (Chromium); its screenshot is docs/airflow.png
 	@airflow/tests/ui/run
+
+generate: ## write what follows from pipelines/northwind.toml: DDL, connector, grants, lists of jobs
+	cargo run --locked -q -- --pipeline pipelines/northwind.toml generate
 
 fmt: ## format the code
 	cargo fmt

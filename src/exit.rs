@@ -37,7 +37,7 @@ impl Exit {
         self as i32
     }
 
-    /// The word for this outcome in summaries and in `northwind_ops.runs`.
+    /// The word for this outcome in summaries and in `{ops}.runs`.
     pub fn status(self) -> &'static str {
         match self {
             Exit::Done => "done",

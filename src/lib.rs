@@ -4,7 +4,7 @@
 //! the others to quarantine, commits and exits. The life of one row, which is also the order of the rooms:
 //!
 //! ```text
-//! topic northwind.public.customers, partition p, offset o
+//! topic shop.public.customers, partition p, offset o
 //!   │ ledger      the plan: per partition a half-open span, fixed before reading, written ahead into the commit's metadata
 //!   │ kafka       the window: the next piece of one partition's span
 //!   │ cdc         bytes → change of a row                                                   ✗ → quarantine ("decode")
@@ -15,15 +15,15 @@
 //!   │ warehouse   INSERT rows
 //!   │ ledger      the window's row: from here on it counts
 //!   ▼ kafka       commit at the window's end; at last the summary as one JSON line, and an exit code
-//! northwind_dw.dim_customers
+//! {db}.dim_customers
 //!   ├ derived     tables made of tables, from what the ledger says is new
 //!   ├ checks      is the data right? reconcile: is it what the source has, to the last cell?
 //!   └ health      how far behind, and what is wrong with connector, slot and runs
 //! ```
 //!
-//! [`tables`] says what is particular to a table, [`jobs`] what is run, [`cli`] what all jobs share, [`exit`] how a job ends. What will take
-//! [`tables`]' place is here and tested against it, and no job uses it yet: [`pipeline`] (a pipeline is a file), [`types`] and [`rows`]
-//! (the one column type, and rows decoded by a schema), [`rules`] (one text, three judges).
+//! None of them knows a table: [`pipeline`] reads the file that says which there are, [`tables`] works it out with [`types`] (the one column
+//! type), [`rows`] (rows decoded by a schema) and [`rules`] (one text, three judges). [`jobs`] is what is run, [`cli`] what all jobs share,
+//! [`exit`] how a job ends, [`generate`] which files of a project follow from a pipeline.
 
 pub mod batch;
 pub mod cdc;
@@ -31,6 +31,7 @@ pub mod checks;
 pub mod cli;
 pub mod derived;
 pub mod exit;
+pub mod generate;
 pub mod health;
 pub mod jobs;
 pub mod kafka;

@@ -3,7 +3,7 @@
 -- later is a migration of its own.
 
 
-CREATE TABLE IF NOT EXISTS northwind_ops.runs
+CREATE TABLE IF NOT EXISTS {ops}.runs
 (
     run_id      String,
     job         LowCardinality(String),
@@ -28,7 +28,7 @@ ORDER BY (job, started_at, run_id)
 TTL toDateTime(started_at) + INTERVAL 180 DAY
 SETTINGS non_replicated_deduplication_window = 10000;
 
-CREATE TABLE IF NOT EXISTS northwind_ops.windows
+CREATE TABLE IF NOT EXISTS {ops}.windows
 (
     group_id     String,
     topic        String,
@@ -55,7 +55,7 @@ ENGINE = MergeTree
 ORDER BY (group_id, topic, topic_id, partition, seq, start_offset)
 SETTINGS non_replicated_deduplication_window = 10000;
 
-CREATE TABLE IF NOT EXISTS northwind_ops.consumed
+CREATE TABLE IF NOT EXISTS {ops}.consumed
 (
     consumer    LowCardinality(String),
     token       String,
@@ -66,7 +66,7 @@ ENGINE = ReplacingMergeTree(consumed_at)
 ORDER BY (consumer, token)
 SETTINGS non_replicated_deduplication_window = 10000;
 
-CREATE TABLE IF NOT EXISTS northwind_ops.builds
+CREATE TABLE IF NOT EXISTS {ops}.builds
 (
     job      LowCardinality(String),
     build    UInt64,
@@ -77,7 +77,7 @@ ENGINE = MergeTree
 ORDER BY (job, build)
 SETTINGS non_replicated_deduplication_window = 10000;
 
-CREATE TABLE IF NOT EXISTS northwind_ops.touched_lines
+CREATE TABLE IF NOT EXISTS {ops}.touched_lines
 (
     build      UInt64,
     order_id   Int64,
@@ -87,7 +87,7 @@ ENGINE = MergeTree
 ORDER BY (build, order_id, product_id)
 SETTINGS non_replicated_deduplication_window = 10000;
 
-CREATE TABLE IF NOT EXISTS northwind_ops.rejected
+CREATE TABLE IF NOT EXISTS {ops}.rejected
 (
     table       LowCardinality(String),
     topic       String,
@@ -112,7 +112,7 @@ ENGINE = ReplacingMergeTree(attempt)
 ORDER BY (topic, topic_id, partition, offset)
 SETTINGS non_replicated_deduplication_window = 10000;
 
-CREATE TABLE IF NOT EXISTS northwind_ops.warnings
+CREATE TABLE IF NOT EXISTS {ops}.warnings
 (
     table     LowCardinality(String),
     topic     String,
@@ -130,7 +130,7 @@ ORDER BY (topic, topic_id, partition, offset, rule)
 TTL toDateTime(warned_at) + INTERVAL 180 DAY
 SETTINGS non_replicated_deduplication_window = 10000;
 
-CREATE TABLE IF NOT EXISTS northwind_ops.truncates
+CREATE TABLE IF NOT EXISTS {ops}.truncates
 (
     table      LowCardinality(String),
     topic      String,
@@ -145,7 +145,7 @@ CREATE TABLE IF NOT EXISTS northwind_ops.truncates
 ENGINE = ReplacingMergeTree(stored_at)
 ORDER BY (table, topic, topic_id, partition, offset)
 SETTINGS non_replicated_deduplication_window = 10000;
-CREATE TABLE IF NOT EXISTS northwind_ops.check_results
+CREATE TABLE IF NOT EXISTS {ops}.check_results
 (
     run_id      String,
     job         LowCardinality(String),
@@ -166,7 +166,7 @@ ORDER BY (check_name, table, finished_at, run_id)
 TTL toDateTime(finished_at) + INTERVAL 180 DAY
 SETTINGS non_replicated_deduplication_window = 10000;
 
-CREATE TABLE IF NOT EXISTS northwind_ops.check_failures
+CREATE TABLE IF NOT EXISTS {ops}.check_failures
 (
     run_id          String,
     check_name      LowCardinality(String),
@@ -186,7 +186,7 @@ ORDER BY (check_name, table, found_at, run_id)
 TTL toDateTime(found_at) + INTERVAL 180 DAY
 SETTINGS non_replicated_deduplication_window = 10000;
 
-CREATE TABLE IF NOT EXISTS northwind_ops.observed_connectors
+CREATE TABLE IF NOT EXISTS {ops}.observed_connectors
 (
     run_id      String,
     observed_at DateTime64(3, 'UTC'),
@@ -202,7 +202,7 @@ ORDER BY (connector, observed_at, task)
 TTL toDateTime(observed_at) + INTERVAL 180 DAY
 SETTINGS non_replicated_deduplication_window = 10000;
 
-CREATE TABLE IF NOT EXISTS northwind_ops.observed_slots
+CREATE TABLE IF NOT EXISTS {ops}.observed_slots
 (
     run_id            String,
     observed_at       DateTime64(3, 'UTC'),
@@ -219,7 +219,7 @@ ORDER BY (slot, observed_at)
 TTL toDateTime(observed_at) + INTERVAL 180 DAY
 SETTINGS non_replicated_deduplication_window = 10000;
 
-CREATE TABLE IF NOT EXISTS northwind_ops.observed_lags
+CREATE TABLE IF NOT EXISTS {ops}.observed_lags
 (
     run_id        String,
     observed_at   DateTime64(3, 'UTC'),
@@ -235,7 +235,7 @@ ORDER BY (topic, group_id, observed_at)
 TTL toDateTime(observed_at) + INTERVAL 180 DAY
 SETTINGS non_replicated_deduplication_window = 10000;
 
-CREATE TABLE IF NOT EXISTS northwind_ops.connector_restarts
+CREATE TABLE IF NOT EXISTS {ops}.connector_restarts
 (
     run_id      String,
     observed_at DateTime64(3, 'UTC'),
@@ -247,7 +247,7 @@ ENGINE = MergeTree
 ORDER BY (connector, observed_at)
 TTL toDateTime(observed_at) + INTERVAL 180 DAY
 SETTINGS non_replicated_deduplication_window = 10000;
-CREATE TABLE IF NOT EXISTS northwind_dw.dim_customers
+CREATE TABLE IF NOT EXISTS {db}.dim_customers
 (
     customer_id   String COMMENT 'without the trailing blanks of bpchar',
     company_name  String,
@@ -276,7 +276,7 @@ CREATE TABLE IF NOT EXISTS northwind_dw.dim_customers
 ENGINE = ReplacingMergeTree(_version, _deleted)
 ORDER BY customer_id
 SETTINGS non_replicated_deduplication_window = 10000;
-CREATE TABLE IF NOT EXISTS northwind_dw.dim_categories
+CREATE TABLE IF NOT EXISTS {db}.dim_categories
 (
     category_id   Int64,
     category_name String,
@@ -298,7 +298,7 @@ CREATE TABLE IF NOT EXISTS northwind_dw.dim_categories
 ENGINE = ReplacingMergeTree(_version, _deleted)
 ORDER BY category_id
 SETTINGS non_replicated_deduplication_window = 10000;
-CREATE TABLE IF NOT EXISTS northwind_dw.dim_customer_customer_demo
+CREATE TABLE IF NOT EXISTS {db}.dim_customer_customer_demo
 (
     customer_id      String COMMENT 'without the trailing blanks of bpchar',
     customer_type_id String COMMENT 'without the trailing blanks of bpchar',
@@ -318,7 +318,7 @@ CREATE TABLE IF NOT EXISTS northwind_dw.dim_customer_customer_demo
 ENGINE = ReplacingMergeTree(_version, _deleted)
 ORDER BY (customer_id, customer_type_id)
 SETTINGS non_replicated_deduplication_window = 10000;
-CREATE TABLE IF NOT EXISTS northwind_dw.dim_customer_demographics
+CREATE TABLE IF NOT EXISTS {db}.dim_customer_demographics
 (
     customer_type_id String COMMENT 'without the trailing blanks of bpchar',
     customer_desc    Nullable(String),
@@ -338,7 +338,7 @@ CREATE TABLE IF NOT EXISTS northwind_dw.dim_customer_demographics
 ENGINE = ReplacingMergeTree(_version, _deleted)
 ORDER BY customer_type_id
 SETTINGS non_replicated_deduplication_window = 10000;
-CREATE TABLE IF NOT EXISTS northwind_dw.dim_employee_territories
+CREATE TABLE IF NOT EXISTS {db}.dim_employee_territories
 (
     employee_id   Int64,
     territory_id  String,
@@ -358,7 +358,7 @@ CREATE TABLE IF NOT EXISTS northwind_dw.dim_employee_territories
 ENGINE = ReplacingMergeTree(_version, _deleted)
 ORDER BY (employee_id, territory_id)
 SETTINGS non_replicated_deduplication_window = 10000;
-CREATE TABLE IF NOT EXISTS northwind_dw.dim_employees
+CREATE TABLE IF NOT EXISTS {db}.dim_employees
 (
     employee_id       Int64,
     last_name         String,
@@ -394,7 +394,7 @@ CREATE TABLE IF NOT EXISTS northwind_dw.dim_employees
 ENGINE = ReplacingMergeTree(_version, _deleted)
 ORDER BY employee_id
 SETTINGS non_replicated_deduplication_window = 10000;
-CREATE TABLE IF NOT EXISTS northwind_dw.dim_products
+CREATE TABLE IF NOT EXISTS {db}.dim_products
 (
     product_id        Int64,
     product_name      String,
@@ -422,7 +422,7 @@ CREATE TABLE IF NOT EXISTS northwind_dw.dim_products
 ENGINE = ReplacingMergeTree(_version, _deleted)
 ORDER BY product_id
 SETTINGS non_replicated_deduplication_window = 10000;
-CREATE TABLE IF NOT EXISTS northwind_dw.dim_regions
+CREATE TABLE IF NOT EXISTS {db}.dim_regions
 (
     region_id          Int64,
     region_description String COMMENT 'without the trailing blanks of bpchar',
@@ -442,7 +442,7 @@ CREATE TABLE IF NOT EXISTS northwind_dw.dim_regions
 ENGINE = ReplacingMergeTree(_version, _deleted)
 ORDER BY region_id
 SETTINGS non_replicated_deduplication_window = 10000;
-CREATE TABLE IF NOT EXISTS northwind_dw.dim_shippers
+CREATE TABLE IF NOT EXISTS {db}.dim_shippers
 (
     shipper_id    Int64,
     company_name  String,
@@ -463,7 +463,7 @@ CREATE TABLE IF NOT EXISTS northwind_dw.dim_shippers
 ENGINE = ReplacingMergeTree(_version, _deleted)
 ORDER BY shipper_id
 SETTINGS non_replicated_deduplication_window = 10000;
-CREATE TABLE IF NOT EXISTS northwind_dw.dim_suppliers
+CREATE TABLE IF NOT EXISTS {db}.dim_suppliers
 (
     supplier_id   Int64,
     company_name  String,
@@ -493,7 +493,7 @@ CREATE TABLE IF NOT EXISTS northwind_dw.dim_suppliers
 ENGINE = ReplacingMergeTree(_version, _deleted)
 ORDER BY supplier_id
 SETTINGS non_replicated_deduplication_window = 10000;
-CREATE TABLE IF NOT EXISTS northwind_dw.fact_orders
+CREATE TABLE IF NOT EXISTS {db}.fact_orders
 (
     order_id         Int64,
     customer_id      Nullable(String) COMMENT 'without the trailing blanks of bpchar',
@@ -525,7 +525,7 @@ CREATE TABLE IF NOT EXISTS northwind_dw.fact_orders
 ENGINE = ReplacingMergeTree(_version, _deleted)
 ORDER BY order_id
 SETTINGS non_replicated_deduplication_window = 10000;
-CREATE TABLE IF NOT EXISTS northwind_dw.fact_order_details
+CREATE TABLE IF NOT EXISTS {db}.fact_order_details
 (
     order_id      Int64,
     product_id    Int64,
@@ -548,7 +548,7 @@ CREATE TABLE IF NOT EXISTS northwind_dw.fact_order_details
 ENGINE = ReplacingMergeTree(_version, _deleted)
 ORDER BY (order_id, product_id)
 SETTINGS non_replicated_deduplication_window = 10000;
-CREATE TABLE IF NOT EXISTS northwind_dw.dim_territories
+CREATE TABLE IF NOT EXISTS {db}.dim_territories
 (
     territory_id          String,
     territory_description String COMMENT 'without the trailing blanks of bpchar',
@@ -569,7 +569,7 @@ CREATE TABLE IF NOT EXISTS northwind_dw.dim_territories
 ENGINE = ReplacingMergeTree(_version, _deleted)
 ORDER BY territory_id
 SETTINGS non_replicated_deduplication_window = 10000;
-CREATE TABLE IF NOT EXISTS northwind_dw.dim_us_states
+CREATE TABLE IF NOT EXISTS {db}.dim_us_states
 (
     state_id      Int64,
     state_name    Nullable(String),
@@ -591,7 +591,7 @@ CREATE TABLE IF NOT EXISTS northwind_dw.dim_us_states
 ENGINE = ReplacingMergeTree(_version, _deleted)
 ORDER BY state_id
 SETTINGS non_replicated_deduplication_window = 10000;
-CREATE TABLE IF NOT EXISTS northwind_dw.order_wide
+CREATE TABLE IF NOT EXISTS {db}.order_wide
 (
     order_id           Int32,
     order_date         Date COMMENT 'lines of an order without a date are not in this table',

@@ -5,9 +5,9 @@
 -- statements read the new table, and make the same of it.
 
 -- What an earlier try has left: half a new table, or a whole old one.
-DROP TABLE IF EXISTS northwind_ops.windows_0002 SYNC;
+DROP TABLE IF EXISTS {ops}.windows_0002 SYNC;
 
-CREATE TABLE northwind_ops.windows_0002
+CREATE TABLE {ops}.windows_0002
 (
     source       LowCardinality(String) COMMENT 'source table',
     group_id     LowCardinality(String),
@@ -46,7 +46,7 @@ ORDER BY (source, group_id, topic, stream, seq)
 SETTINGS index_granularity = 256, non_replicated_deduplication_window = 10000;
 
 -- Plans, origins and resets keep their order; what moves no group had no number, and is put into the order of time.
-INSERT INTO northwind_ops.windows_0002
+INSERT INTO {ops}.windows_0002
     (source, group_id, topic, stream, seq, topic_id, partition, generation, mode, start_offset, end_offset, written, rejected, tombstones,
      truncates, gaps, partitions, token, job, run_id, reason, closed_at)
 SELECT table_of, group_id, topic, stream_of,
@@ -59,12 +59,12 @@ FROM
                    read_by.table != '', read_by.table,
                    splitByChar('.', topic)[-1]) AS table_of,
            if(mode IN ('origin', 'plan', 'reset'), partition, -1) AS stream_of, seq AS old_seq, windows.*
-    FROM northwind_ops.windows AS windows
+    FROM {ops}.windows AS windows
     LEFT JOIN
     (
         -- A replay or a repair does not say its table; the jobs that have read its topic do.
         SELECT topic, any(replaceAll(substring(job, 8), '-', '_')) AS table
-        FROM northwind_ops.windows
+        FROM {ops}.windows
         WHERE startsWith(job, 'ingest-')
         GROUP BY topic
     ) AS read_by ON read_by.topic = windows.topic
@@ -72,7 +72,7 @@ FROM
 SETTINGS max_bytes_before_external_sort = 300000000, max_insert_threads = 1, max_threads = 1, max_block_size = 8192,
          min_insert_block_size_rows = 100000, min_insert_block_size_bytes = 50000000;
 
-CREATE TABLE IF NOT EXISTS northwind_ops.positions
+CREATE TABLE IF NOT EXISTS {ops}.positions
 (
     consumer LowCardinality(String) COMMENT '`(pruned)`: up to there the ledger''s rows were removed',
     source   LowCardinality(String),
@@ -86,7 +86,7 @@ ENGINE = ReplacingMergeTree(seq)
 ORDER BY (consumer, source, group_id, topic, stream)
 SETTINGS non_replicated_deduplication_window = 10000;
 
-CREATE TABLE IF NOT EXISTS northwind_ops.postponed
+CREATE TABLE IF NOT EXISTS {ops}.postponed
 (
     consumer LowCardinality(String),
     source   LowCardinality(String),
@@ -102,12 +102,12 @@ ORDER BY (consumer, source, group_id, topic, stream, seq)
 SETTINGS non_replicated_deduplication_window = 10000;
 
 -- Gone, if an earlier try came that far: then the two tables above have what it said.
-CREATE TABLE IF NOT EXISTS northwind_ops.consumed (consumer LowCardinality(String), token String) ENGINE = MergeTree ORDER BY (consumer, token);
+CREATE TABLE IF NOT EXISTS {ops}.consumed (consumer LowCardinality(String), token String) ENGINE = MergeTree ORDER BY (consumer, token);
 
 -- Who has taken up which row: a bit per consumer.
-DROP TABLE IF EXISTS northwind_ops.taken_0002 SYNC;
+DROP TABLE IF EXISTS {ops}.taken_0002 SYNC;
 
-CREATE TABLE northwind_ops.taken_0002
+CREATE TABLE {ops}.taken_0002
 (
     source    LowCardinality(String),
     group_id  LowCardinality(String),
@@ -120,50 +120,50 @@ CREATE TABLE northwind_ops.taken_0002
 ENGINE = MergeTree
 ORDER BY (source, group_id, topic, stream, seq);
 
-INSERT INTO northwind_ops.taken_0002
-WITH (SELECT arraySort(groupUniqArray(toString(consumer))) FROM northwind_ops.consumed) AS names
+INSERT INTO {ops}.taken_0002
+WITH (SELECT arraySort(groupUniqArray(toString(consumer))) FROM {ops}.consumed) AS names
 SELECT source, group_id, topic, stream, seq, mode NOT IN ('origin', 'reset'), noted.consumers
-FROM northwind_ops.windows_0002 AS ledger
+FROM {ops}.windows_0002 AS ledger
 LEFT JOIN
 (
     SELECT sipHash128(token) AS hash, groupBitOr(bitShiftLeft(toUInt64(1), indexOf(names, consumer) - 1)) AS consumers
-    FROM northwind_ops.consumed
+    FROM {ops}.consumed
     GROUP BY hash
 ) AS noted ON sipHash128(ledger.token) = noted.hash
 SETTINGS max_threads = 2;
 
 -- A consumer stands at the last row that it has taken up.
-INSERT INTO northwind_ops.positions (consumer, source, group_id, topic, stream, seq, run_id)
-WITH (SELECT arraySort(groupUniqArray(toString(consumer))) FROM northwind_ops.consumed) AS names
+INSERT INTO {ops}.positions (consumer, source, group_id, topic, stream, seq, run_id)
+WITH (SELECT arraySort(groupUniqArray(toString(consumer))) FROM {ops}.consumed) AS names
 SELECT names[nth] AS consumer, source, group_id, topic, stream, max(seq), 'migration 2'
-FROM northwind_ops.taken_0002
+FROM {ops}.taken_0002
 ARRAY JOIN range(1, length(names) + 1) AS nth
 WHERE bitTest(consumers, nth - 1)
 GROUP BY consumer, source, group_id, topic, stream;
 
 -- What it has left out below that.
-INSERT INTO northwind_ops.postponed (consumer, source, group_id, topic, stream, seq, run_id, done)
-WITH (SELECT arraySort(groupUniqArray(toString(consumer))) FROM northwind_ops.consumed) AS names
+INSERT INTO {ops}.postponed (consumer, source, group_id, topic, stream, seq, run_id, done)
+WITH (SELECT arraySort(groupUniqArray(toString(consumer))) FROM {ops}.consumed) AS names
 SELECT positions.consumer, taken.source, taken.group_id, taken.topic, taken.stream, taken.seq, 'migration 2', 0
-FROM northwind_ops.taken_0002 AS taken
+FROM {ops}.taken_0002 AS taken
 INNER JOIN
 (
     SELECT consumer, source, group_id, topic, stream, max(seq) AS last_seq
-    FROM northwind_ops.positions
-    WHERE run_id = 'migration 2' AND consumer IN (SELECT consumer FROM northwind_ops.consumed)
+    FROM {ops}.positions
+    WHERE run_id = 'migration 2' AND consumer IN (SELECT consumer FROM {ops}.consumed)
     GROUP BY consumer, source, group_id, topic, stream
 ) AS positions USING (source, group_id, topic, stream)
 WHERE taken.is_window AND taken.seq < positions.last_seq AND NOT bitTest(taken.consumers, indexOf(names, positions.consumer) - 1);
 
-EXCHANGE TABLES northwind_ops.windows AND northwind_ops.windows_0002;
+EXCHANGE TABLES {ops}.windows AND {ops}.windows_0002;
 
-DROP TABLE IF EXISTS northwind_ops.windows_0002 SYNC;
+DROP TABLE IF EXISTS {ops}.windows_0002 SYNC;
 
-DROP TABLE IF EXISTS northwind_ops.taken_0002 SYNC;
+DROP TABLE IF EXISTS {ops}.taken_0002 SYNC;
 
-DROP TABLE IF EXISTS northwind_ops.runs_0002 SYNC;
+DROP TABLE IF EXISTS {ops}.runs_0002 SYNC;
 
-CREATE TABLE northwind_ops.runs_0002
+CREATE TABLE {ops}.runs_0002
 (
     run_id      String,
     job         LowCardinality(String),
@@ -190,17 +190,17 @@ ORDER BY (job, started_at, run_id)
 TTL toDateTime(started_at) + INTERVAL 180 DAY
 SETTINGS index_granularity = 256, non_replicated_deduplication_window = 10000, deduplicate_merge_projection_mode = 'rebuild';
 
-INSERT INTO northwind_ops.runs_0002
+INSERT INTO {ops}.runs_0002
     (run_id, job, topic, group_id, status, exit_code, written, rejected, tombstones, truncates, gaps, summary, error, host, version,
      dag_run_id, started_at, updated_at)
 SELECT run_id, job, topic, group_id, status, exit_code, written, rejected, tombstones, truncates, gaps, summary,
        JSONExtractString(summary, 'error'), host, version, dag_run_id, started_at, updated_at
-FROM northwind_ops.runs
+FROM {ops}.runs
 SETTINGS max_insert_threads = 1, max_threads = 2;
 
-EXCHANGE TABLES northwind_ops.runs AND northwind_ops.runs_0002;
+EXCHANGE TABLES {ops}.runs AND {ops}.runs_0002;
 
-DROP TABLE IF EXISTS northwind_ops.runs_0002 SYNC;
+DROP TABLE IF EXISTS {ops}.runs_0002 SYNC;
 
 -- Last: as long as it is there, everything above can be made again.
-DROP TABLE IF EXISTS northwind_ops.consumed SYNC;
+DROP TABLE IF EXISTS {ops}.consumed SYNC;

@@ -1,5 +1,5 @@
 -- Generations belong to a table and a lineage of topics; truncates know when they were committed.
-CREATE TABLE IF NOT EXISTS northwind_ops.generations
+CREATE TABLE IF NOT EXISTS {ops}.generations
 (
     target     LowCardinality(String) COMMENT 'warehouse table',
     generation UInt16,
@@ -15,7 +15,7 @@ ORDER BY (target, generation)
 SETTINGS non_replicated_deduplication_window = 10000;
 
 -- Topics that were declared to have no key in common with the others of their table (--side-by-side), so that every job knows it.
-CREATE TABLE IF NOT EXISTS northwind_ops.side_by_side
+CREATE TABLE IF NOT EXISTS {ops}.side_by_side
 (
     topic       String,
     run_id      String COMMENT 'the run that was told first',
@@ -25,12 +25,12 @@ ENGINE = ReplacingMergeTree
 ORDER BY topic
 SETTINGS non_replicated_deduplication_window = 10000;
 
-ALTER TABLE northwind_ops.truncates
+ALTER TABLE {ops}.truncates
     ADD COLUMN IF NOT EXISTS ts_ms Int64 DEFAULT toUnixTimestamp64Milli(stored_at) COMMENT 'when the source committed it' AFTER lsn;
 
 -- What the ledger says. A lineage that several groups have read has the highest of their numbers. Older books could give one number to
 -- two topics of a table: the earlier one keeps it, the later one takes a new number with its next run, which says so.
-INSERT INTO northwind_ops.generations (target, generation, topic, topic_id, partitions, run_id, taken_at)
+INSERT INTO {ops}.generations (target, generation, topic, topic_id, partitions, run_id, taken_at)
 SELECT target, highest, name, topic_id, partitions, first_run, first_closed
 FROM
 (
@@ -48,42 +48,42 @@ FROM
         partitions,
         argMin(run_id, closed_at) AS first_run,
         min(closed_at) AS first_closed
-    FROM northwind_ops.windows
+    FROM {ops}.windows
     WHERE mode IN ('origin', 'plan', 'reset', 'range') AND topic_id != '' AND partitions > 0
     GROUP BY target, topic_id, partitions
 )
 WHERE target != ''
-  AND (target, highest) NOT IN (SELECT target, generation FROM northwind_ops.generations)
-  AND (target, topic_id, partitions) NOT IN (SELECT target, topic_id, partitions FROM northwind_ops.generations)
+  AND (target, highest) NOT IN (SELECT target, generation FROM {ops}.generations)
+  AND (target, topic_id, partitions) NOT IN (SELECT target, topic_id, partitions FROM {ops}.generations)
 ORDER BY target, highest, first_closed
 LIMIT 1 BY target, highest;
 
 -- Each run asks whether the table has rows above the books' generation.
-ALTER TABLE northwind_dw.dim_customers ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
-ALTER TABLE northwind_dw.dim_customers MATERIALIZE INDEX newest;
-ALTER TABLE northwind_dw.dim_categories ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
-ALTER TABLE northwind_dw.dim_categories MATERIALIZE INDEX newest;
-ALTER TABLE northwind_dw.dim_customer_customer_demo ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
-ALTER TABLE northwind_dw.dim_customer_customer_demo MATERIALIZE INDEX newest;
-ALTER TABLE northwind_dw.dim_customer_demographics ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
-ALTER TABLE northwind_dw.dim_customer_demographics MATERIALIZE INDEX newest;
-ALTER TABLE northwind_dw.dim_employee_territories ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
-ALTER TABLE northwind_dw.dim_employee_territories MATERIALIZE INDEX newest;
-ALTER TABLE northwind_dw.dim_employees ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
-ALTER TABLE northwind_dw.dim_employees MATERIALIZE INDEX newest;
-ALTER TABLE northwind_dw.dim_products ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
-ALTER TABLE northwind_dw.dim_products MATERIALIZE INDEX newest;
-ALTER TABLE northwind_dw.dim_regions ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
-ALTER TABLE northwind_dw.dim_regions MATERIALIZE INDEX newest;
-ALTER TABLE northwind_dw.dim_shippers ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
-ALTER TABLE northwind_dw.dim_shippers MATERIALIZE INDEX newest;
-ALTER TABLE northwind_dw.dim_suppliers ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
-ALTER TABLE northwind_dw.dim_suppliers MATERIALIZE INDEX newest;
-ALTER TABLE northwind_dw.fact_orders ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
-ALTER TABLE northwind_dw.fact_orders MATERIALIZE INDEX newest;
-ALTER TABLE northwind_dw.fact_order_details ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
-ALTER TABLE northwind_dw.fact_order_details MATERIALIZE INDEX newest;
-ALTER TABLE northwind_dw.dim_territories ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
-ALTER TABLE northwind_dw.dim_territories MATERIALIZE INDEX newest;
-ALTER TABLE northwind_dw.dim_us_states ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
-ALTER TABLE northwind_dw.dim_us_states MATERIALIZE INDEX newest;
+ALTER TABLE {db}.dim_customers ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
+ALTER TABLE {db}.dim_customers MATERIALIZE INDEX newest;
+ALTER TABLE {db}.dim_categories ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
+ALTER TABLE {db}.dim_categories MATERIALIZE INDEX newest;
+ALTER TABLE {db}.dim_customer_customer_demo ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
+ALTER TABLE {db}.dim_customer_customer_demo MATERIALIZE INDEX newest;
+ALTER TABLE {db}.dim_customer_demographics ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
+ALTER TABLE {db}.dim_customer_demographics MATERIALIZE INDEX newest;
+ALTER TABLE {db}.dim_employee_territories ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
+ALTER TABLE {db}.dim_employee_territories MATERIALIZE INDEX newest;
+ALTER TABLE {db}.dim_employees ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
+ALTER TABLE {db}.dim_employees MATERIALIZE INDEX newest;
+ALTER TABLE {db}.dim_products ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
+ALTER TABLE {db}.dim_products MATERIALIZE INDEX newest;
+ALTER TABLE {db}.dim_regions ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
+ALTER TABLE {db}.dim_regions MATERIALIZE INDEX newest;
+ALTER TABLE {db}.dim_shippers ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
+ALTER TABLE {db}.dim_shippers MATERIALIZE INDEX newest;
+ALTER TABLE {db}.dim_suppliers ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
+ALTER TABLE {db}.dim_suppliers MATERIALIZE INDEX newest;
+ALTER TABLE {db}.fact_orders ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
+ALTER TABLE {db}.fact_orders MATERIALIZE INDEX newest;
+ALTER TABLE {db}.fact_order_details ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
+ALTER TABLE {db}.fact_order_details MATERIALIZE INDEX newest;
+ALTER TABLE {db}.dim_territories ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
+ALTER TABLE {db}.dim_territories MATERIALIZE INDEX newest;
+ALTER TABLE {db}.dim_us_states ADD INDEX IF NOT EXISTS newest _version TYPE minmax GRANULARITY 1;
+ALTER TABLE {db}.dim_us_states MATERIALIZE INDEX newest;

@@ -1,19 +1,19 @@
 -- What `observe` needs to know what needs a person: the quarantine's open records without reading the closed ones, how late each
 -- table is, and what was said before.
 
-ALTER TABLE northwind_ops.rejected ADD INDEX IF NOT EXISTS by_status status TYPE set(4) GRANULARITY 1;
+ALTER TABLE {ops}.rejected ADD INDEX IF NOT EXISTS by_status status TYPE set(4) GRANULARITY 1;
 
-ALTER TABLE northwind_ops.rejected MATERIALIZE INDEX by_status SETTINGS mutations_sync = 1;
+ALTER TABLE {ops}.rejected MATERIALIZE INDEX by_status SETTINGS mutations_sync = 1;
 
-ALTER TABLE northwind_ops.observed_lags
+ALTER TABLE {ops}.observed_lags
     ADD COLUMN IF NOT EXISTS late_seconds Nullable(UInt64)
     COMMENT 'how late the table is: the source''s clock minus the moment up to which it is complete; NULL if not known' AFTER lag_seconds;
 
-ALTER TABLE northwind_ops.observed_lags
+ALTER TABLE {ops}.observed_lags
     COMMENT COLUMN lag_seconds 'how long the oldest of these records waits, by the source''s clock; NULL if it could not be read in time';
 
 -- The open records of the quarantine at each look. The row without a table is the look itself, with the sum: it is there when nothing is open.
-CREATE TABLE IF NOT EXISTS northwind_ops.observed_quarantine
+CREATE TABLE IF NOT EXISTS {ops}.observed_quarantine
 (
     run_id      String,
     observed_at DateTime64(3, 'UTC'),
@@ -29,7 +29,7 @@ TTL toDateTime(observed_at) + INTERVAL 180 DAY
 SETTINGS non_replicated_deduplication_window = 10000;
 
 -- What needed a person, and what could not be asked (unseen), at each look; said = 1 if it was news.
-CREATE TABLE IF NOT EXISTS northwind_ops.observed_alarms
+CREATE TABLE IF NOT EXISTS {ops}.observed_alarms
 (
     run_id      String,
     observed_at DateTime64(3, 'UTC'),

@@ -203,18 +203,18 @@ impl Findings {
             finished_at: now_ms,
         };
         warehouse.insert::<ResultRow<'static>>(&warehouse.ops, "check_results", &token, [row].iter())?;
-        self.show(&finding);
+        self.show(&warehouse.ops, &finding);
         self.findings.push(finding);
         Ok(())
     }
 
-    fn show(&self, finding: &Finding) {
+    fn show(&self, ops: &str, finding: &Finding) {
         println!("{:<23} {:<22} {:<12} {}", finding.check, finding.table, finding.status.name(), finding.detail);
         for failure in finding.failures.iter().take(SHOWN_FAILURES) {
             println!("    {}", describe(failure));
         }
         if finding.failures.len() > SHOWN_FAILURES {
-            let sql = format!("SELECT * FROM northwind_ops.check_failures WHERE run_id = '{}'", self.run_id);
+            let sql = format!("SELECT * FROM {ops}.check_failures WHERE run_id = '{}'", self.run_id);
             println!("    … {} more: {sql} AND table = '{}'", finding.failures.len() - SHOWN_FAILURES, finding.table);
         }
     }

@@ -9,7 +9,7 @@ use crate::exit::{needs_person, usage};
 #[derive(Debug, Clone, Default, Args)]
 pub struct SideBySideArgs {
     /// Topics that are read into one table side by side because no key is in two of them (one database per country, say); without
-    /// this, a topic that is newer replaces the older one. Said once, every job knows it (northwind_ops.side_by_side). May be repeated
+    /// this, a topic that is newer replaces the older one. Said once, every job knows it (side_by_side in the books). May be repeated
     #[arg(long, value_name = "TOPIC", env = "SIDE_BY_SIDE", value_delimiter = ',')]
     pub side_by_side: Vec<String>,
 }

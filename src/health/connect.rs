@@ -9,6 +9,7 @@ use ureq::{Agent, Body};
 
 use crate::cli::ConnectArgs;
 use crate::health::finding::{Finding, clip, fail, ok, unreachable};
+use crate::pipeline::PipelineSpec;
 
 const TIMEOUT: Duration = Duration::from_secs(4);
 /// How long a rebalance, or the start of a task, may take before it is worth a word.
@@ -19,6 +20,8 @@ pub struct Connect {
     agent: Agent,
     url: String,
     connector: String,
+    /// The file with its configuration.
+    file: String,
 }
 
 /// The worker that answers.
@@ -81,9 +84,14 @@ impl Status {
 
 impl Connect {
     /// Prepares the client.
-    pub fn new(args: &ConnectArgs) -> Connect {
+    pub fn new(args: &ConnectArgs, pipeline: &PipelineSpec) -> Connect {
         let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT));
-        Connect { agent: config.build().into(), url: args.connect_url.clone(), connector: args.connector.clone() }
+        Connect {
+            agent: config.build().into(),
+            url: args.connect_url.clone(),
+            connector: args.connector.clone(),
+            file: pipeline.connector_file(),
+        }
     }
 
     /// Is it Kafka Connect that answers there?
@@ -121,10 +129,10 @@ impl Connect {
     }
 
     fn missing(&self) -> Finding {
-        let (url, name) = (&self.url, &self.connector);
+        let (url, name, file) = (&self.url, &self.connector, &self.file);
         let others = self.get("/connectors").map(|(_, names)| names.to_string()).unwrap_or_default();
         let fix = format!(
-            "--connector NAME, or create it: jq .config connectors/debezium-northwind.json | \
+            "--connector NAME, or create it: jq .config {file} | \
              curl -X PUT -H 'Content-Type: application/json' -d @- {url}/connectors/{name}/config"
         );
         fail(format!("there is no connector {name}, only {others}"), fix)

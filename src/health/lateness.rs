@@ -17,6 +17,8 @@ use postgres::Client;
 use crate::cli::KafkaArgs;
 use crate::health::lateness::clock::TOLERATED_MS;
 use crate::health::{FirstUnread, Lag, TopicLag};
+use crate::pipeline::name_in_sql;
+use crate::tables::Pipeline;
 
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -33,11 +35,13 @@ pub enum Captured {
 
 /// Whose changes, and how to ask for them.
 pub struct Source<'s> {
+    /// The pipeline: its heartbeat tells how far the connector is.
+    pub pipeline: &'s Pipeline,
     /// The source.
     pub client: &'s mut Client,
     /// The connector's slot, for when there is no heartbeat.
     pub slot: &'s str,
-    /// What stands before `.northwind_cdc.heartbeat` in the topic's name.
+    /// What the topics' names begin with.
     pub prefix: &'s str,
     /// How long the slot may take to confirm what the source has.
     pub patience: Duration,
@@ -49,8 +53,9 @@ impl Source<'_> {
     /// # Errors
     /// Kafka or PostgreSQL is gone or refuses.
     pub fn captured(&mut self, kafka: &KafkaArgs) -> Result<Captured> {
-        let topic = format!("{}.northwind_cdc.heartbeat", self.prefix);
-        if let Some(beat) = heartbeat::newest(kafka, &topic)? {
+        let topic = self.pipeline.heartbeat_topic(self.prefix);
+        let group = self.pipeline.client("heartbeat");
+        if let Some(beat) = heartbeat::newest(kafka, &group, &topic)? {
             return Ok(Captured::UpTo(beat));
         }
         let slot = self.confirms_the_end()?;
@@ -58,14 +63,15 @@ impl Source<'_> {
             return Ok(Captured::UpTo(up_to));
         }
         // The first heartbeat may have come meanwhile.
-        if let Some(beat) = heartbeat::newest(kafka, &topic)? {
+        if let Some(beat) = heartbeat::newest(kafka, &group, &topic)? {
             return Ok(Captured::UpTo(beat));
         }
         let why = format!("{topic} has no heartbeat, and slot {} {}", self.slot, slot.state);
-        Ok(match heartbeat::kept_for(kafka, &topic)? {
+        Ok(match heartbeat::kept_for(kafka, &group, &topic)? {
             Some(kept) => Captured::NotSince(slot.clock_ms - i64::try_from(kept.as_millis()).unwrap_or(i64::MAX)),
             None => Captured::Unknown(format!(
-                "{why}: nobody knows how far the connector is; set its heartbeat.action.query, and let it capture northwind_cdc.heartbeat (lockstep doctor)"
+                "{why}: nobody knows how far the connector is; set its heartbeat.action.query, and let it capture {} (lockstep doctor)",
+                name_in_sql(&self.pipeline.spec.connector.heartbeat)
             )),
         })
     }

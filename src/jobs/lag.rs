@@ -35,7 +35,7 @@ fn run(call: &Call<'_>, args: LagArgs) -> Result<Report> {
     run_rows::fit_if_there(&warehouse)?;
     let mut source = capture::Source::connect(&args);
     let mut measure = || -> (Vec<Lag>, capture::Seen) {
-        let captured = source.captured(&args, &targets);
+        let captured = source.captured(call.pipeline, &args, &targets);
         let mut lags = measure(&args.kafka, &warehouse, &targets);
         let seen = source.judge(&mut lags, captured);
         (lags, seen)

@@ -3,6 +3,7 @@
 pub(crate) mod checks;
 mod completions;
 mod doctor;
+mod generate;
 mod ingest;
 pub(crate) mod lag;
 mod link;
@@ -96,7 +97,7 @@ fn run_job<A: JobArgs>(
 ) -> i32 {
     let started = args.output().start().and_then(|()| Stop::on_signals());
     let report = match started.and_then(|stop| {
-        tracing::debug!("pipeline {}: {}", pipeline.spec.name, pipeline.origin);
+        tracing::info!("pipeline {}: {}", pipeline.spec.name, pipeline.origin);
         run(&Call { job: name, pipeline, stop: &stop }, args)
     }) {
         Ok(report) => report,
@@ -151,8 +152,8 @@ pub fn all(pipeline: &'static Pipeline) -> Vec<Job> {
     jobs.extend([
         migrate::job(pipeline),
         observe::job(pipeline),
-        order_wide::job(pipeline),
         doctor::job(pipeline),
+        generate::job(pipeline),
         lag::job(pipeline),
         completions::job(pipeline),
         link::job(pipeline),
@@ -162,6 +163,8 @@ pub fn all(pipeline: &'static Pipeline) -> Vec<Job> {
         rules::job(pipeline),
         sync_schema::job(pipeline),
     ]);
+    // Until derived tables stand in the pipeline's file, this one is for pipelines that have its tables.
+    jobs.extend(crate::derived::order_wide::schema::is_of(pipeline).then(|| order_wide::job(pipeline)));
     jobs.sort_by(|a, b| a.name.cmp(&b.name));
     jobs
 }

@@ -1,7 +1,7 @@
-//! `observe`: one look at everything, written down in `northwind_ops`. Meant to be run every minute.
+//! `observe`: one look at everything, written down in the books. Meant to be run every minute.
 //!
 //! connector and tasks → slot → which runs are alive → lag of every topic → the quarantine → who follows the ledger → write it down →
-//! start again what has failed, if asked → what is news → the look's own row in `northwind_ops.runs`.
+//! start again what has failed, if asked → what is news → the look's own row in `{ops}.runs`.
 //!
 //! A server that cannot be asked does not hide the others: it is a problem among the problems, and the look ends with 75. What needs a
 //! person is an alarm, and 78, for as long as it is there; `checks.toml` says what it is worth. Whatever mends itself is a problem,

@@ -199,13 +199,13 @@ impl Sync {
 
 /// How values come that only the source knows. To send the table again leaves its rows alone; an UPDATE works with any connector.
 fn resend(table: &Table, column: &str, rows: u64) -> String {
-    let (source, job) = (table.name, table.ingest_job());
+    let (source, job, send_again) = (&table.relation, table.ingest_job(), table.send_again());
     let name = format!("\"{}\"", column.replace('"', "\"\""));
     format!(
         "{column}: {rows} row(s) are older than the column, and PostgreSQL's catalogue does not say what they have in it (a volatile \
          default, an identity, or the table was rewritten since), so it is NULL here; let the connector send them again: \
-         SELECT northwind_cdc.send_again('public.{source}'), or where it has no signal table: \
-         UPDATE public.{source} SET {name} = {name}; then {job}"
+         {send_again}, or where it has no signal table: \
+         UPDATE {source} SET {name} = {name}; then {job}"
     )
 }
 

@@ -250,7 +250,7 @@ impl<'c> Reader<'c> {
             Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => Err(needs_person(format!(
                 "{place}: the broker does not have this offset any more (retention was shorter than the pause between \
                  runs, or the topic was recreated); the rows in between are lost to the log: choose --resume-from \
-                 log-start, then SELECT northwind_cdc.send_again('<table>') in the source, and reconcile"
+                 log-start, then let the connector send the table again (send_again in the source), and reconcile"
             ))),
             _ if exit_of(&error) == Exit::TryAgain => Ok(false),
             _ => Err(explain(self.consumer, error, &place)),

@@ -1,4 +1,4 @@
-//! The books of topics that stand side by side: `northwind_ops.side_by_side`.
+//! The books of topics that stand side by side: `{ops}.side_by_side`.
 
 use anyhow::Result;
 use chrono::Utc;

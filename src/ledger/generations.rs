@@ -15,7 +15,7 @@ use crate::warehouse::{Warehouse, quote};
 /// So often a number's row may have been deleted, before whoever wants it gives up.
 const MOST_ROUNDS: u32 = 1_000;
 
-/// A row of `northwind_ops.generations`.
+/// A row of `{ops}.generations`.
 #[derive(Debug, Clone, PartialEq, Eq, Row, Serialize, Deserialize)]
 pub struct Lineage {
     /// Warehouse table.

@@ -15,7 +15,7 @@ use crate::warehouse::Warehouse;
 /// So often the first row may have been deleted, before whoever wants to write it gives up.
 const MOST_ROUNDS: u32 = 1_000;
 
-/// A row of `northwind_ops.installation`.
+/// A row of `{ops}.installation`.
 #[derive(Debug, Clone, PartialEq, Eq, Row, Serialize, Deserialize)]
 pub struct Installation {
     /// Database of the warehouse tables.

@@ -1,6 +1,6 @@
 //! Migrations: what brings older books, and the warehouse beside them, to the schema of this executable.
 //!
-//! `clickhouse/init` has the schema of today; a fresh installation runs it whole and is recorded as having had every migration. Books
+//! [`crate::ledger::schema`] has the schema of today; a fresh installation runs it whole and is recorded as having had every migration. Books
 //! that were there before get `clickhouse/migrations` in order, each recorded after its last statement. Every statement may be run
 //! twice, so `migrate` can be killed anywhere and run again.
 
@@ -11,16 +11,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::needs_person;
 use crate::ledger::installation::{Installation, other_warehouse};
+use crate::ledger::schema::{DATABASES, VERSIONS};
 use crate::source::LockPlace;
 use crate::tables::Pipeline;
-use crate::warehouse::schema::{DATABASES, VERSIONS, statements};
+use crate::warehouse::schema::statements;
 use crate::warehouse::{Warehouse, quote};
 
 /// One step of the schema's history. Once released it is never changed: what was forgotten is the next one.
 struct Migration {
     version: u32,
     name: &'static str,
-    /// Statements, each ended by a semicolon at the end of a line.
+    /// Statements, each ended by a semicolon at the end of a line; `{db}` and `{ops}` stand for the databases.
     sql: &'static str,
 }
 
@@ -50,7 +51,7 @@ const INSTALLATION: u32 = 5;
 /// The version that this executable was built for.
 pub const SCHEMA_VERSION: u32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
 
-/// A row of `northwind_ops.schema_migrations`.
+/// A row of `{ops}.schema_migrations`.
 #[derive(Debug, Clone, Row, Deserialize)]
 struct Recorded {
     version: u32,
@@ -252,8 +253,8 @@ impl Warehouse {
     /// # Errors
     /// Exit 78: they belong elsewhere, and have not `moved` here. The server is gone or refuses.
     pub fn begin_books(&self, locks: &LockPlace, moved: bool) -> Result<()> {
-        for statement in statements(DATABASES).chain(statements(VERSIONS)) {
-            self.execute("making the tables of versions and place", &self.named(statement))?;
+        for statement in statements(DATABASES.1).chain(statements(VERSIONS.1)) {
+            self.execute("making the tables of versions and place", &self.named(statement)?)?;
         }
         if moved { self.move_books(locks) } else { self.claim_books(locks) }
     }
@@ -290,9 +291,9 @@ impl Warehouse {
     /// A warehouse under another name, whose books have moved with it: only what is done to its own tables is missing.
     fn apply(&self, migration: &Migration, books_have_it: bool, passes: &dyn Fn(&str)) -> Result<()> {
         let what = format!("migration {} ({})", migration.version, migration.name);
-        let wanted = |statement: &&str| !books_have_it || statement.contains("northwind_dw");
+        let wanted = |statement: &&str| !books_have_it || statement.contains("{db}");
         for statement in statements(migration.sql).filter(wanted) {
-            self.execute(&what, &self.named(statement))?;
+            self.execute(&what, &self.named(statement)?)?;
             passes("statement");
         }
         Ok(())
@@ -324,8 +325,8 @@ mod tests {
             applied_at: i64::from(*version),
         };
         Versions {
-            books: "northwind_ops".to_owned(),
-            warehouse: "northwind_dw".to_owned(),
+            books: "shop_ops".to_owned(),
+            warehouse: "shop_dw".to_owned(),
             recorded: recorded.iter().map(row).collect(),
             installation: None,
             any_table,
@@ -341,21 +342,21 @@ mod tests {
     fn an_installation_that_was_cut_short_is_no_older_book() {
         assert!(versions(&[], false).is_fresh());
         assert!(!versions(&[], true).is_fresh(), "tables without a version: older books");
-        assert!(versions(&[(0, "northwind_dw")], true).is_fresh(), "begun, and not ended");
+        assert!(versions(&[(0, "shop_dw")], true).is_fresh(), "begun, and not ended");
         assert!(versions(&[(0, "shadow_dw")], true).is_fresh(), "begun with another warehouse");
         assert!(!versions(&[(0, "shadow_dw"), (1, "shadow_dw")], true).is_fresh());
     }
 
     #[test]
     fn books_of_another_version_are_refused_in_words() {
-        let all: Vec<(u32, &str)> = (0..=SCHEMA_VERSION).map(|version| (version, "northwind_dw")).collect();
+        let all: Vec<(u32, &str)> = (0..=SCHEMA_VERSION).map(|version| (version, "shop_dw")).collect();
         assert!(versions(&all, true).fit().is_ok());
         let refusal = |recorded: &[(u32, &str)]| versions(recorded, true).fit().unwrap_err().to_string();
         assert!(refusal(&[]).contains("has no version, older than this executable"));
-        assert!(refusal(&[(0, "northwind_dw")]).contains("cut short"));
-        let first = refusal(&[(1, "shadow_dw"), (2, "northwind_dw")]);
-        assert!(first.contains("books of the warehouse shadow_dw, not of northwind_dw"), "{first}");
-        let newer = refusal(&[&all[..], &[(9998, "northwind_dw"), (9999, "northwind_dw")]].concat());
+        assert!(refusal(&[(0, "shop_dw")]).contains("cut short"));
+        let first = refusal(&[(1, "shadow_dw"), (2, "shop_dw")]);
+        assert!(first.contains("books of the warehouse shadow_dw, not of shop_dw"), "{first}");
+        let newer = refusal(&[&all[..], &[(9998, "shop_dw"), (9999, "shop_dw")]].concat());
         assert!(newer.contains("newer than this executable: versions 9998, 9999 (by lockstep 0.1.0)"), "{newer}");
     }
 }

@@ -18,6 +18,7 @@ mod retention;
 mod rows_missing;
 pub(crate) mod run_rows;
 mod runs;
+pub mod schema;
 mod seq;
 mod seq_set;
 mod source_ids;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::warehouse::{Warehouse, quote};
 
-/// A row of `northwind_ops.observed_connectors`.
+/// A row of `{ops}.observed_connectors`.
 #[derive(Debug, Row, Serialize)]
 #[allow(missing_docs)]
 pub struct ConnectorRow {
@@ -20,7 +20,7 @@ pub struct ConnectorRow {
     pub trace: String,
 }
 
-/// A row of `northwind_ops.observed_slots`.
+/// A row of `{ops}.observed_slots`.
 #[derive(Debug, Row, Serialize)]
 #[allow(missing_docs)]
 pub struct SlotRow {
@@ -35,7 +35,7 @@ pub struct SlotRow {
     pub unconfirmed_bytes: Option<i64>,
 }
 
-/// A row of `northwind_ops.observed_lags`.
+/// A row of `{ops}.observed_lags`.
 #[derive(Debug, Row, Serialize)]
 #[allow(missing_docs)]
 pub struct LagRow {
@@ -50,7 +50,7 @@ pub struct LagRow {
     pub disagreements: String,
 }
 
-/// A row of `northwind_ops.observed_quarantine`.
+/// A row of `{ops}.observed_quarantine`.
 #[derive(Debug, Row, Serialize)]
 #[allow(missing_docs)]
 pub struct QuarantineRow {
@@ -63,7 +63,7 @@ pub struct QuarantineRow {
     pub exhausted: u64,
 }
 
-/// A row of `northwind_ops.observed_alarms`.
+/// A row of `{ops}.observed_alarms`.
 #[derive(Debug, Row, Serialize)]
 #[allow(missing_docs)]
 pub struct AlarmRow {
@@ -114,7 +114,7 @@ pub struct Trend {
     pub never_fell: bool,
 }
 
-/// A row of `northwind_ops.connector_restarts`.
+/// A row of `{ops}.connector_restarts`.
 #[derive(Debug, Row, Serialize)]
 #[allow(missing_docs)]
 pub struct RestartRow {

@@ -1,4 +1,4 @@
-//! What every run that writes says about itself: its rows in `northwind_ops.runs`, its time and memory.
+//! What every run that writes says about itself: its rows in `{ops}.runs`, its time and memory.
 
 use anyhow::Result;
 use postgres::Client;

@@ -1,4 +1,4 @@
-//! Reading `northwind_ops.runs`: which runs have not ended yet, how the last ones ended; and marking those that never will.
+//! Reading `{ops}.runs`: which runs have not ended yet, how the last ones ended; and marking those that never will.
 
 use anyhow::Result;
 use clickhouse::Row;

@@ -17,7 +17,7 @@ use crate::tables::Table;
 use crate::types::KEY_SEPARATOR;
 use crate::warehouse::{Warehouse, chunks, newest_versions, quote};
 
-/// A row of `northwind_ops.truncates`.
+/// A row of `{ops}.truncates`.
 #[derive(Debug, Clone, Row, Serialize)]
 #[allow(missing_docs)]
 pub struct TruncateRow {

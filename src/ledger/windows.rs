@@ -51,7 +51,7 @@ impl Mode {
 /// The stream of rows that move no group.
 pub(super) const NO_PARTITION: i32 = -1;
 
-/// A row of `northwind_ops.runs`.
+/// A row of `{ops}.runs`.
 #[derive(Debug, Clone, Default, Row, Serialize)]
 #[allow(missing_docs)]
 pub struct RunRow {
@@ -76,7 +76,7 @@ pub struct RunRow {
     pub updated_at: i64,
 }
 
-/// A row of `northwind_ops.windows`.
+/// A row of `{ops}.windows`.
 #[derive(Debug, Clone, Default, Row, Serialize)]
 #[allow(missing_docs)]
 pub struct WindowRow {

@@ -9,7 +9,7 @@ pub struct Categories;
 impl Table for Categories {
     const SOURCE: &'static str = "categories";
     const TARGET: &'static str = "dim_categories";
-    const DDL: &'static str = include_str!("../../clickhouse/init/11_dim_categories.sql");
+    const DDL: &'static str = include_str!("../../clickhouse/init/10_dim_categories.sql");
     const KEY: &'static [KeyColumn] = Category::KEY;
     type Row = Category<'static>;
 }

@@ -10,7 +10,7 @@ pub struct CustomerCustomerDemo;
 impl Table for CustomerCustomerDemo {
     const SOURCE: &'static str = "customer_customer_demo";
     const TARGET: &'static str = "dim_customer_customer_demo";
-    const DDL: &'static str = include_str!("../../clickhouse/init/12_dim_customer_customer_demo.sql");
+    const DDL: &'static str = include_str!("../../clickhouse/init/10_dim_customer_customer_demo.sql");
     const KEY: &'static [KeyColumn] = CustomerDemo::KEY;
     const REFERENCES: &'static [Reference<Self>] = &[
         Reference::<Self>::to::<Customers>(

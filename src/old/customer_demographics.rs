@@ -9,7 +9,7 @@ pub struct CustomerDemographics;
 impl Table for CustomerDemographics {
     const SOURCE: &'static str = "customer_demographics";
     const TARGET: &'static str = "dim_customer_demographics";
-    const DDL: &'static str = include_str!("../../clickhouse/init/13_dim_customer_demographics.sql");
+    const DDL: &'static str = include_str!("../../clickhouse/init/10_dim_customer_demographics.sql");
     const KEY: &'static [KeyColumn] = CustomerDemographic::KEY;
     type Row = CustomerDemographic<'static>;
 }

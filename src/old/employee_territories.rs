@@ -10,7 +10,7 @@ pub struct EmployeeTerritories;
 impl Table for EmployeeTerritories {
     const SOURCE: &'static str = "employee_territories";
     const TARGET: &'static str = "dim_employee_territories";
-    const DDL: &'static str = include_str!("../../clickhouse/init/14_dim_employee_territories.sql");
+    const DDL: &'static str = include_str!("../../clickhouse/init/10_dim_employee_territories.sql");
     const KEY: &'static [KeyColumn] = EmployeeTerritory::KEY;
     const REFERENCES: &'static [Reference<Self>] = &[
         Reference::<Self>::to::<Employees>(

@@ -10,7 +10,7 @@ pub struct Employees;
 impl Table for Employees {
     const SOURCE: &'static str = "employees";
     const TARGET: &'static str = "dim_employees";
-    const DDL: &'static str = include_str!("../../clickhouse/init/15_dim_employees.sql");
+    const DDL: &'static str = include_str!("../../clickhouse/init/10_dim_employees.sql");
     const KEY: &'static [KeyColumn] = Employee::KEY;
     const REFERENCES: &'static [Reference<Self>] = &[Reference::<Self>::to::<Employees>(
         "manager-exists",

@@ -21,7 +21,7 @@ const WAREHOUSE_LIST_PRICE: usize = 1;
 impl Table for OrderDetails {
     const SOURCE: &'static str = "order_details";
     const TARGET: &'static str = "fact_order_details";
-    const DDL: &'static str = include_str!("../../clickhouse/init/21_fact_order_details.sql");
+    const DDL: &'static str = include_str!("../../clickhouse/init/10_fact_order_details.sql");
     const KEY: &'static [KeyColumn] = OrderDetail::KEY;
     const REFERENCES: &'static [Reference<Self>] = &[
         Reference::<Self>::to::<Orders>(

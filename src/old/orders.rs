@@ -10,7 +10,7 @@ pub struct Orders;
 impl Table for Orders {
     const SOURCE: &'static str = "orders";
     const TARGET: &'static str = "fact_orders";
-    const DDL: &'static str = include_str!("../../clickhouse/init/20_fact_orders.sql");
+    const DDL: &'static str = include_str!("../../clickhouse/init/10_fact_orders.sql");
     const KEY: &'static [KeyColumn] = Order::KEY;
     const REFERENCES: &'static [Reference<Self>] = &[
         Reference::<Self>::to::<Customers>(

@@ -10,7 +10,7 @@ pub struct Products;
 impl Table for Products {
     const SOURCE: &'static str = "products";
     const TARGET: &'static str = "dim_products";
-    const DDL: &'static str = include_str!("../../clickhouse/init/16_dim_products.sql");
+    const DDL: &'static str = include_str!("../../clickhouse/init/10_dim_products.sql");
     const KEY: &'static [KeyColumn] = Product::KEY;
     const REFERENCES: &'static [Reference<Self>] = &[
         Reference::<Self>::to::<Suppliers>(

@@ -9,7 +9,7 @@ pub struct Regions;
 impl Table for Regions {
     const SOURCE: &'static str = "region";
     const TARGET: &'static str = "dim_regions";
-    const DDL: &'static str = include_str!("../../clickhouse/init/17_dim_regions.sql");
+    const DDL: &'static str = include_str!("../../clickhouse/init/10_dim_regions.sql");
     const KEY: &'static [KeyColumn] = Region::KEY;
     type Row = Region<'static>;
 }

@@ -10,7 +10,7 @@ use crate::old::{Decimal, KeyColumn, RowOf, Table};
 pub enum Severity {
     /// Quarantine.
     Reject,
-    /// Written, and recorded in `northwind_ops.warnings`.
+    /// Written, and recorded in `{ops}.warnings`.
     Warn,
 }
 

@@ -9,7 +9,7 @@ pub struct Shippers;
 impl Table for Shippers {
     const SOURCE: &'static str = "shippers";
     const TARGET: &'static str = "dim_shippers";
-    const DDL: &'static str = include_str!("../../clickhouse/init/18_dim_shippers.sql");
+    const DDL: &'static str = include_str!("../../clickhouse/init/10_dim_shippers.sql");
     const KEY: &'static [KeyColumn] = Shipper::KEY;
     type Row = Shipper<'static>;
 }

@@ -9,7 +9,7 @@ pub struct Suppliers;
 impl Table for Suppliers {
     const SOURCE: &'static str = "suppliers";
     const TARGET: &'static str = "dim_suppliers";
-    const DDL: &'static str = include_str!("../../clickhouse/init/19_dim_suppliers.sql");
+    const DDL: &'static str = include_str!("../../clickhouse/init/10_dim_suppliers.sql");
     const KEY: &'static [KeyColumn] = Supplier::KEY;
     type Row = Supplier<'static>;
 }

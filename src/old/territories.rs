@@ -10,7 +10,7 @@ pub struct Territories;
 impl Table for Territories {
     const SOURCE: &'static str = "territories";
     const TARGET: &'static str = "dim_territories";
-    const DDL: &'static str = include_str!("../../clickhouse/init/22_dim_territories.sql");
+    const DDL: &'static str = include_str!("../../clickhouse/init/10_dim_territories.sql");
     const KEY: &'static [KeyColumn] = Territory::KEY;
     const REFERENCES: &'static [Reference<Self>] = &[Reference::<Self>::to::<Regions>(
         "region-exists",

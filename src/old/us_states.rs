@@ -9,7 +9,7 @@ pub struct UsStates;
 impl Table for UsStates {
     const SOURCE: &'static str = "us_states";
     const TARGET: &'static str = "dim_us_states";
-    const DDL: &'static str = include_str!("../../clickhouse/init/23_dim_us_states.sql");
+    const DDL: &'static str = include_str!("../../clickhouse/init/10_dim_us_states.sql");
     const KEY: &'static [KeyColumn] = UsState::KEY;
     type Row = UsState<'static>;
 }

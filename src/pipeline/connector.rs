@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::source_sql::name_in_sql;
 use super::spec::{BinaryHandling, PipelineSpec, SourceTable, TimePrecision};
+use super::topic_groups;
 
 /// Debezium's `table.include.list`: the pipeline's tables by name, then the table of the heartbeat.
 pub fn table_include_list(pipeline: &PipelineSpec) -> String {
@@ -34,6 +35,7 @@ pub fn connector_settings(pipeline: &PipelineSpec) -> Vec<(&'static str, Option<
         ("binary.handling.mode", (binary_handling != BinaryHandling::Bytes).then(|| binary_handling.word().to_owned())),
         ("heartbeat.action.query", Some(format!("UPDATE {heartbeat} SET ts = now() WHERE id = 1"))),
         ("signal.data.collection", Some(format!("{}.{}", connector.signal.schema, connector.signal.table))),
+        ("topic.creation.default.partitions", Some("1".to_owned())),
         ("topic.creation.heartbeat.include", Some(format!("__debezium-heartbeat\\..*,.*\\.{heartbeat_topic}"))),
     ]
 }
@@ -54,6 +56,7 @@ pub fn connector_file(file: &str, pipeline: &PipelineSpec) -> Result<String> {
             None => config.shift_remove(key),
         };
     }
+    topic_groups::put(config, pipeline);
     Ok(serde_json::to_string_pretty(&json)? + "\n")
 }
 
@@ -79,7 +82,7 @@ fn pattern(table: &SourceTable) -> String {
 }
 
 /// Letters that mean something in a regular expression, or between two of them, lose their meaning.
-fn escaped(name: &str) -> String {
+pub(super) fn escaped(name: &str) -> String {
     let special = |c: char| "\\.[]{}()*+-?^$|,".contains(c);
     name.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
 }

@@ -33,6 +33,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod text;
+mod topic_groups;
 
 use std::collections::HashMap;
 

@@ -130,6 +130,22 @@ impl<'t> Section<'t> {
         self.texts(key)
     }
 
+    /// How many there are: a whole number from 1 to `most`.
+    pub fn count(&mut self, key: &'static str, most: u32) -> Option<Located<u32>> {
+        let report = self.report;
+        let entry = self.take(key)?;
+        let number = match entry.value {
+            DeValue::Integer(number) if number.radix() == 10 => number.as_str().parse().ok(),
+            _ => None,
+        };
+        let found = number.filter(|number| (1..=most).contains(number));
+        if found.is_none() {
+            let what = format!("{key} is no whole number from 1 to {most}");
+            report.say(&entry.at, what, format!("write {key} = 6"));
+        }
+        found.map(|value| Located { value, at: entry.at.clone() })
+    }
+
     /// A table.
     pub fn section(&mut self, key: &'static str) -> Option<Section<'t>> {
         let (name, report) = (self.member(key), self.report);

@@ -136,6 +136,17 @@ pub struct SourceTable {
     pub table: SourceName,
 }
 
+impl SourceTable {
+    /// Its topic, as Debezium names it: what Kafka does not allow in a topic's name becomes `_`.
+    pub fn topic(&self, prefix: &str) -> String {
+        let name = format!("{prefix}.{}.{}", self.schema, self.table);
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        // Java counts a letter outside the first 65,536 as two.
+        let kept = |c: char| if allowed(c) { c.to_string() } else { "_".repeat(c.len_utf16()) };
+        name.chars().map(kept).collect()
+    }
+}
+
 /// A value that rules name and flags can change: `:discount`.
 #[derive(Debug, Clone)]
 pub struct Limit {
@@ -170,6 +181,8 @@ pub struct TableSpec {
     pub references: Vec<ReferenceSpec>,
     /// The rules that its rows have to keep.
     pub rules: Vec<RuleSpec>,
+    /// How many partitions the connector makes its topic with, where that is more than one.
+    pub partitions: Option<Located<u32>>,
     /// What differs in the warehouse's table.
     pub clickhouse: ClickHouseSpec,
 }
@@ -248,6 +261,11 @@ pub struct ClickHouseSpec {
 }
 
 impl PipelineSpec {
+    /// The connector's file, below a project's folder.
+    pub fn connector_file(&self) -> String {
+        format!("connectors/debezium-{}.json", self.name)
+    }
+
     /// The table of a name.
     pub fn table(&self, name: &str) -> Option<&TableSpec> {
         self.tables.iter().find(|table| table.name.as_str() == name)
@@ -265,6 +283,11 @@ impl TableSpec {
         if self.clickhouse.order_by.is_empty() { &self.key } else { &self.clickhouse.order_by }
     }
 
+    /// How many partitions the connector makes its topic with.
+    pub fn partitions(&self) -> u32 {
+        self.partitions.as_ref().map_or(1, |partitions| partitions.value)
+    }
+
     /// The name of its ingest job.
     pub fn ingest_job(&self) -> String {
         format!("ingest-{}", self.name.as_str().replace('_', "-"))
@@ -275,13 +298,9 @@ impl TableSpec {
         format!("{pipeline}.{}", self.ingest_job())
     }
 
-    /// Its topic, as Debezium names it: what Kafka does not allow in a topic's name becomes `_`.
+    /// Its topic.
     pub fn topic(&self, prefix: &str) -> String {
-        let name = format!("{prefix}.{}.{}", self.source.schema, self.source.table);
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-        // Java counts a letter outside the first 65,536 as two.
-        let kept = |c: char| if allowed(c) { c.to_string() } else { "_".repeat(c.len_utf16()) };
-        name.chars().map(kept).collect()
+        self.source.topic(prefix)
     }
 
     /// The warehouse's view of its live rows.

@@ -16,6 +16,9 @@ pub const ENGINE_RULES: [&str; 4] = ["decode", "not-finite", "toast-unavailable"
 /// Settings that the engine relies on.
 const ENGINE_SETTINGS: [&str; 1] = ["non_replicated_deduplication_window"];
 
+/// A topic may not have more partitions.
+const MOST_PARTITIONS: u32 = 1_000;
+
 /// A reference, with the columns that it says it leads to; none means the other table's key.
 pub(super) struct ReadReference {
     pub spec: ReferenceSpec,
@@ -47,6 +50,7 @@ pub(super) fn table(name: Option<Located<TableName>>, mut section: Section<'_>) 
     let empty = Columns::default();
     let known = columns.as_ref().unwrap_or(&empty);
     let key = key.and_then(|names| read_key(names, known, &section));
+    let partitions = section.count("partitions", MOST_PARTITIONS);
     let clickhouse = section.section("clickhouse").map(|it| clickhouse(it, key.as_deref(), known)).unwrap_or_default();
     let references = section.section("references").map(|it| references(it, known)).unwrap_or_default();
     let rules = rules(&mut section, known, &references);
@@ -61,6 +65,7 @@ pub(super) fn table(name: Option<Located<TableName>>, mut section: Section<'_>) 
         excluded: columns.excluded,
         references: Vec::new(),
         rules,
+        partitions,
         clickhouse,
     };
     Some(ReadTable { spec, references: references.read })

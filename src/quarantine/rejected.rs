@@ -19,7 +19,7 @@ impl Serialize for Bytes<'_> {
     }
 }
 
-/// A row of `northwind_ops.rejected`.
+/// A row of `{ops}.rejected`.
 #[derive(Debug, Row, Serialize)]
 #[allow(missing_docs)]
 pub struct RejectedRow<'a> {
@@ -43,7 +43,7 @@ pub struct RejectedRow<'a> {
     pub rejected_at: i64,
 }
 
-/// A row of `northwind_ops.warnings`.
+/// A row of `{ops}.warnings`.
 #[derive(Debug, Row, Serialize)]
 #[allow(missing_docs)]
 pub struct WarningRow<'a> {

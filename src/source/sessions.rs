@@ -10,7 +10,7 @@ const NAME_LENGTH: usize = 63;
 
 /// What a run's session is called in `pg_stat_activity`.
 ///
-/// A job whose runs are looked after by `observe` opens this session before its row in `northwind_ops.runs`, and keeps it until
+/// A job whose runs are looked after by `observe` opens this session before its row in `{ops}.runs`, and keeps it until
 /// after its final row.
 pub fn session_name(job: &str, run: &str) -> String {
     let command = job.split(' ').next().unwrap_or(job);

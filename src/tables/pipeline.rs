@@ -72,6 +72,16 @@ impl Pipeline {
         Ok(self.tables.iter().filter(is_chosen).collect())
     }
 
+    /// What a client of Kafka is called that commits nothing: `<pipeline>.doctor`.
+    pub fn client(&self, what: &str) -> String {
+        format!("{}.{what}", self.spec.name)
+    }
+
+    /// The topic of the heartbeat's table.
+    pub fn heartbeat_topic(&self, prefix: &str) -> String {
+        self.spec.connector.heartbeat.topic(prefix)
+    }
+
     /// The limits as the file has them.
     pub fn limits(&self) -> Limits {
         Limits::of(self.spec)

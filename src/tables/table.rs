@@ -6,6 +6,7 @@ use crate::pipeline::{
     PipelineSpec, Problem, SYSTEM_COLUMNS as SYSTEM, TableSpec, WarehouseColumn, create_table, name_in_sql,
 };
 use crate::rows::{Column, SYSTEM_COLUMNS, Schema};
+use crate::source::identifier;
 use crate::tables::{KeyColumn, Parent, Reference};
 use crate::types::ColumnType;
 
@@ -122,6 +123,12 @@ impl Table {
     /// The warehouse's view of its live rows.
     pub fn view(&self) -> String {
         self.spec.view()
+    }
+
+    /// The statement by which the source has it sent again; the function stands beside the signal table.
+    pub fn send_again(&self) -> String {
+        let schema = identifier(self.pipeline.connector.signal.schema.as_str());
+        format!("SELECT {schema}.send_again('{}')", self.relation.replace('\'', "''"))
     }
 
     /// What a reference to it knows of it.

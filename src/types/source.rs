@@ -74,6 +74,9 @@ impl SourceType {
             SourceType { text: text.to_owned(), base, modifiers: modifiers.unwrap_or_default(), is_array, nullable };
         match parsed.alias() {
             Some(name) => Err(format!("{text:?}: write the type as PostgreSQL's catalogue does, {name:?}")),
+            None if text.matches('(').count() != text.matches(')').count() || parsed.base == "not" => {
+                Err(format!("{text:?} is no type: write it as PostgreSQL's catalogue does, as in \"numeric(10,2)\""))
+            }
             None if parsed.base.is_empty() || parsed.base.ends_with("[]") => {
                 Err(format!("{text:?} is no type: an array of any number of dimensions is written \"integer[]\""))
             }

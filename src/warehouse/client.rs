@@ -12,6 +12,7 @@ use tokio::runtime::Runtime;
 
 use crate::cli::{ClickHouseArgs, Secret};
 use crate::exit::try_again;
+use crate::pipeline::fill;
 use crate::warehouse::refusal::explain;
 
 /// No query may take longer, unless a job says so; an insert has its own limit.
@@ -73,9 +74,12 @@ impl Warehouse {
         Warehouse { client: self.client.with_setting("log_comment", comment), ..self }
     }
 
-    /// A statement of a `.sql` file, in which `northwind_dw` and `northwind_ops` stand for this warehouse's databases.
-    pub fn named(&self, sql: &str) -> String {
-        sql.replace("northwind_dw", &self.db).replace("northwind_ops", &self.ops)
+    /// A text of a `.sql` file, in which `{db}` and `{ops}` stand for this warehouse's databases.
+    ///
+    /// # Errors
+    /// It has another placeholder.
+    pub fn named(&self, sql: &str) -> Result<String> {
+        fill(sql, &[("db", &self.db), ("ops", &self.ops)])
     }
 
     /// A statement without a result.

@@ -24,7 +24,6 @@ pub use insert::InFlight;
 pub use insert_rows::RowsInsert;
 pub use landing::{Landing, MICROS};
 pub use newest::{key_between, key_in, key_order, key_text, newest_columns, newest_versions};
-pub use schema::BOOKS;
 pub use shown::{ShownRow, newest_rows, shown_names};
 pub use stream::{JsonLines, PLAIN_NUMBERS};
 pub use views::view_of;

@@ -1,33 +1,41 @@
-//! The schema: plain SQL files, applied again and again.
+//! The schema: plain SQL texts, applied again and again.
 
 use anyhow::Result;
 
-use crate::tables::Pipeline;
+use crate::derived::order_wide;
+use crate::ledger::schema::{BOOKS, DATABASES};
+use crate::pipeline::fill;
+use crate::tables::{Pipeline, Table};
 use crate::warehouse::Warehouse;
 
-pub(crate) const DATABASES: &str = include_str!("../../clickhouse/init/00_databases.sql");
-pub(crate) const VERSIONS: &str = include_str!("../../clickhouse/init/00_versions.sql");
-/// The files of `northwind_ops`.
-pub const BOOKS: &[&str] = &[
-    VERSIONS,
-    include_str!("../../clickhouse/init/01_ops.sql"),
-    include_str!("../../clickhouse/init/02_checks.sql"),
-    include_str!("../../clickhouse/init/03_observations.sql"),
-];
-const ORDER_WIDE: &str = include_str!("../../clickhouse/init/30_order_wide.sql");
-const SALES_VIEWS: &str = include_str!("../../clickhouse/init/91_sales_views.sql");
+/// What the names of the files of tables begin with.
+const TABLE: &str = "10_";
+
+/// The schema of a pipeline, file by file in its order: its books, its tables, what is derived from them.
+///
+/// # Errors
+/// A text that is compiled in has an unknown placeholder.
+pub fn files(pipeline: &Pipeline, db: &str, ops: &str) -> Result<Vec<(String, String)>> {
+    let named = |(name, sql): &(&str, &str)| Ok((name.to_string(), fill(sql, &[("db", db), ("ops", ops)])?));
+    let table = |table: &Table| Ok((format!("{TABLE}{}.sql", table.target), table.ddl(db)));
+    let derived = if order_wide::schema::is_of(pipeline) { &order_wide::schema::SCHEMA[..] } else { &[] };
+    let books = [DATABASES].into_iter().chain(BOOKS);
+    books.map(|file| named(&file)).chain(pipeline.tables.iter().map(table)).chain(derived.iter().map(named)).collect()
+}
+
+/// Is that the file of a table?
+pub fn is_of_table(name: &str) -> bool {
+    name.starts_with(TABLE) && name.ends_with(".sql")
+}
 
 impl Warehouse {
-    /// Applies every file of `clickhouse/init/`, where every statement says IF NOT EXISTS, and replaces the views for people.
+    /// Applies the schema, where every statement says IF NOT EXISTS, and replaces the views for people.
     /// `passes` is told after each statement.
     ///
     /// # Errors
     /// The server is gone or refuses.
     pub fn apply_schema(&self, pipeline: &'static Pipeline, passes: &dyn Fn(&str)) -> Result<()> {
-        let books = [DATABASES].into_iter().chain(BOOKS.iter().copied()).map(|file| self.named(file));
-        let own = pipeline.tables.iter().map(|table| table.ddl(&self.db));
-        let derived = [ORDER_WIDE, SALES_VIEWS].map(|file| self.named(file));
-        for file in books.chain(own).chain(derived) {
+        for (_, file) in files(pipeline, &self.db, &self.ops)? {
             for statement in statements(&file) {
                 self.execute("applying the schema", statement)?;
                 passes("schema-statement");
@@ -55,5 +63,15 @@ mod tests {
     fn comments_alone_are_no_statement() {
         let found: Vec<&str> = statements("-- a\nCREATE x;\n-- the end\n").collect();
         assert_eq!(found, ["-- a\nCREATE x"]);
+    }
+
+    #[test]
+    fn every_name_in_it_is_the_pipelines() {
+        let pipeline = Pipeline::embedded();
+        for (name, sql) in files(pipeline, "a_dw", "b_ops").unwrap() {
+            assert!(sql.contains("a_dw") || sql.contains("b_ops"), "{name}");
+            let own = &pipeline.spec.warehouse;
+            assert!(!sql.contains(own.database.as_str()) && !sql.contains(own.ops.as_str()), "{name}");
+        }
     }
 }

@@ -22,9 +22,9 @@ NETWORK = os.environ.get("LOCKSTEP_NETWORK", "host")
 CHECKS_CONFIG = os.environ.get("CHECKS_CONFIG")
 CHECKS_CONFIG_INSIDE = "/etc/northwind/checks.toml"
 
-# The jobs' own settings are handed on as they are.
+# The jobs' own settings are handed on as they are. With RUNNER=docker, PIPELINE is a file in the image: FROM lockstep, COPY shop.toml /.
 _PREFIXES = ("KAFKA_", "POSTGRES_", "CLICKHOUSE_", "CONNECT_")
-_NAMES = ("LOG_FORMAT", "RUST_LOG", "RULES", "DISCOUNT_LIMIT", "VERIFY", "SLOT", "TOPIC_PREFIX", "SIDE_BY_SIDE")
+_NAMES = ("PIPELINE", "LOG_FORMAT", "RUST_LOG", "RULES", "LIMITS", "VERIFY", "SLOT", "TOPIC_PREFIX", "SIDE_BY_SIDE")
 _SECRETS = ("POSTGRES_PASSWORD", "CLICKHOUSE_PASSWORD", "KAFKA_SASL_PASSWORD", "CONNECT_PASSWORD")
 
 

@@ -33,25 +33,25 @@ SELECT
 FROM
 (
     SELECT order_id, product_id, unit_price, quantity, discount, _source_ts_ms
-    FROM northwind_dw.fact_order_details FINAL
+    FROM {db}.fact_order_details FINAL
     WHERE {lines_touched}
 ) AS line
 INNER JOIN
 (
     SELECT order_id, order_date, customer_id, employee_id, _source_ts_ms
-    FROM northwind_dw.fact_orders FINAL
+    FROM {db}.fact_orders FINAL
     WHERE {orders_touched}
 ) AS placed ON placed.order_id = line.order_id
-LEFT JOIN (SELECT customer_id, company_name FROM northwind_dw.dim_customers FINAL) AS customer
+LEFT JOIN (SELECT customer_id, company_name FROM {db}.dim_customers FINAL) AS customer
     ON customer.customer_id = placed.customer_id
 LEFT JOIN
 (
     SELECT employee_id, concat(first_name, ' ', last_name) AS name, ifNull(photo_path, '') AS photo_url
-    FROM northwind_dw.dim_employees FINAL
+    FROM {db}.dim_employees FINAL
 ) AS employee ON employee.employee_id = placed.employee_id
-LEFT JOIN (SELECT product_id, product_name, category_id, supplier_id FROM northwind_dw.dim_products FINAL) AS product
+LEFT JOIN (SELECT product_id, product_name, category_id, supplier_id FROM {db}.dim_products FINAL) AS product
     ON product.product_id = line.product_id
-LEFT JOIN (SELECT category_id, category_name FROM northwind_dw.dim_categories FINAL) AS category
+LEFT JOIN (SELECT category_id, category_name FROM {db}.dim_categories FINAL) AS category
     ON category.category_id = product.category_id
-LEFT JOIN (SELECT supplier_id, company_name FROM northwind_dw.dim_suppliers FINAL) AS supplier
+LEFT JOIN (SELECT supplier_id, company_name FROM {db}.dim_suppliers FINAL) AS supplier
     ON supplier.supplier_id = product.supplier_id

@@ -4,6 +4,7 @@ pub(crate) mod args;
 pub(crate) mod number;
 pub(crate) mod rebuild;
 pub(crate) mod run;
+pub(crate) mod schema;
 pub(crate) mod survey;
 pub(crate) mod touched;
 pub(crate) mod update;

@@ -67,7 +67,7 @@ impl Build {
         run.totals.build = Some(number);
         run.passes("number-taken")?;
         let others = format!(
-            "SELECT count() AS n FROM northwind_ops.builds WHERE job = {} AND build >= {number} AND run_id != {}",
+            "SELECT count() AS n FROM {{ops}}.builds WHERE job = {} AND build >= {number} AND run_id != {}",
             quote(&run.run.job),
             quote(&run.run.id)
         );
@@ -109,7 +109,7 @@ impl Build {
             .replace("{marker_version}", &self.marker_version().to_string())
             .replace("{is_newest}", &format!("({}) = 0", self.others));
         let id = format!("{}{}/{what}", self.query_id, self.run_id);
-        run.warehouse.execute_as(&id, what, &run.warehouse.named(&sql))
+        run.warehouse.execute_as(&id, what, &run.warehouse.named(&sql)?)
     }
 
     /// Before a step that cannot ask for itself. If this is the newest build now, it was so in every statement before.
@@ -117,7 +117,7 @@ impl Build {
     /// # Errors
     /// Exit 75: a later build, or one of the same number, is at work.
     pub fn is_newest(&self, run: &Run) -> Result<()> {
-        if run.warehouse.row::<Number>("asking for later builds", &run.warehouse.named(&self.others))?.n == 0 {
+        if run.warehouse.row::<Number>("asking for later builds", &run.warehouse.named(&self.others)?)?.n == 0 {
             return Ok(());
         }
         Err(try_again(format!(
@@ -163,11 +163,11 @@ fn last_number(run: &Run) -> Result<u64> {
     let sql = format!(
         "SELECT max(number) AS n FROM
          (
-             SELECT max(build) AS number FROM northwind_ops.builds WHERE job = {}
+             SELECT max(build) AS number FROM {{ops}}.builds WHERE job = {}
              UNION ALL
-             SELECT intDiv(max(_version), 2) FROM northwind_dw.order_wide
+             SELECT intDiv(max(_version), 2) FROM {{db}}.order_wide
          )",
         quote(&run.run.job)
     );
-    Ok(run.warehouse.row::<Number>("asking for the last build's number", &run.warehouse.named(&sql))?.n)
+    Ok(run.warehouse.row::<Number>("asking for the last build's number", &run.warehouse.named(&sql)?)?.n)
 }

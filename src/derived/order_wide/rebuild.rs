@@ -16,18 +16,14 @@ pub fn all_lines(run: &mut Run, build: &Build) -> Result<()> {
     let lines = survey::all_lines();
     run.totals.touched = survey::fits(run, &lines)?;
     let shadow = build.shadow();
-    build.execute(
-        run,
-        "making the new table",
-        &format!("CREATE TABLE northwind_dw.{shadow} AS northwind_dw.order_wide"),
-    )?;
+    build.execute(run, "making the new table", &format!("CREATE TABLE {{db}}.{shadow} AS {{db}}.order_wide"))?;
     build.execute(run, "writing rows", &ROWS.replace("{table}", &shadow).replace("{lines}", &lines))?;
     run.passes("shadow-filled")?;
     // A later build drops this one's table, so once it has begun, this swap fails.
     build.is_newest(run)?;
-    let swap = format!("EXCHANGE TABLES northwind_dw.order_wide AND northwind_dw.{shadow}");
+    let swap = format!("EXCHANGE TABLES {{db}}.order_wide AND {{db}}.{shadow}");
     build.execute(run, "swapping the new table in", &swap)?;
     run.passes("swapped")?;
-    build.execute(run, "dropping the old table", &format!("DROP TABLE IF EXISTS northwind_dw.{shadow} SYNC"))?;
+    build.execute(run, "dropping the old table", &format!("DROP TABLE IF EXISTS {{db}}.{shadow} SYNC"))?;
     run.passes("old-dropped")
 }

@@ -1,5 +1,5 @@
 -- The survey has found that every value fits; what has changed since then is looked at here once more.
-INSERT INTO northwind_dw.{table}
+INSERT INTO {db}.{table}
     (order_id, order_date, customer_id, customer_name, employee_id, employee_name, employee_photo_url, product_id, product_name,
      category_name, supplier_name, unit_price, quantity, discount, total_amount, _version, _updated_at, _source_ts_ms, _deleted)
 SELECT

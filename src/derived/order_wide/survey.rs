@@ -56,7 +56,7 @@ pub fn preview(run: &mut Run, news: &News) -> Result<()> {
 /// # Errors
 /// The server is gone or refuses.
 pub fn count(run: &Run, sql: &str) -> Result<u64> {
-    Ok(run.warehouse.row::<Count>("counting the lines touched", &run.warehouse.named(sql))?.n)
+    Ok(run.warehouse.row::<Count>("counting the lines touched", &run.warehouse.named(sql)?)?.n)
 }
 
 /// Returns how many live lines there are, unless one of them has a value that does not fit.
@@ -64,7 +64,7 @@ pub fn count(run: &Run, sql: &str) -> Result<u64> {
 /// # Errors
 /// Exit 78, naming orders; the server is gone or refuses.
 pub fn fits(run: &mut Run, lines: &str) -> Result<u64> {
-    let sql = run.warehouse.named(&SURVEY.replace("{lines}", lines));
+    let sql = run.warehouse.named(&SURVEY.replace("{lines}", lines))?;
     let found: Found = run.warehouse.row("looking at the lines to be written", &sql)?;
     run.totals.without_date = found.without_date;
     if found.misfit_lines == 0 {

@@ -6,33 +6,44 @@ use crate::ledger::{News, at_offsets};
 /// version that a newer one has replaced touches too much at worst.
 const WAYS: [(&str, &str); 7] = [
     ("order_details", "{rows}"),
-    ("orders", "order_id IN (SELECT order_id FROM northwind_dw.fact_orders WHERE {rows})"),
+    ("orders", "order_id IN (SELECT order_id FROM {db}.fact_orders WHERE {rows})"),
     (
         "customers",
-        "order_id IN (SELECT order_id FROM northwind_dw.fact_orders
-                      WHERE customer_id IN (SELECT customer_id FROM northwind_dw.dim_customers WHERE {rows}))",
+        "order_id IN (SELECT order_id FROM {db}.fact_orders
+                      WHERE customer_id IN (SELECT customer_id FROM {db}.dim_customers WHERE {rows}))",
     ),
     (
         "employees",
-        "order_id IN (SELECT order_id FROM northwind_dw.fact_orders
-                      WHERE employee_id IN (SELECT employee_id FROM northwind_dw.dim_employees WHERE {rows}))",
+        "order_id IN (SELECT order_id FROM {db}.fact_orders
+                      WHERE employee_id IN (SELECT employee_id FROM {db}.dim_employees WHERE {rows}))",
     ),
-    ("products", "product_id IN (SELECT product_id FROM northwind_dw.dim_products WHERE {rows})"),
+    ("products", "product_id IN (SELECT product_id FROM {db}.dim_products WHERE {rows})"),
     (
         "categories",
-        "product_id IN (SELECT product_id FROM northwind_dw.dim_products
-                        WHERE category_id IN (SELECT category_id FROM northwind_dw.dim_categories WHERE {rows}))",
+        "product_id IN (SELECT product_id FROM {db}.dim_products
+                        WHERE category_id IN (SELECT category_id FROM {db}.dim_categories WHERE {rows}))",
     ),
     (
         "suppliers",
-        "product_id IN (SELECT product_id FROM northwind_dw.dim_products
-                        WHERE supplier_id IN (SELECT supplier_id FROM northwind_dw.dim_suppliers WHERE {rows}))",
+        "product_id IN (SELECT product_id FROM {db}.dim_products
+                        WHERE supplier_id IN (SELECT supplier_id FROM {db}.dim_suppliers WHERE {rows}))",
     ),
 ];
 
-/// The source tables that `order_wide` shows.
+/// The tables that `order_wide` shows, as the pipeline calls them, and in the warehouse.
+pub const SOURCES: [(&str, &str); 7] = [
+    ("order_details", "fact_order_details"),
+    ("orders", "fact_orders"),
+    ("customers", "dim_customers"),
+    ("employees", "dim_employees"),
+    ("products", "dim_products"),
+    ("categories", "dim_categories"),
+    ("suppliers", "dim_suppliers"),
+];
+
+/// Their names.
 pub fn sources() -> Vec<&'static str> {
-    WAYS.iter().map(|(source, _)| *source).collect()
+    SOURCES.iter().map(|(source, _)| *source).collect()
 }
 
 /// A query for the keys of all lines that the news touch. It has one branch per table, so that each can use its index.
@@ -40,7 +51,7 @@ pub fn query(news: &News) -> String {
     let branch = |(source, way): &(&str, &str)| {
         let rows = at_offsets(&news.spans(source), "_partition", "_offset")?;
         let lines = way.replace("{rows}", &rows);
-        Some(format!("SELECT order_id, product_id FROM northwind_dw.fact_order_details WHERE {lines}"))
+        Some(format!("SELECT order_id, product_id FROM {{db}}.fact_order_details WHERE {lines}"))
     };
     let branches: Vec<String> = WAYS.iter().filter_map(branch).collect();
     format!("SELECT DISTINCT order_id, product_id FROM (\n{}\n)", branches.join("\nUNION ALL\n"))

@@ -31,12 +31,12 @@ pub fn touched_lines(run: &mut Run, build: &Build, news: &News) -> Result<()> {
 /// The keys are noted down once, so that rows and markers are made for the same ones. Returns the query for them.
 fn remember_touched(run: &mut Run, build: &Build, news: &News) -> Result<String> {
     let insert = format!(
-        "INSERT INTO northwind_ops.touched_lines SELECT {}, order_id, product_id FROM (\n{}\n)",
+        "INSERT INTO {{ops}}.touched_lines SELECT {}, order_id, product_id FROM (\n{}\n)",
         build.number,
         touched::query(news)
     );
     build.execute(run, "noting down the lines touched", &insert)?;
-    let keys = format!("SELECT order_id, product_id FROM northwind_ops.touched_lines WHERE build = {}", build.number);
+    let keys = format!("SELECT order_id, product_id FROM {{ops}}.touched_lines WHERE build = {}", build.number);
     run.totals.touched = survey::count(run, &format!("SELECT count() AS n FROM ({keys})"))?;
     Ok(keys)
 }

@@ -29,9 +29,9 @@ struct Row<'m> {
 ///
 /// # Errors
 /// The brokers are gone or refuse.
-pub fn newest(kafka: &KafkaArgs, topic: &str) -> Result<Option<i64>> {
+pub fn newest(kafka: &KafkaArgs, group: &str, topic: &str) -> Result<Option<i64>> {
     // Nothing is committed: any group does.
-    let consumer = kafka::connect(kafka, "northwind.heartbeat")?;
+    let consumer = kafka::connect(kafka, group)?;
     let found = newest_of(&consumer, topic);
     // librdkafka's orderly goodbye takes 100 ms.
     std::mem::forget(consumer);
@@ -42,8 +42,8 @@ pub fn newest(kafka: &KafkaArgs, topic: &str) -> Result<Option<i64>> {
 ///
 /// # Errors
 /// A setting is unknown to librdkafka.
-pub fn kept_for(kafka: &KafkaArgs, topic: &str) -> Result<Option<Duration>> {
-    let consumer = kafka::connect(kafka, "northwind.heartbeat")?;
+pub fn kept_for(kafka: &KafkaArgs, group: &str, topic: &str) -> Result<Option<Duration>> {
+    let consumer = kafka::connect(kafka, group)?;
     let kept = kafka::topic_setting(&consumer, topic, "retention.ms").and_then(|ms| ms.parse().ok());
     std::mem::forget(consumer);
     Ok(kept.map(Duration::from_millis))

@@ -16,7 +16,7 @@ pub fn look(look: &mut Look, lags: &[Lag]) {
         Ok(gaps) => gaps,
         Err(error) => return look.notes.unseen("gaps", &broken(&error, CLICKHOUSE)),
     };
-    let consumer = match kafka::connect(&look.args.kafka, "northwind.observe") {
+    let consumer = match kafka::connect(&look.args.kafka, &look.pipeline.client("observe")) {
         Ok(consumer) => consumer,
         Err(error) => return look.notes.unseen("gaps", &broken(&error, "correct -X KEY=VALUE or KAFKA_OPTIONS")),
     };

@@ -63,7 +63,7 @@ pub fn look(look: &mut Look, tables: &[&'static Table], slot: &str) -> SeenLags 
 fn captured(look: &mut Look, slot: &str) -> Option<Captured> {
     let prefix = &look.args.tables.prefix.prefix;
     let client = look.session.as_mut()?;
-    let mut source = lateness::Source { client, slot, prefix, patience: PATIENCE };
+    let mut source = lateness::Source { pipeline: look.pipeline, client, slot, prefix, patience: PATIENCE };
     match source.captured(&look.args.kafka) {
         Ok(Captured::Unknown(why)) => {
             look.notes.seen(Alarm::Late, "PostgreSQL to Kafka", 0, why);

@@ -36,7 +36,7 @@ pub fn print(pipeline: &'static Pipeline, checks: &[Check], args: &CheckArgs, ta
                     println!(
                         "-- volume of {}\n-- ClickHouse\n{};\n",
                         table.name,
-                        volume::statement(args, &settings, table, &[])
+                        volume::statement(args, &settings, table, &[])?
                     );
                 }
                 Check::Integrity => {

@@ -77,7 +77,9 @@ pub fn check(checker: &mut Checker<'_>, table: &Table) -> Result<Vec<Finding>> {
 fn captured(checker: &mut Checker<'_>) -> Result<Captured> {
     let (kafka, slot, prefix) =
         (checker.args.kafka.clone(), checker.args.slot.clone(), checker.args.prefix.prefix.clone());
-    let mut source = lateness::Source { client: checker.source()?, slot: &slot, prefix: &prefix, patience: PATIENCE };
+    let pipeline = checker.pipeline;
+    let client = checker.source()?;
+    let mut source = lateness::Source { pipeline, client, slot: &slot, prefix: &prefix, patience: PATIENCE };
     source.captured(&kafka)
 }
 

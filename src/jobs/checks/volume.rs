@@ -10,6 +10,7 @@ use crate::checks::checker::Checker;
 use crate::checks::results::{Failure, Finding, Status};
 use crate::checks::settings::{Settings, Volume};
 use crate::checks::slice::Slice;
+use crate::pipeline::fill;
 use crate::tables::Table;
 use crate::warehouse::quote;
 
@@ -33,21 +34,26 @@ struct RunId {
 }
 
 /// The statement, for the runs that a scope looks at: an old unusual run is no news, so `full` is the last day.
-pub fn statement(args: &CheckArgs, settings: &Settings, table: &Table, new_runs: &[String]) -> String {
+///
+/// # Errors
+/// Its text has an unknown placeholder.
+pub fn statement(args: &CheckArgs, settings: &Settings, table: &Table, new_runs: &[String]) -> Result<String> {
     let Volume { fewest_runs, most_runs, deviations, tolerance } = settings.volume;
     let is_judged = match args.scope {
         Scope::New => format!("run_id IN ({})", list(new_runs)),
         Scope::Recent | Scope::Full => "started_at > now() - INTERVAL 1 DAY".to_owned(),
     };
-    SQL.trim_end()
-        .replace("northwind_ops", &args.clickhouse.clickhouse_ops_db)
-        .replace("{is_judged}", &is_judged)
-        .replace("{job}", &table.ingest_job())
-        .replace("{looked_at}", &(most_runs + MOST_JUDGED).to_string())
-        .replace("{most_runs}", &most_runs.to_string())
-        .replace("{fewest_runs}", &fewest_runs.to_string())
-        .replace("{deviations}", &format!("{deviations:?}"))
-        .replace("{tolerance}", &tolerance.to_string())
+    let values = [
+        ("ops", args.clickhouse.clickhouse_ops_db.as_str()),
+        ("is_judged", &is_judged),
+        ("job", &table.ingest_job()),
+        ("looked_at", &(most_runs + MOST_JUDGED).to_string()),
+        ("most_runs", &most_runs.to_string()),
+        ("fewest_runs", &fewest_runs.to_string()),
+        ("deviations", &format!("{deviations:?}")),
+        ("tolerance", &tolerance.to_string()),
+    ];
+    fill(SQL.trim_end(), &values)
 }
 
 /// Checks a table.
@@ -59,7 +65,7 @@ pub fn check(checker: &Checker<'_>, table: &Table, slice: &Slice) -> Result<Vec<
     let new_runs = slice.news.last_runs();
     let sql = format!(
         "SELECT run_id, started, records, toFloat64(median) AS median, toFloat64(tolerated) AS tolerated FROM ({})",
-        statement(&checker.args, &checker.settings, table, &new_runs)
+        statement(&checker.args, &checker.settings, table, &new_runs)?
     );
     // First, so that a run which ends meanwhile is judged twice rather than never.
     let unfinished = unfinished(checker, table, &new_runs)?;

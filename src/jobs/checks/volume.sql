@@ -2,7 +2,7 @@
 WITH lately AS
 (
     SELECT run_id, started_at, written + rejected + tombstones + truncates AS records, {is_judged} AS judged
-    FROM northwind_ops.runs
+    FROM {ops}.runs
     WHERE job = '{job}' AND records > 0 AND JSONExtractString(summary, 'plan', 'mode') = 'plan'
     ORDER BY started_at DESC
     LIMIT 1 BY run_id

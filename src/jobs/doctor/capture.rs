@@ -6,11 +6,8 @@ use postgres::Client;
 use super::connect::Connector;
 use super::wanted::Wanted;
 use crate::health::finding::{Finding, fail, ok, warn};
-use crate::health::slot::{self, SLOT};
+use crate::health::slot;
 use crate::source::HAS_LONG_COLUMN;
-
-/// The publication of the project's own connector, for when Kafka Connect cannot be asked.
-const PUBLICATION: &str = "northwind_publication";
 
 /// Does the WAL say which rows have changed?
 pub fn wal_level(client: &mut Client) -> Result<Finding> {
@@ -26,9 +23,10 @@ pub fn wal_level(client: &mut Client) -> Result<Finding> {
     })
 }
 
-/// Does the publication list the tables, and every operation?
+/// Does the publication list the tables, and every operation? Which one, the pipeline says, if Kafka Connect cannot be asked.
 pub fn publication(client: &mut Client, wanted: &Wanted, connector: Option<&Connector>) -> Result<Finding> {
-    let name = connector.map_or(PUBLICATION, |connector| &connector.publication);
+    let name =
+        connector.map_or(wanted.pipeline.spec.connector.publication.as_str(), |connector| &connector.publication);
     let autocreate = connector.map_or("disabled", |connector| &connector.autocreate);
     let row = client
         .query_opt("SELECT puballtables, pubinsert AND pubupdate AND pubdelete, pubtruncate FROM pg_publication WHERE pubname = $1", &[&name])
@@ -37,7 +35,7 @@ pub fn publication(client: &mut Client, wanted: &Wanted, connector: Option<&Conn
         let text = format!("there is no publication {name}");
         let fix = format!("psql -d {} -f postgres/init/02_replication_user.sql", wanted.args.postgres.postgres_db);
         return Ok(match connector {
-            None => warn(format!("{text} (a guess at its name: the connector could not be asked)"), fix),
+            None => warn(format!("{text} (so the pipeline calls it; the connector could not be asked)"), fix),
             Some(_) if autocreate == "disabled" => fail(text, fix),
             Some(_) => {
                 warn(text, format!("the connector makes it when it starts: publication.autocreate.mode={autocreate}"))
@@ -108,20 +106,8 @@ pub fn identity(client: &mut Client, wanted: &Wanted) -> Result<Finding> {
 }
 
 /// Does the connector's slot exist, does somebody read it, and how much WAL does it keep?
-pub fn slot(client: &mut Client, connector: Option<&Connector>) -> Result<Finding> {
-    let name = connector.map_or(SLOT, |connector| &connector.slot);
+pub fn slot(client: &mut Client, wanted: &Wanted, connector: Option<&Connector>) -> Result<Finding> {
+    let name = connector.map_or(wanted.pipeline.spec.connector.slot.as_str(), |connector| &connector.slot);
     let reader = connector.map(|connector| connector.reader).unwrap_or_default();
     Ok(slot::health(name, slot::look(client, name, reader)?.as_ref(), reader))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_default_names_are_those_of_the_projects_connector() {
-        let config = include_str!("../../../connectors/debezium-northwind.json");
-        assert!(config.contains(&format!("\"slot.name\": \"{SLOT}\"")));
-        assert!(config.contains(&format!("\"publication.name\": \"{PUBLICATION}\"")));
-    }
 }

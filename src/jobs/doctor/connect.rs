@@ -26,7 +26,7 @@ pub struct Connector {
 pub fn check(sheet: &Sheet, wanted: &Wanted) -> Option<Connector> {
     let put = |check, finding| sheet.put(Server::Connect, check, finding);
     let skip = |checks: &[&'static str], why| sheet.skip(Server::Connect, checks, why);
-    let connect = Connect::new(&wanted.args.connect);
+    let connect = Connect::new(&wanted.args.connect, wanted.pipeline.spec);
     let worker = match connect.worker() {
         Ok(worker) => worker,
         Err(why) => {

@@ -28,7 +28,7 @@ pub fn check(sheet: &Sheet, wanted: &Wanted, connector: Option<&Connector>, has_
     let put = |check, finding| sheet.put(Server::Kafka, check, finding);
     let skip = |why| sheet.skip(Server::Kafka, &["advertised", "cluster", "topics", "groups"], why);
     // No group of ours: the doctor commits nothing, and reads nobody's offsets.
-    let consumer = match kafka::connect(args, "northwind.doctor") {
+    let consumer = match kafka::connect(args, &wanted.pipeline.client("doctor")) {
         Ok(consumer) => consumer,
         Err(error) => {
             put("settings", broken(&error, "correct -X KEY=VALUE or KAFKA_OPTIONS"));

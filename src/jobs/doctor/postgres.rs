@@ -39,7 +39,7 @@ pub fn check(sheet: &Sheet, wanted: &Wanted, connector: Option<&Connector>) -> S
     check("publication", capture::publication(&mut client, wanted, connector));
     check("identity", capture::identity(&mut client, wanted));
     if primary {
-        check("slot", capture::slot(&mut client, connector));
+        check("slot", capture::slot(&mut client, wanted, connector));
     } else {
         sheet.skip(Server::Postgres, &["slot"], "slots are the primary's");
     }
@@ -131,7 +131,7 @@ fn tables(args: &PostgresArgs, client: &mut Client, wanted: &Wanted, facts: &mut
         let row = client.query_one(sql, &[&name]).with_context(|| format!("asking whether {name} can be read"))?;
         if !row.get::<_, bool>(0) {
             let text = format!("there is no table {name} in database {}", args.postgres_db);
-            return Ok(fail(text, "is POSTGRES_DB right? The local Northwind: local-stack/stack up"));
+            return Ok(fail(text, "is POSTGRES_DB right? The local stack: local-stack/stack up"));
         }
         if !row.get::<_, Option<bool>>(1).unwrap_or(false) {
             let fix = format!(

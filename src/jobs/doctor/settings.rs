@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::wanted::Wanted;
 use crate::cdc::UNAVAILABLE;
 use crate::health::finding::{Finding, fail, ok, warn};
+use crate::pipeline::connector_settings;
 
 /// A check of the connector's configuration.
 type Setting = fn(&Wanted, &Value) -> Finding;
@@ -17,6 +18,13 @@ fn set(wanted: &Wanted, key: &str, value: &str) -> String {
     format!(
         r#"curl -X PATCH -H 'Content-Type: application/json' -d '{{"{key}":"{value}"}}' {url}/connectors/{name}/config"#
     )
+}
+
+/// As the pipeline's file has it.
+fn set_as_written(wanted: &Wanted, key: &str) -> String {
+    let settings = connector_settings(wanted.pipeline.spec);
+    let value = settings.into_iter().find_map(|(name, value)| value.filter(|_| name == key));
+    set(wanted, key, &value.unwrap_or_default())
 }
 
 /// Without it a TRUNCATE in the source is invisible.
@@ -73,7 +81,7 @@ fn heartbeat(wanted: &Wanted, config: &Value) -> Finding {
         ),
         _ => warn(
             "heartbeat.action.query is not set: when this database is idle and others are busy, WAL piles up and check-reconcile waits for nothing",
-            set(wanted, "heartbeat.action.query", "UPDATE northwind_cdc.heartbeat SET ts = now() WHERE id = 1"),
+            set_as_written(wanted, "heartbeat.action.query"),
         ),
     }
 }
@@ -84,7 +92,7 @@ fn signals(wanted: &Wanted, config: &Value) -> Finding {
         Some(table) => ok(format!("signal.data.collection={table}: a table can be sent again")),
         None => warn(
             "signal.data.collection is not set: no table can be sent again, as after a topic was lost",
-            set(wanted, "signal.data.collection", "northwind_cdc.signal"),
+            set_as_written(wanted, "signal.data.collection"),
         ),
     }
 }

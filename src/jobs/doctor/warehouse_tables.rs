@@ -5,8 +5,9 @@ use clickhouse::Row;
 use serde::Deserialize;
 
 use crate::health::finding::{Finding, fail, ok};
+use crate::ledger::schema::BOOKS;
 use crate::tables::Table;
-use crate::warehouse::{BOOKS, Warehouse, quote, without_default};
+use crate::warehouse::{Warehouse, quote, without_default};
 
 /// A table of `system.tables`.
 #[derive(Debug, Row, Deserialize)]
@@ -35,8 +36,8 @@ pub fn find<'e>(existing: &'e [Existing], database: &str, name: &str) -> Option<
 fn books() -> impl Iterator<Item = &'static str> {
     BOOKS
         .iter()
-        .flat_map(|file| file.lines())
-        .filter_map(|line| line.strip_prefix("CREATE TABLE IF NOT EXISTS northwind_ops."))
+        .flat_map(|(_, file)| file.lines())
+        .filter_map(|line| line.strip_prefix("CREATE TABLE IF NOT EXISTS {ops}."))
         .map(str::trim)
 }
 

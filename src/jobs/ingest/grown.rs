@@ -82,11 +82,11 @@ impl Grown {
             "{topic} has {now} partitions and had {had}: keys have moved, between the old partitions too, since {now} is not a multiple of {had}. \
              Nobody had read these offsets by then: {unread}. Whether their changes are older or newer than others of the same keys is not known. \
              Nothing was read. {who}Skip them, and have the table sent again: --resume-from log-end, then \
-             SELECT northwind_cdc.send_again('{table}') in the source",
+             {send_again} in the source",
             topic = run.topic,
             now = self.partitions,
             unread = unread.join(", "),
-            table = run.table.name,
+            send_again = run.table.send_again(),
         )))
     }
 

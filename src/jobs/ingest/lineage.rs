@@ -176,7 +176,8 @@ fn take(run: &mut Run, topic: &TopicInfo, lineages: &mut Lineages) -> Result<Tak
     for lineage in next {
         take_one(run, lineage, lineages)?;
     }
-    let generation = of(lineages, topic).context("the number that was taken is not in northwind_ops.generations")?;
+    let generation = of(lineages, topic)
+        .with_context(|| format!("the number that was taken is not in {}.generations", run.warehouse.ops))?;
     Ok(Taken { generation, rose })
 }
 
@@ -190,7 +191,7 @@ fn take_one(run: &Run, wanted: Lineage, lineages: &mut Lineages) -> Result<()> {
             return Ok(());
         }
     }
-    Err(used_up(run.table.target, ""))
+    Err(used_up(run, ""))
 }
 
 /// What the topic would take: the number above the books and the table, 1 if both are empty; and why. If it grew, and the books do not know
@@ -206,7 +207,7 @@ fn next(run: &Run, topic: &TopicInfo, lineages: &Lineages, grown: Option<Grown>)
     let rose = highest.map(|highest| why(run, topic, lineages, in_table, highest + counts.len() as Generation));
     if usize::from(highest.unwrap_or(0)) + counts.len() > usize::from(MAX_GENERATION) {
         let known = known(run, lineages, in_table);
-        return Err(used_up(run.table.target, &format!(": {known}")));
+        return Err(used_up(run, &format!(": {known}")));
     }
     let lineage = |(generation, partitions): (Generation, u32)| Lineage {
         target: run.table.target.to_owned(),
@@ -258,13 +259,15 @@ fn why(
     )
 }
 
-fn used_up(target: &str, known: &str) -> anyhow::Error {
+fn used_up(run: &Run, known: &str) -> anyhow::Error {
     needs_person(format!(
         "{target} would need generation {}, and versions have room for {MAX_GENERATION}{known}. Nothing was read. Delete rows that \
-         were written by hand; else let the table be made anew: rename it, remove its rows from northwind_ops.generations, `migrate`, then \
+         were written by hand; else let the table be made anew: rename it, remove its rows from {ops}.generations, `migrate`, then \
          read the topic with --from-beginning. If partitions were ever added to it, what was unread then is ordered anew: \
          check-reconcile --plan after it",
-        u32::from(MAX_GENERATION) + 1
+        u32::from(MAX_GENERATION) + 1,
+        target = run.table.target,
+        ops = run.warehouse.ops
     ))
 }
 
@@ -273,12 +276,13 @@ fn not_above_the_books(run: &Run, lineages: &Lineages) -> Result<()> {
     let Some(version) = run.warehouse.version_above(run.table.target, newest)? else { return Ok(()) };
     let floor = Version::floor(newest + 1).get();
     Err(needs_person(format!(
-        "{target} has rows of generation {} (WHERE _version >= {floor}), but its books, northwind_ops.generations, end with generation {newest}: \
+        "{target} has rows of generation {} (WHERE _version >= {floor}), but its books, {ops}.generations, end with generation {newest}: \
          they are older than the table, or somebody wrote these rows by hand. What this run wrote would lose against them. Nothing was read. Restore \
          books and table of one moment; or run the job of the later topic, which takes a number above all rows; rows written by hand \
          have to be deleted",
         Version::generation_of(version),
-        target = run.table.target
+        target = run.table.target,
+        ops = run.warehouse.ops
     )))
 }
 

@@ -103,10 +103,11 @@ impl Books {
             .collect();
         needs_person(format!(
             "{} (group {}): {}. Nothing was read. Decide where to go on: --resume-from ledger (where the warehouse stands), committed \
-             (where the group stands), log-start (all that is there), or log-end (skip it, then SELECT northwind_cdc.send_again('<table>') in the source)",
+             (where the group stands), log-start (all that is there), or log-end (skip it, then {} in the source)",
             run.topic,
             run.group,
-            reasons(&stops)
+            reasons(&stops),
+            run.table.send_again()
         ))
     }
 }

@@ -23,10 +23,11 @@ pub fn look(run: &mut Run, ledger: &[LedgerRow]) -> Result<()> {
     if !before.is_empty() && !before.contains(&now) {
         let changed = format!(
             "the source is another server than when {} was last read: system identifier and timeline were {}, and are {now} now (restored, promoted, \
-             moved?); what was changed there and never sent is not in the log: run check-reconcile, and SELECT northwind_cdc.send_again('<table>') in the \
-             source for tables that differ",
+             moved?); what was changed there and never sent is not in the log: run check-reconcile, and {} in the \
+             source if the table differs",
             run.topic,
-            before.join(" and ")
+            before.join(" and "),
+            run.table.send_again()
         );
         tracing::warn!("{changed}");
         run.source_changed = Some(changed);

@@ -9,6 +9,7 @@ use crate::health::lateness::clock::Clock;
 use crate::health::lateness::{self, Captured};
 use crate::health::{Lag, Target};
 use crate::source;
+use crate::tables::Pipeline;
 
 /// PostgreSQL, if it is there: the offsets can be told without it.
 pub struct Source(Option<Client>);
@@ -29,11 +30,11 @@ impl Source {
     }
 
     /// Up to when the source's changes are in Kafka; nothing if the topics are of several connectors, or it cannot be told.
-    pub fn captured(&mut self, args: &LagArgs, targets: &[Target]) -> Option<Captured> {
-        let mut prefixes = targets.iter().map(|target| target.topic.split_once(".public.").map(|(prefix, _)| prefix));
-        let prefix = prefixes.next()??;
+    pub fn captured(&mut self, pipeline: &Pipeline, args: &LagArgs, targets: &[Target]) -> Option<Captured> {
+        let topic = &targets.first()?.topic;
+        let prefix = pipeline.tables.iter().find_map(|table| topic.strip_suffix(&table.topic("")))?;
         let client = self.0.as_mut()?;
-        let mut source = lateness::Source { client, slot: &args.slot, prefix, patience: Duration::ZERO };
+        let mut source = lateness::Source { pipeline, client, slot: &args.slot, prefix, patience: Duration::ZERO };
         let captured = source.captured(&args.kafka);
         captured.inspect_err(|error| tracing::warn!("how far the connector is cannot be told: {error:#}")).ok()
     }

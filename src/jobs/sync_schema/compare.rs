@@ -56,7 +56,7 @@ pub fn compare(sides: &Sides<'_>) -> Plan {
     }
     dropped(sides, &mut plan);
     key(sides, &mut plan);
-    identity(sides.source, sides.table.name, &mut plan);
+    identity(sides.source, sides.table, &mut plan);
     let refused = without_default(sides.warehouse, &sides.table.written);
     plan.problems.extend(refused.map(|column| column.refuses_inserts(sides.target)));
     plan

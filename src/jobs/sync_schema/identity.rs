@@ -3,16 +3,17 @@
 
 use super::compare::Plan;
 use crate::source::{SourceColumn, SourceTable};
+use crate::tables::Table;
 
 /// Says what is left out of the table's events, and the statement after which it is not. Where Debezium says that a value was left out, the
 /// pipeline carries it forward, or refuses the row: that is worth a note. Where it sends null instead, rows lose values without a word.
-pub fn identity(source: &SourceTable, table: &str, plan: &mut Plan) {
+pub fn identity(source: &SourceTable, table: &Table, plan: &mut Plan) {
     let (told, untold): (Vec<&SourceColumn>, Vec<&SourceColumn>) = source
         .columns
         .iter()
         .filter(|column| column.long && !source.whole_row)
         .partition(|column| column.has_placeholder());
-    let fix = format!("ALTER TABLE public.{table} REPLICA IDENTITY FULL");
+    let fix = format!("ALTER TABLE {} REPLICA IDENTITY FULL", table.relation);
     let names = |columns: &[&SourceColumn]| {
         let name = |column: &&SourceColumn| format!("{} ({})", column.name, column.source_type.text);
         columns.iter().map(name).collect::<Vec<_>>().join(", ")
@@ -20,8 +21,9 @@ pub fn identity(source: &SourceTable, table: &str, plan: &mut Plan) {
     if !untold.is_empty() {
         plan.problems.push(format!(
             "{}: a long value that a change does not touch is sent as NULL, which nobody can tell from a real one, and for a NOT NULL column the \
-             connector's task fails: {fix}, then SELECT northwind_cdc.send_again('public.{table}')",
-            names(&untold)
+             connector's task fails: {fix}, then {}",
+            names(&untold),
+            table.send_again()
         ));
     } else if !told.is_empty() {
         plan.notes.push(format!(
@@ -36,6 +38,7 @@ pub fn identity(source: &SourceTable, table: &str, plan: &mut Plan) {
 mod tests {
     use super::*;
     use crate::source::SourceType;
+    use crate::tables::Pipeline;
 
     fn said(types: &[&str], whole_row: bool) -> (usize, usize) {
         let column = |text: &&str| SourceColumn {
@@ -46,7 +49,7 @@ mod tests {
         };
         let source = SourceTable { columns: types.iter().map(column).collect(), whole_row, ..SourceTable::default() };
         let mut plan = Plan::default();
-        identity(&source, "t", &mut plan);
+        identity(&source, &Pipeline::embedded().tables[0], &mut plan);
         (plan.problems.len(), plan.notes.len())
     }
 

@@ -1,8 +1,9 @@
 //! Tests of the pipeline's file as a whole.
 
+mod connector;
+mod embedded;
 mod files;
 mod mutations;
-mod northwind;
 mod problems;
 
 use crate::pipeline::{Origin, PipelineSpec, Problems, TextFile, Texts, parse};

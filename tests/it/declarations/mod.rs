@@ -1,4 +1,6 @@
-//! What is declared of the tables, and what the real servers have: they say the same.
+//! What is declared of the tables, and what the real servers and the project's files have: they say the same.
 
+mod generate;
 mod parity;
 mod pipeline;
+mod pipeline_file;

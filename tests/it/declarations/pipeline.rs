@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use lockstep::cdc::DECODE;
 use lockstep::pipeline::{
-    DatabaseName, ENGINE_RULES, Origin, PipelineSpec, SYSTEM_COLUMNS, SourceName, SourceTable, TableSpec,
-    WarehouseColumn, create_table, name_in_sql,
+    DatabaseName, ENGINE_RULES, Origin, PipelineSpec, SYSTEM_COLUMNS, SourceName, SourceTable, WarehouseColumn,
+    create_table, name_in_sql,
 };
 use lockstep::rows;
 use lockstep::validate::NOT_IN_POSTGRES;

@@ -115,7 +115,9 @@ fn unread_offsets_whose_order_nobody_knows_are_skipped_and_sent_again() {
     for args in [&[][..], &["--resume-from", "ledger"], &["--resume-from", "log-start"], &["--dry-run"]] {
         for group in [world.group.clone(), format!("{}.new", world.group)] {
             let stop = world.ingest_from(&world.topic, &group, args).expect_exit(78);
-            for part in ["partition 0: 1..3", "partition 1: 1..2", "--resume-from log-end", "send_again('customers')"] {
+            for part in
+                ["partition 0: 1..3", "partition 1: 1..2", "--resume-from log-end", "send_again('public.customers')"]
+            {
                 assert!(stop.error().contains(part), "{part}: {stop:?}");
             }
         }

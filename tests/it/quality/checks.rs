@@ -97,7 +97,7 @@ fn each_integrity_check_sees_what_it_is_for() {
         "ALTER TABLE northwind_dw.dim_employees UPDATE notes = '__debezium_unavailable_value' WHERE employee_id = 1",
     );
     shop.world.clickhouse("DROP TABLE northwind_dw.dim_shippers SYNC");
-    let ddl = std::fs::read_to_string("clickhouse/init/18_dim_shippers.sql").unwrap();
+    let ddl = std::fs::read_to_string("clickhouse/init/10_dim_shippers.sql").unwrap();
     assert!(ddl.contains("ORDER BY shipper_id"), "{ddl}");
     shop.world.clickhouse(&ddl.replace("ORDER BY shipper_id", "ORDER BY (shipper_id, company_name)").replace(';', ""));
     shop.world.ingest_table("shippers", &["--from-beginning"]).expect_exit(0);

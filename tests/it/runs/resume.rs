@@ -11,7 +11,7 @@ use crate::support::event::{KNOWN, updates};
 use crate::support::{World, kafka_servers};
 
 const CHOICES: &str = "Nothing was read. Decide where to go on: --resume-from ledger (where the warehouse stands), committed \
-     (where the group stands), log-start (all that is there), or log-end (skip it, then SELECT northwind_cdc.send_again('<table>') in the source)";
+     (where the group stands), log-start (all that is there), or log-end (skip it, then SELECT northwind_cdc.send_again('public.customers') in the source)";
 
 /// dim_customers after the updates with these numbers, one per known customer.
 fn names(numbers: [usize; 5]) -> String {

@@ -184,9 +184,10 @@ impl World {
         connect_postgres(&self.pg_db)
     }
 
-    /// The result of a query as TSV, `northwind_dw` and `northwind_ops` standing for this world's databases.
+    /// The result of a query as TSV; `northwind_dw` and `northwind_ops` stand for this world's databases, as `{db}` and `{ops}` do in the project's files.
     pub fn clickhouse(&self, sql: &str) -> String {
         let sql = sql.replace("northwind_dw", &self.dw).replace("northwind_ops", &self.ops);
+        let sql = sql.replace("{db}", &self.dw).replace("{ops}", &self.ops);
         clickhouse(&sql)
     }
 

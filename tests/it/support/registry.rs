@@ -18,7 +18,6 @@ pub fn northwind() -> &'static Pipeline {
 pub struct Registered {
     pub source: &'static str,
     pub target: &'static str,
-    pub ddl: String,
     pub key: &'static [KeyColumn],
     /// The columns of an insert: the source's, then [`SYSTEM_COLUMNS`].
     pub columns: &'static [&'static str],
@@ -27,14 +26,7 @@ pub struct Registered {
 
 impl Registered {
     fn of(table: &'static Table) -> Registered {
-        Registered {
-            source: table.name,
-            target: table.target,
-            ddl: table.ddl("northwind_dw"),
-            key: &table.key,
-            columns: &table.written,
-            table,
-        }
+        Registered { source: table.name, target: table.target, key: &table.key, columns: &table.written, table }
     }
 
     /// The columns of the source table.

@@ -169,7 +169,8 @@ fn a_limit_can_be_moved() {
     moved.args.limits.limits.push(("discount".to_owned(), "0.5".to_owned()));
     assert_eq!(moved.judge(&discounted()).0, all(&["written"]));
     for (name, value) in [("discount", "2"), ("discount", "x"), ("nothing", "1")] {
-        let args = RuleArgs { rules: Vec::new(), limits: LimitArgs { limits: vec![(name.to_owned(), value.to_owned())] } };
+        let args =
+            RuleArgs { rules: Vec::new(), limits: LimitArgs { limits: vec![(name.to_owned(), value.to_owned())] } };
         assert!(Settings::new(Pipeline::embedded(), &args).is_err(), "{name}={value}");
     }
 }

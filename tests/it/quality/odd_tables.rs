@@ -51,7 +51,8 @@ INSERT INTO "Shop"."select" VALUES (1, 'DE', 1, 20), (2, 'DE', 1, 20.01), (3, 'F
 fn pipeline(world: &World) -> (String, &'static Pipeline) {
     let northwind = std::fs::read_to_string("pipelines/northwind.toml").unwrap();
     let (head, _) = northwind.split_once("# Kinds of goods.").unwrap();
-    let head = head.replace("discount = {", "most = {").replace("\"0.25\"", "\"2\"").replace("max = \"1\"", "max = \"9\"");
+    let head =
+        head.replace("discount = {", "most = {").replace("\"0.25\"", "\"2\"").replace("max = \"1\"", "max = \"9\"");
     let file = std::env::temp_dir().join(format!("{}.toml", world.name));
     std::fs::write(&file, format!("{head}\n{TABLES}")).unwrap();
     (file.display().to_string(), Pipeline::read(Origin::Flag(file)).unwrap_or_else(|problems| panic!("{problems}")))
@@ -69,16 +70,19 @@ fn rules_and_references_of_any_table_are_asked_of_both_sides() {
         world.clickhouse(&format!("INSERT INTO northwind_dw.{into}, _version) VALUES {rows}"));
     };
     insert("dim_prices (`Country`, `article no`, `Größe`", "('DE', 1, 10, 1), ('DE', 2, NULL, 1)");
-    let sales = "(1, 'DE', 1, 20, 1), (2, 'DE', 1, 20.01, 1), (3, 'FR', 1, 99, 1), (4, NULL, 1, 99, 1), (5, 'DE', 2, 99, 1)";
+    let sales =
+        "(1, 'DE', 1, 20, 1), (2, 'DE', 1, 20.01, 1), (3, 'FR', 1, 99, 1), (4, NULL, 1, 99, 1), (5, 'DE', 2, 99, 1)";
     insert("fact_sales (`Id`, `from`, `article no`, paid", sales);
 
     let check = |job: &str, args: &[&str]| {
-        let of_world = ["--pipeline", &file, "--prefix", &world.name, "--slot", "none", "--table", "sales", "--wait", "0s"];
+        let of_world =
+            ["--pipeline", &file, "--prefix", &world.name, "--slot", "none", "--table", "sales", "--wait", "0s"];
         world.run(job, &[&of_world, args].concat()).expect_exit(0)
     };
     let said = |outcome: &Outcome, columns: &str, from: &str| {
         let run = outcome.summary["run"].as_str().unwrap();
-        let sql = format!("SELECT {columns} FROM northwind_ops.{from} WHERE run_id = '{run}' ORDER BY ALL FORMAT TSVRaw");
+        let sql =
+            format!("SELECT {columns} FROM northwind_ops.{from} WHERE run_id = '{run}' ORDER BY ALL FORMAT TSVRaw");
         world.clickhouse(&sql).replace('\t', " ")
     };
     // Row 3 points at nothing, so that nobody knows its price; 4 has half a key, 5 a price of NULL.

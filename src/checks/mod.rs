@@ -7,6 +7,5 @@ mod conditions;
 pub(crate) mod question;
 pub(crate) mod results;
 pub(crate) mod settings;
-pub(crate) mod severity;
 pub(crate) mod slice;
 pub(crate) mod statement;

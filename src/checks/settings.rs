@@ -9,10 +9,10 @@ use serde::de::{self, Deserialize, Deserializer};
 use toml::Spanned;
 
 use crate::checks::catalogue;
-use crate::checks::severity::Severity;
 use crate::cli::parse_duration;
 use crate::exit::needs_person;
 use crate::health::observe::settings::Observe;
+use crate::health::severity::Severity;
 use crate::pipeline::RuleSpec;
 use crate::tables::{Pipeline, Table};
 

@@ -17,24 +17,17 @@ use crate::checks::args::{self, CheckArgs, ReconcileArgs, Scope};
 use crate::checks::checker::Checker;
 use crate::checks::results::{Finding, Findings, Status};
 use crate::checks::settings::Settings;
-use crate::checks::severity::Severity;
 use crate::checks::slice::Slice;
 use crate::cli::Call;
 use crate::cli::Report;
 use crate::exit::Exit;
+use crate::health::observe::settings::CHECK_ALL;
+use crate::health::severity::Severity;
 use crate::jobs::checks::check::{ALL, Check};
 use crate::jobs::{Job, Kind, end_with_the_reader};
 use crate::ledger::plain_run::PlainRun;
 use crate::reconcile::mend;
 use crate::tables::{Pipeline, Table};
-
-/// The job of all of them.
-pub const CHECK_ALL: &str = "check-all";
-
-/// Is it one of the jobs?
-pub fn is_job(name: &str) -> bool {
-    name == CHECK_ALL || ALL.iter().any(|check| check.job() == name)
-}
 
 /// The jobs.
 pub fn jobs(pipeline: &'static Pipeline) -> Vec<Job> {
@@ -185,4 +178,16 @@ fn says_another_type(state: &SqlState) -> bool {
         SqlState::CANNOT_COERCE,
     ];
     state.code().starts_with("22") || others.contains(state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::observe::settings::CHECK_JOBS;
+
+    #[test]
+    fn observe_knows_every_job() {
+        let jobs: Vec<&str> = std::iter::once(CHECK_ALL).chain(ALL.map(Check::job)).collect();
+        assert_eq!(jobs, CHECK_JOBS);
+    }
 }

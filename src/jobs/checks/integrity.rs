@@ -7,8 +7,8 @@ use crate::checks::catalogue::{CONSTRAINTS, ONE_LIVE_ROW};
 use crate::checks::checker::Checker;
 use crate::checks::question::Question;
 use crate::checks::results::{Finding, Status};
-use crate::checks::severity::Severity;
 use crate::checks::slice::Slice;
+use crate::health::severity::Severity;
 use crate::source;
 use crate::tables::{Table, read_constraint};
 

@@ -6,8 +6,8 @@ use crate::checks::checker::Checker;
 use crate::checks::question::Question;
 use crate::checks::results::Finding;
 use crate::checks::settings::Settings;
-use crate::checks::severity::Severity;
 use crate::checks::slice::Slice;
+use crate::health::severity::Severity;
 use crate::tables::{Limits, Pipeline, Table};
 use crate::validate::compiled_rules;
 

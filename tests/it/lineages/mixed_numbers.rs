@@ -47,8 +47,10 @@ const ALL: &str = "ALFKI\ta 0\nANATR\ta 1\nANTON\ta 2\nAROUT\tof b\nBERGS\tof b\
 #[test]
 fn a_truncate_among_rows_of_two_topics_with_one_number_is_refused() {
     let (world, b) = two_topics("mixed");
-    let remedy =
-        "ALTER TABLE northwind_ops.generations DELETE WHERE target = 'dim_customers' AND generation = 1 AND former";
+    let remedy = &format!(
+        "ALTER TABLE {}.generations DELETE WHERE target = 'dim_customers' AND generation = 1 AND former",
+        world.ops
+    );
     world.produce(&[truncate(0, 95_000)]);
     for args in [&[][..], &["--dry-run"]] {
         let refused = world.ingest(args).expect_exit(78);
@@ -63,7 +65,7 @@ fn a_truncate_among_rows_of_two_topics_with_one_number_is_refused() {
     world.produce_to(&b.table, &[update("AROUT", "of b, too"), truncate(0, 96_000)]);
     let refused = b.ingest(&world, &[]).expect_exit(78);
     assert!(refused.error().contains(remedy), "{}", refused.error());
-    clickhouse(&format!("{} SETTINGS mutations_sync = 1", remedy.replace("northwind_ops", &world.ops)));
+    clickhouse(&format!("{remedy} SETTINGS mutations_sync = 1"));
     let outcome = b.ingest(&world, &[]).expect_exit(0);
     assert_eq!(
         (generation(&outcome), world.customers()),

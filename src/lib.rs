@@ -21,10 +21,9 @@
 //!   └ health      how far behind, and what is wrong with connector, slot and runs
 //! ```
 //!
-//! [`tables`] says what is particular to a table, [`jobs`] what is run, [`cli`] what all jobs share, [`exit`] how a job ends, [`generate`] which files of a
-//! project follow from a pipeline. What will take
-//! [`tables`]' place is here and tested against it, and no job uses it yet: [`pipeline`] (a pipeline is a file), [`types`] and [`rows`]
-//! (the one column type, and rows decoded by a schema), [`rules`] (one text, three judges).
+//! None of them knows a table: [`pipeline`] reads the file that says which there are, [`tables`] works it out with [`types`] (the one column
+//! type), [`rows`] (rows decoded by a schema) and [`rules`] (one text, three judges). [`jobs`] is what is run, [`cli`] what all jobs share,
+//! [`exit`] how a job ends, [`generate`] which files of a project follow from a pipeline.
 
 pub mod batch;
 pub mod cdc;

@@ -17,7 +17,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::cdc::{Generation, Record};
 use crate::cli::clock;
 use crate::ledger::Written;
-use crate::rows::{Carried, Completion, Decoder, Event, Missing, Row, Rows, resolve};
+use crate::rows::{Carried, Change, Completion, Decoder, Event, Missing, Row, Rows, resolve};
 use crate::tables::Table;
 use crate::validate::Warning;
 
@@ -37,6 +37,8 @@ pub struct Batch<'m> {
     pub carried: Completion<'m>,
     /// Rules that rows break though they are written.
     pub warnings: Vec<Warning>,
+    /// The canonical texts of the rows' keys, in the order of the rows.
+    keys: Vec<String>,
     now: u32,
 }
 
@@ -47,11 +49,27 @@ impl<'m> Batch<'m> {
     /// An offset does not fit in a version.
     pub fn decode(table: &'static Table, generation: Generation, records: Vec<Record<'m>>) -> Result<Batch<'m>> {
         let now = clock::now_seconds();
-        let mut rows = Rows::new(table.columns().len());
+        // Rows are shorter than their messages; what is not used of this is never touched.
+        let bytes = records.iter().filter_map(|record| record.value).map(<[u8]>::len).sum();
+        let mut rows = Rows::with_capacity(table.columns().len(), bytes);
         let mut decoder = Decoder::new(&table.schema, generation, now);
         let events = records.iter().map(|record| decoder.decode(record, &mut rows)).collect::<Result<Vec<_>>>()?;
         let (carried, warnings) = (Completion::default(), Vec::new());
-        Ok(Batch { table, generation, records, events, rows, carried, warnings, now })
+        let mut batch = Batch { table, generation, records, events, rows, carried, warnings, keys: Vec::new(), now };
+        batch.read_keys();
+        Ok(batch)
+    }
+
+    /// The canonical text of a changed row's key.
+    pub fn key(&self, change: &Change) -> &str {
+        &self.keys[change.row.place()]
+    }
+
+    /// Of the rows that have come since it was last done.
+    fn read_keys(&mut self) {
+        let known = self.keys.len();
+        let keys: Vec<String> = self.rows.from(known).map(|row| self.table.schema.key_of(row)).collect();
+        self.keys.extend(keys);
     }
 
     /// Are there changes whose unchanged values were not sent?
@@ -78,20 +96,26 @@ impl<'m> Batch<'m> {
         let completion =
             resolve(&mut self.events, &mut self.rows, &self.records, &mut decoder, self.generation, carried, arena)?;
         self.carried = Completion { missing, ..completion };
+        self.read_keys();
         Ok(())
     }
 
-    /// The rows that are written, each with the place of its record.
-    pub fn changes(&self) -> impl Iterator<Item = (usize, Row<'_>)> {
+    /// The changes that are written, each with the place of its record.
+    pub fn changes(&self) -> impl Iterator<Item = (usize, &Change)> {
         self.events.iter().enumerate().filter_map(|(place, event)| match event {
-            Event::Change(change) => Some((place, self.rows.row(change.row))),
+            Event::Change(change) => Some((place, change)),
             _ => None,
         })
     }
 
+    /// The row of a change.
+    pub fn row(&self, change: &Change) -> Row<'_> {
+        self.rows.row(change.row)
+    }
+
     /// The rows with their keys, for the look at truncates.
     pub fn written(&self) -> Vec<Written> {
-        self.changes().map(|(_, row)| (self.table.schema.key_of(row), row.standing())).collect()
+        self.changes().map(|(_, change)| (self.key(change).to_owned(), self.row(change).standing())).collect()
     }
 
     /// Stands for exactly these rows: every record's bytes and verdict, the row's layout, and what was carried forward.

@@ -11,7 +11,7 @@ use anyhow::Result;
 use crate::batch::Batch;
 use crate::cdc::{Record, Version};
 use crate::exit::{Exit, fault, try_again};
-use crate::rows::{Decoder, LongRow, Row, Rows};
+use crate::rows::{Change, Decoder, LongRow, Row, Rows};
 use crate::warehouse::{InFlight, RowsInsert, Warehouse, long_values};
 
 /// Long values that are in memory at a time.
@@ -63,9 +63,9 @@ impl<'e, 'm> Sending<'e, 'm> {
 
     fn rows(&self) -> Vec<Sent<'e, 'm>> {
         let batch = self.batch;
-        let row = |(place, row): (usize, Row<'e>)| {
+        let row = |(place, change): (usize, &'e Change)| {
             let record = &batch.records[place];
-            (record, row, batch.carried.long.get(&record.offset))
+            (record, batch.row(change), batch.carried.long.get(&record.offset))
         };
         batch.changes().map(row).collect()
     }
@@ -79,7 +79,7 @@ impl<'e, 'm> Sending<'e, 'm> {
                 None => self.send_row(warehouse, &mut insert, *row)?,
                 Some(long) => {
                     self.fill(record, long, &loaded, &mut whole)?;
-                    whole.iter().try_for_each(|row| self.send_row(warehouse, &mut insert, row))?;
+                    whole.from(0).try_for_each(|row| self.send_row(warehouse, &mut insert, row))?;
                     whole.clear();
                 }
             }

@@ -218,7 +218,7 @@ impl<'de: 'm, 'm> Deserialize<'de> for Fields<'m> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut fields = Vec::new();
-                while let Some((name, value)) = map.next_entry::<crate::old::Text<'de>, &'de RawValue>()? {
+                while let Some((name, value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
                     fields.push((name.0, value));
                 }
                 Ok(fields)
@@ -227,6 +227,10 @@ impl<'de: 'm, 'm> Deserialize<'de> for Fields<'m> {
         json.deserialize_map(Object).map(Fields)
     }
 }
+
+/// A field's name; borrowed, unless it has escapes. (serde's own `Cow` is never borrowed.)
+#[derive(Deserialize)]
+struct Name<'m>(#[serde(borrow)] Cow<'m, str>);
 
 /// The object inside a message key, wrapper taken off; `None` if the key is no object.
 pub fn key_object(key: &[u8]) -> Option<&str> {

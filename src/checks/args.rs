@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::cli::{ClickHouseArgs, JobArgs, KafkaArgs, OutputArgs, PostgresArgs, PrefixArgs, StopAt, parse_duration};
+use crate::validate::LimitArgs;
 
 /// Which rows are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -44,9 +45,11 @@ pub struct CheckArgs {
     /// Rows of the source that check-reconcile reads in one transaction: a larger table is compared slice by slice
     #[arg(long, value_name = "N", default_value = "1000000", value_parser = clap::value_parser!(u64).range(1..))]
     pub rows_per_snapshot: u64,
-    /// Severities and limits; checks.toml says which there are, and what they are without this file
+    /// Severities, and what is late or unusual; checks.toml says which there are, and what they are without this file
     #[arg(long, value_name = "FILE", env = "CHECKS_CONFIG")]
     pub config: Option<PathBuf>,
+    #[command(flatten)]
+    pub limits: LimitArgs,
     /// Two empty tables are equal, too
     #[arg(long)]
     pub allow_empty: bool,

@@ -12,7 +12,7 @@ use crate::exit::{Exit, fault, needs_person};
 use crate::ledger::plain_run::PlainRun;
 use crate::ledger::run_rows;
 use crate::source;
-use crate::tables::Pipeline;
+use crate::tables::{Limits, Pipeline};
 use crate::warehouse::Warehouse;
 
 /// The connector confirms its place in the log every second or two. What differs is worth that much, even with `--wait 0s`.
@@ -29,8 +29,10 @@ pub struct Checker<'s> {
     pub pipeline: &'static Pipeline,
     /// Flags.
     pub args: CheckArgs,
-    /// Severities and limits.
+    /// Severities, and what is late or unusual.
     pub settings: Settings,
+    /// What rules name.
+    pub limits: Limits,
     /// ClickHouse.
     pub warehouse: Warehouse,
     /// Asked to stop?
@@ -55,18 +57,30 @@ impl<'s> Checker<'s> {
     /// Reads the settings, connects, and writes the run's first row into the books.
     ///
     /// # Errors
-    /// The settings are wrong (78); PostgreSQL is not there, or refuses, or is a standby (78); the books do not fit.
+    /// The settings are wrong (78), or a limit is (2); PostgreSQL is not there, or refuses, or is a standby (78); the books do not fit.
     pub fn open(call: &Call<'s>, run: &mut PlainRun, args: CheckArgs) -> Result<Checker<'s>> {
         let Call { job, pipeline, stop } = *call;
         // For the case that a server keeps the job from returning in time.
         stop.remember(Report::of_error(&fault(Exit::Stopped, STOPPED)).line(job));
         let settings = Settings::read(args.config.as_deref(), pipeline)?;
+        let limits = args.limits.limits(pipeline)?;
         let warehouse = Warehouse::new(&args.clickhouse)?;
         let session = run.session_name();
         let mut client = connect(&args, &session)?;
         run.open(&mut client)?;
         let patience = Patience { capture: args.wait.max(GRACE), ingest: args.wait };
-        Ok(Checker { job: job.to_owned(), pipeline, args, settings, warehouse, stop, patience, session, client })
+        Ok(Checker {
+            job: job.to_owned(),
+            pipeline,
+            args,
+            settings,
+            limits,
+            warehouse,
+            stop,
+            patience,
+            session,
+            client,
+        })
     }
 
     /// PostgreSQL; connected again if the session was lost meanwhile.

@@ -6,10 +6,10 @@ use clickhouse::Row;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::checks::severity::Severity;
 use crate::cli::Report;
 use crate::cli::clock::Clock;
 use crate::exit::Exit;
+use crate::health::severity::Severity;
 use crate::ledger::plain_run::PlainRun;
 use crate::ledger::run_rows;
 use crate::warehouse::Warehouse;

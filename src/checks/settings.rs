@@ -9,35 +9,24 @@ use serde::de::{self, Deserialize, Deserializer};
 use toml::Spanned;
 
 use crate::checks::catalogue;
-use crate::checks::severity::Severity;
 use crate::cli::parse_duration;
 use crate::exit::needs_person;
 use crate::health::observe::settings::Observe;
-use crate::old::Decimal;
-use crate::tables::Pipeline;
+use crate::health::severity::Severity;
+use crate::pipeline::RuleSpec;
+use crate::tables::{Pipeline, Table};
 
 /// All of it.
 #[derive(Debug, Clone, PartialEq, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     severity: BTreeMap<Spanned<String>, Severity>,
-    /// Limits of business rules.
-    pub rules: Rules,
     /// Limits of check-freshness.
     pub freshness: Freshness,
     /// Limits of check-volume.
     pub volume: Volume,
     /// Severities and limits of `observe`.
     pub observe: Observe,
-}
-
-/// Limits of business rules.
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Rules {
-    /// Highest discount of an order line, as a share.
-    #[serde(deserialize_with = "decimal")]
-    pub discount_limit: Decimal,
 }
 
 /// How late the warehouse may be.
@@ -77,12 +66,6 @@ pub struct Volume {
     pub tolerance: u64,
 }
 
-impl Default for Rules {
-    fn default() -> Self {
-        Rules { discount_limit: crate::old::rules::Limits::default().discount }
-    }
-}
-
 impl Default for Freshness {
     fn default() -> Self {
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
@@ -113,7 +96,7 @@ impl Settings {
         let line = |name: &Spanned<String>| text[..name.span().start].matches('\n').count() + 1;
         for name in settings.severity.keys() {
             if !catalogue::is_name(pipeline, name.as_ref()) {
-                let known = catalogue::names().join(", ");
+                let known = catalogue::names(pipeline).join(", ");
                 let text = format!("line {}: there is no check {:?}; there are {known}", line(name), name.as_ref());
                 return Err(format!("{text}, each also as \"table.check\""));
             }
@@ -134,12 +117,27 @@ impl Settings {
         Ok(settings)
     }
 
-    /// What a check's "no" is worth.
-    pub fn severity(&self, check: &str, table: &str) -> Severity {
-        let named =
-            |name: &str| self.severity.iter().find(|(known, _)| known.as_ref() == name).map(|(_, severity)| *severity);
-        let built_in = || if check == "volume" { Severity::Warn } else { Severity::Fail };
-        named(&format!("{table}.{check}")).or_else(|| named(check)).unwrap_or_else(built_in)
+    /// What a check's "no" is worth. A rule that the pipeline has switched off is off, unless the file says something else.
+    pub fn severity(&self, check: &str, table: &Table) -> Severity {
+        self.named(&format!("{}.{check}", table.name)).unwrap_or_else(|| {
+            let is_off =
+                |rule: &RuleSpec| rule.name.as_str() == check && rule.severity == crate::pipeline::Severity::Off;
+            let off = table.spec.rules.iter().any(is_off).then_some(Severity::Off);
+            self.named(check).or(off).unwrap_or_else(|| Settings::built_in(check))
+        })
+    }
+
+    /// What it is worth for tables that are not named, if the pipeline has nothing to say.
+    pub fn usual(&self, check: &str) -> Severity {
+        self.named(check).unwrap_or_else(|| Settings::built_in(check))
+    }
+
+    fn built_in(check: &str) -> Severity {
+        if check == catalogue::VOLUME { Severity::Warn } else { Severity::Fail }
+    }
+
+    fn named(&self, name: &str) -> Option<Severity> {
+        self.severity.iter().find(|(known, _)| known.as_ref() == name).map(|(_, severity)| *severity)
     }
 
     /// How late a table may be.
@@ -154,11 +152,6 @@ fn duration<'de, D: Deserializer<'de>>(toml: D) -> Result<Duration, D::Error> {
     parse_duration(&String::deserialize(toml)?).map_err(de::Error::custom)
 }
 
-fn decimal<'de, D: Deserializer<'de>>(toml: D) -> Result<Decimal, D::Error> {
-    let text = String::deserialize(toml)?;
-    Decimal::parse(&text).ok_or_else(|| de::Error::custom(format!("{text:?} is no decimal")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,13 +160,10 @@ mod tests {
     fn the_file_says_what_is_compiled_in() {
         let file = Settings::parse(include_str!("../../checks.toml"), Pipeline::embedded()).unwrap();
         let built_in = Settings::default();
-        assert_eq!(
-            (&file.rules, &file.freshness, &file.volume),
-            (&built_in.rules, &built_in.freshness, &built_in.volume)
-        );
+        assert_eq!((&file.freshness, &file.volume), (&built_in.freshness, &built_in.volume));
         assert!(file.observe.is_like(&built_in.observe), "{:?}", file.observe);
         for (name, severity) in &file.severity {
-            assert_eq!(built_in.severity(name.as_ref(), "customers"), *severity, "{}", name.as_ref());
+            assert_eq!(built_in.usual(name.as_ref()), *severity, "{}", name.as_ref());
         }
     }
 
@@ -188,6 +178,7 @@ mod tests {
             error("[freshness.tables]\nnowhere = { warn_after = \"1m\", fail_after = \"2m\" }")
                 .starts_with("line 2: there is no table")
         );
+        assert!(error("[rules]\ndiscount_limit = \"0.2\"").contains("line 1"));
         assert!(error("[observe]\nrepeat = \"1m\"").contains("line 2"));
         assert!(error("[observe.severity]\n\nnothing = \"fail\"").contains("line 3"));
         assert!(
@@ -204,8 +195,8 @@ mod tests {
             Pipeline::embedded(),
         )
         .unwrap();
-        assert_eq!(settings.severity("reconcile", "orders"), Severity::Off);
-        assert_eq!(settings.severity("reconcile", "customers"), Severity::Warn);
+        let severity = |table: &str| settings.severity("reconcile", Pipeline::embedded().table(table).unwrap());
+        assert_eq!((severity("orders"), severity("customers")), (Severity::Off, Severity::Warn));
         assert_eq!(settings.lateness("region").fail_after, Duration::from_secs(2 * 86_400));
         assert_eq!(settings.lateness("orders").fail_after, Duration::from_secs(3_600));
     }

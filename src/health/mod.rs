@@ -6,6 +6,7 @@ mod first_unread;
 pub(crate) mod lag;
 pub(crate) mod lateness;
 pub(crate) mod observe;
+pub(crate) mod severity;
 pub(crate) mod slot;
 
 pub use first_unread::FirstUnread;

@@ -2,7 +2,7 @@
 //! A check that says no is exit 10; one that could not be made is 75 (something is late) or 78 (a person must look).
 
 mod check;
-mod explain;
+pub(crate) mod explain;
 mod freshness;
 mod integrity;
 pub(crate) mod list;
@@ -17,24 +17,17 @@ use crate::checks::args::{self, CheckArgs, ReconcileArgs, Scope};
 use crate::checks::checker::Checker;
 use crate::checks::results::{Finding, Findings, Status};
 use crate::checks::settings::Settings;
-use crate::checks::severity::Severity;
 use crate::checks::slice::Slice;
 use crate::cli::Call;
 use crate::cli::Report;
 use crate::exit::Exit;
+use crate::health::observe::settings::CHECK_ALL;
+use crate::health::severity::Severity;
 use crate::jobs::checks::check::{ALL, Check};
 use crate::jobs::{Job, Kind, end_with_the_reader};
 use crate::ledger::plain_run::PlainRun;
 use crate::reconcile::mend;
 use crate::tables::{Pipeline, Table};
-
-/// The job of all of them.
-pub const CHECK_ALL: &str = "check-all";
-
-/// Is it one of the jobs?
-pub fn is_job(name: &str) -> bool {
-    name == CHECK_ALL || ALL.iter().any(|check| check.job() == name)
-}
 
 /// The jobs.
 pub fn jobs(pipeline: &'static Pipeline) -> Vec<Job> {
@@ -72,7 +65,7 @@ fn run(call: &Call<'_>, checks: &[Check], args: CheckArgs) -> Result<Report> {
     }
     if args.list {
         let jobs: Vec<&str> = checks.iter().map(|check| check.job()).collect();
-        print!("{}", list::list(&jobs, &Settings::read(args.config.as_deref(), pipeline)?, pipeline, &tables));
+        print!("{}", list::list(&jobs, &Settings::read(args.config.as_deref(), pipeline)?, &tables));
         return Ok(Report { exit: Exit::Done, fields: Default::default() });
     }
     if args.explain {
@@ -114,7 +107,7 @@ fn all(checks: &[Check], checker: &mut Checker<'_>, tables: &[&'static Table], r
 
 /// One check of one table. If it cannot be made, the others still are.
 fn one(check: Check, checker: &mut Checker<'_>, table: &'static Table, findings: &mut Findings) -> Result<()> {
-    if checker.settings.severity(check.stands_for(), table.name) == Severity::Off {
+    if checker.settings.severity(check.stands_for(), table) == Severity::Off {
         return Ok(());
     }
     let slice = match check {
@@ -162,8 +155,7 @@ fn not_made(check: Check, table: &Table, error: anyhow::Error) -> Result<Vec<Fin
     let is_locked = |error: &postgres::Error| error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE);
     let locked = error.chain().any(|cause| cause.downcast_ref().is_some_and(is_locked));
     let mut finding = Finding::new(check.stands_for(), table.name, "an answer");
-    // Data exceptions (class 22): a column is of another type than the check's SQL takes it for.
-    let is_misfit = |error: &postgres::Error| error.code().is_some_and(|state| state.code().starts_with("22"));
+    let is_misfit = |error: &postgres::Error| error.code().is_some_and(says_another_type);
     let misfit = error.chain().any(|cause| cause.downcast_ref().is_some_and(is_misfit));
     finding.status = match Exit::of(&error) {
         Exit::TryAgain => Status::Inconclusive,
@@ -174,4 +166,28 @@ fn not_made(check: Check, table: &Table, error: anyhow::Error) -> Result<Vec<Fin
     let hint = if locked { "the table is locked by somebody else (ALTER TABLE, TRUNCATE); try again: " } else { "" };
     finding.detail = format!("{hint}{error:#}");
     Ok(vec![finding])
+}
+
+/// A column is of another type than the pipeline's file says, or is not there: a value cannot be read (class 22), nobody knows how to
+/// compare it.
+fn says_another_type(state: &SqlState) -> bool {
+    let others = [
+        SqlState::UNDEFINED_FUNCTION,
+        SqlState::UNDEFINED_COLUMN,
+        SqlState::DATATYPE_MISMATCH,
+        SqlState::CANNOT_COERCE,
+    ];
+    state.code().starts_with("22") || others.contains(state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::observe::settings::CHECK_JOBS;
+
+    #[test]
+    fn observe_knows_every_job() {
+        let jobs: Vec<&str> = std::iter::once(CHECK_ALL).chain(ALL.map(Check::job)).collect();
+        assert_eq!(jobs, CHECK_JOBS);
+    }
 }

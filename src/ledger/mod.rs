@@ -11,6 +11,7 @@ mod migrations;
 mod news;
 mod numbers;
 mod observations;
+mod open_window;
 mod place;
 pub(crate) mod plain_run;
 mod plan;
@@ -34,11 +35,12 @@ pub use gaps::RecentGaps;
 pub use generations::{Kin, Lineage, Lineages, Mixed};
 pub use installation::Installation;
 pub use migrations::{SCHEMA_VERSION, Versions};
-pub use news::{News, OpenWindow};
+pub use news::News;
 pub use numbers::{Numbers, ReadTo};
 pub use observations::{
     AlarmRow, ConnectorRow, LagRow, LastSaid, OpenRecords, QuarantineRow, RestartRow, SlotRow, Trend,
 };
+pub use open_window::OpenWindow;
 pub use place::Place;
 pub use plan::{LedgerEnd, PartitionState, Start, decide, share};
 pub use rows_missing::NewestWindow;

@@ -10,6 +10,7 @@ use clickhouse::Row;
 use serde::Deserialize;
 
 use crate::exit::needs_person;
+use crate::ledger::open_window::OpenWindow;
 use crate::ledger::place::{PLACE, Place};
 use crate::ledger::seq_set::SeqSet;
 use crate::ledger::spans::{OffsetSpan, Spans};
@@ -27,26 +28,6 @@ const MOST_RUNS: usize = 1_000;
 
 /// In `positions`: up to there rows of a stream were removed, because everybody had taken them up.
 pub(super) const PRUNED: &str = "(pruned)";
-
-/// A window of the ledger.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Row, Deserialize)]
-#[allow(missing_docs)]
-pub struct OpenWindow {
-    pub place: Place,
-    /// Its number in the stream.
-    pub seq: u64,
-    pub partition: i32,
-    pub start_offset: i64,
-    /// One behind the last offset.
-    pub end_offset: i64,
-    /// TRUNCATE events in it: they touch rows that stand at other offsets.
-    pub truncates: u64,
-    pub run_id: String,
-    /// Origin and reset are rows of the ledger, but no windows.
-    pub is_window: bool,
-    /// It has been in the ledger for so long that a hole before it will not fill by itself.
-    pub is_old: bool,
-}
 
 /// What a consumer has to take up.
 #[derive(Debug, Default)]

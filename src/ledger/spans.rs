@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::ledger::OpenWindow;
+use crate::ledger::open_window::OpenWindow;
 
 /// Of more spans than these in one table the closest are read as one: that touches too much, which only costs work.
 const MOST_SPANS: usize = 100;

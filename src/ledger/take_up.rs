@@ -5,7 +5,8 @@ use clickhouse::Row;
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::ledger::news::{News, OpenWindow, STREAMS};
+use crate::ledger::news::{News, STREAMS};
+use crate::ledger::open_window::OpenWindow;
 use crate::ledger::place::Place;
 use crate::ledger::seq_set::SeqSet;
 use crate::warehouse::Warehouse;

@@ -4,8 +4,9 @@ use anyhow::Result;
 use serde_json::Value;
 
 use crate::checks::checker::Checker;
+use crate::checks::question::{Question, Row};
 use crate::checks::results::{Failure, Finding, Status};
-use crate::reconcile::offenders::{Answer, Question, Shown};
+use crate::reconcile::offenders::Answer;
 use crate::tables::Table;
 use crate::warehouse::newest_versions;
 
@@ -14,14 +15,14 @@ impl Checker<'_> {
     ///
     /// # Errors
     /// As [`Checker::ask`].
-    pub fn judge(&mut self, question: &Question<'_>, keys: Option<&[String]>) -> Result<Finding> {
+    pub fn judge(&mut self, question: &Question, keys: Option<&[String]>) -> Result<Finding> {
         let mut answer = self.ask(question, keys)?;
-        if !question.says_source {
+        if !question.says_source() {
             answer.in_source.clear();
         }
         let mut finding =
             Finding::new(question.check, question.table.name, "0 rows that break it in the warehouse only");
-        let severity = self.settings.severity(question.check, question.table.name);
+        let severity = self.settings.severity(question.check, question.table);
         finding.status = match &answer {
             answer if !answer.by_pipeline.is_empty() => Status::of_no(severity),
             answer if self.is_inconclusive(answer.undecided.len() as u64, answer.behind.as_ref()) => {
@@ -46,11 +47,11 @@ impl Checker<'_> {
         let written = newest_versions(&self.warehouse, table.target, &table.key, &keys)?;
         let quarantined = self.warehouse.newest_quarantined(&table.topic(&self.args.prefix.prefix), &keys)?;
         let is_held_back = |key: &str| quarantined.get(key).is_some_and(|newest| Some(newest) > written.get(key));
-        let failure = |(key, shown): (&String, &Shown)| Failure {
+        let failure = |(key, row): (&String, &Row)| Failure {
             owner: "source".to_owned(),
             row_key: key.clone(),
             detail: if is_held_back(key) { IN_QUARANTINE } else { "not in quarantine" }.to_owned(),
-            source_value: Some(Value::Object(shown.clone()).to_string()),
+            source_value: Some(Value::Object(row.clone()).to_string()),
             ..Failure::default()
         };
         Ok(answer.in_source.iter().map(failure).collect())

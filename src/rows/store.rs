@@ -8,6 +8,13 @@ use crate::types::write_text;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RowId(usize);
 
+impl RowId {
+    /// How many rows stand before it.
+    pub fn place(self) -> usize {
+        self.0
+    }
+}
+
 /// Rows as RowBinary.
 #[derive(Debug, Default)]
 pub struct Rows {
@@ -56,15 +63,20 @@ impl Rows {
         Rows { width, ..Rows::default() }
     }
 
+    /// As [`Rows::new`], with room for so many bytes.
+    pub fn with_capacity(width: usize, bytes: usize) -> Rows {
+        Rows { bytes: Vec::with_capacity(bytes), ..Rows::new(width) }
+    }
+
+    /// The rows from the `n`th on, in the order in which they were written.
+    pub fn from(&self, n: usize) -> impl Iterator<Item = Row<'_>> {
+        (n..self.starts.len()).map(|n| self.row(RowId(n)))
+    }
+
     /// A row of it.
     pub fn row(&self, id: RowId) -> Row<'_> {
         let end = self.starts.get(id.0 + 1).copied().unwrap_or(self.bytes.len());
         Row { bytes: &self.bytes[self.starts[id.0]..end], ends: &self.ends[id.0 * self.width..(id.0 + 1) * self.width] }
-    }
-
-    /// All rows, in the order in which they were written.
-    pub fn iter(&self) -> impl Iterator<Item = Row<'_>> {
-        (0..self.starts.len()).map(|n| self.row(RowId(n)))
     }
 
     /// How many there are.

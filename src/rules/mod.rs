@@ -60,6 +60,21 @@ pub enum Server {
     ClickHouse,
 }
 
+impl Server {
+    /// A name in quotes.
+    pub fn name(self, name: &str) -> String {
+        match self {
+            Server::Postgres => postgres::name(name),
+            Server::ClickHouse => clickhouse::name(name),
+        }
+    }
+
+    /// A column of the judged row, or of the row that a reference leads to.
+    pub fn column(self, reference: Option<&str>, column: &str) -> String {
+        format!("{}.{}", self.name(reference.unwrap_or(ROW)), self.name(column))
+    }
+}
+
 /// A rule that every judge understands.
 #[derive(Debug, Clone)]
 pub struct Rule {

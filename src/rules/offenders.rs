@@ -2,7 +2,7 @@
 //!
 //! A row whose key points at a row that is not there is *undecided*, not an offender: the parent may only be late.
 
-use crate::rules::{ROW, Reference, Rule, Server, clickhouse, postgres};
+use crate::rules::{ROW, Reference, Rule, Server};
 
 /// Where the rows are: SQL that stands behind FROM or JOIN, a table's quoted name or a sub-select in parentheses.
 #[derive(Clone, Copy)]
@@ -20,46 +20,35 @@ impl std::fmt::Debug for Relations<'_> {
 }
 
 impl Rule {
-    /// `SELECT shown columns … WHERE (rule) IS FALSE`: one row for each offender.
-    pub fn offenders(&self, server: Server, relations: &Relations<'_>, shown: &[&str]) -> String {
-        let name = quote(server);
-        let shown: Vec<String> =
-            shown.iter().map(|column| format!("{}.{} AS {}", name(ROW), name(column), name(column))).collect();
-        let joins: String = self.references.iter().map(|reference| self.join(server, relations, reference)).collect();
+    /// `SELECT shown … WHERE (rule) IS FALSE`: one row for each offender. `shown` is SQL, columns in it as [`Server::column`] has them.
+    pub fn offenders(&self, server: Server, relations: &Relations<'_>, shown: &[String]) -> String {
+        let joins: String = self.references.iter().map(|reference| join(server, relations, reference)).collect();
         let decided: String = self.references.iter().map(|reference| decided(server, reference)).collect();
         format!(
             "SELECT {}\nFROM {} AS {}{joins}\nWHERE ({} IS FALSE){decided}",
             shown.join(", "),
             relations.rows,
-            name(ROW),
+            server.name(ROW),
             self.text(server),
         )
     }
+}
 
-    fn join(&self, server: Server, relations: &Relations<'_>, reference: &Reference) -> String {
-        let name = quote(server);
-        let alias = name(&reference.name);
-        let on: Vec<String> = reference
-            .key
-            .iter()
-            .map(|(own, parent)| format!("({alias}.{} = {}.{})", name(parent), name(ROW), name(own)))
-            .collect();
-        format!("\nLEFT JOIN {} AS {alias} ON {}", (relations.parents)(reference), on.join(" AND "))
-    }
+fn join(server: Server, relations: &Relations<'_>, reference: &Reference) -> String {
+    let parent = Some(reference.name.as_str());
+    let on: Vec<String> = reference
+        .key
+        .iter()
+        .map(|(own, key)| format!("({} = {})", server.column(parent, key), server.column(None, own)))
+        .collect();
+    let rows = (relations.parents)(reference);
+    format!("\nLEFT JOIN {rows} AS {} ON {}", server.name(&reference.name), on.join(" AND "))
 }
 
 /// A part of the key is NULL, or the parent is there.
 fn decided(server: Server, reference: &Reference) -> String {
-    let name = quote(server);
     let no_key: Vec<String> =
-        reference.key.iter().map(|(own, _)| format!("({}.{} IS NULL)", name(ROW), name(own))).collect();
-    let Some((_, parent)) = reference.key.first() else { return String::new() };
-    format!("\n  AND ({} OR ({}.{} IS NOT NULL))", no_key.join(" OR "), name(&reference.name), name(parent))
-}
-
-fn quote(server: Server) -> fn(&str) -> String {
-    match server {
-        Server::Postgres => postgres::name,
-        Server::ClickHouse => clickhouse::name,
-    }
+        reference.key.iter().map(|(own, _)| format!("({} IS NULL)", server.column(None, own))).collect();
+    let Some((_, key)) = reference.key.first() else { return String::new() };
+    format!("\n  AND ({} OR ({} IS NOT NULL))", no_key.join(" OR "), server.column(Some(reference.name.as_str()), key))
 }

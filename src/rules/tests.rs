@@ -169,10 +169,14 @@ fn both_servers_get_what_means_the_same_to_them() {
 #[test]
 fn offenders_are_decided_rows_that_are_false() {
     let relations = Relations { rows: "public.lines", parents: &|reference| format!("public.{}s", reference.name) };
-    let sql = rule("\"order\".shipped_date IS NULL").offenders(Server::Postgres, &relations, &["i", "Mixed"]);
+    let sql = rule("\"order\".shipped_date IS NULL").offenders(
+        Server::Postgres,
+        &relations,
+        &["i", "Mixed"].map(|column| Server::Postgres.column(None, column)),
+    );
     assert_eq!(
         sql,
-        "SELECT \"_row\".\"i\" AS \"i\", \"_row\".\"Mixed\" AS \"Mixed\"\nFROM public.lines AS \"_row\"\n\
+        "SELECT \"_row\".\"i\", \"_row\".\"Mixed\"\nFROM public.lines AS \"_row\"\n\
          LEFT JOIN public.orders AS \"order\" ON (\"order\".\"order_id\" = \"_row\".\"i\")\n\
          WHERE ((\"order\".\"shipped_date\" IS NULL) IS FALSE)\n  AND ((\"_row\".\"i\" IS NULL) OR (\"order\".\"order_id\" IS NOT NULL))"
     );

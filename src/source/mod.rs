@@ -2,6 +2,7 @@
 
 mod books;
 mod catalogue;
+mod constraints;
 mod form;
 mod identity;
 mod locks;
@@ -23,6 +24,7 @@ use crate::exit::{needs_person, try_again};
 
 pub use books::{LockPlace, share_books, take_books};
 pub use catalogue::{HAS_LONG_COLUMN, SourceColumn, SourceTable, SourceType, catalogue};
+pub use constraints::{Constraint, constraints};
 pub use form::sent_as;
 pub use identity::identity;
 pub use locks::{TargetLock, lock, lock_job, lock_tables, still_held, unlock};

@@ -53,6 +53,16 @@ impl<'c> Moment<'c> {
         Ok(Moment { transaction, snapshot })
     }
 
+    /// Gives the session other settings, until the moment ends.
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    pub fn with_settings(mut self, settings: &[(&str, &str)]) -> Result<Moment<'c>> {
+        let settings: String = settings.iter().map(|(name, value)| format!("SET LOCAL {name} = '{value}';")).collect();
+        self.transaction.batch_execute(&settings).context("changing a session's settings in PostgreSQL")?;
+        Ok(self)
+    }
+
     /// The columns of a table, as it is now.
     ///
     /// # Errors

@@ -11,14 +11,18 @@
 //!
 //! What is wrong with a type or a rule is told as everything else that is wrong with the file: file, line, column, what to write.
 
+mod constraint;
 mod key;
+mod limits;
 mod pipeline;
 mod reference;
 mod rule;
 mod table;
 
+pub use constraint::read_constraint;
 pub use key::KeyColumn;
+pub use limits::Limits;
 pub use pipeline::Pipeline;
 pub use reference::{Fact, Parent, Reference};
-pub use rule::{CompiledRule, Limits, Place, rule_type};
+pub use rule::{CompiledRule, Place, rule_type};
 pub use table::Table;

@@ -5,15 +5,11 @@ use std::borrow::Cow;
 use chrono::{NaiveDate, Utc};
 use ethnum::i256;
 
-use crate::pipeline::{Located, PipelineSpec, Problem, RuleSpec};
+use crate::pipeline::{Located, Problem, RuleSpec};
 use crate::rows::{Row, Schema};
 use crate::rules::{self, Refusal, Rule, Scope, Type, Value};
-use crate::tables::{Fact, Pipeline, Table};
+use crate::tables::{Fact, Limits, Pipeline, Table};
 use crate::types::{self, ColumnType, Kind};
-
-/// The values that rules name, as the file or a flag has them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits(Vec<rules::Limit>);
 
 /// A rule of a table.
 #[derive(Debug)]
@@ -44,42 +40,6 @@ pub enum Place {
         /// The number among its facts.
         fact: usize,
     },
-}
-
-impl Limits {
-    /// As the file has them.
-    pub fn of(spec: &PipelineSpec) -> Limits {
-        let limit = |limit: &crate::pipeline::Limit| {
-            let declared =
-                ColumnType::parse(&format!("{} not null", limit.limit_type), None, &types::Connector::default());
-            rules::Limit {
-                name: limit.name.to_string(),
-                ty: declared.map_or(Type::Other(limit.limit_type.to_string()), |declared| rule_type(&declared)),
-                value: limit.value.to_string(),
-            }
-        };
-        Limits(spec.limits.iter().map(limit).collect())
-    }
-
-    /// Gives one of them another value.
-    ///
-    /// # Errors
-    /// There is no such limit, or the value is no number within its bounds.
-    pub fn set(&mut self, spec: &PipelineSpec, name: &str, value: &str) -> Result<(), String> {
-        let known = || spec.limits.iter().map(|limit| limit.name.as_str()).collect::<Vec<_>>().join(", ");
-        let declared = spec.limits.iter().find(|limit| limit.name.as_str() == name);
-        let declared = declared.ok_or_else(|| format!("there is no limit {name}; there are {}", known()))?;
-        declared.accepts(value).map_err(|why| format!("{name}={value}: {why}"))?;
-        if let Some(limit) = self.0.iter_mut().find(|limit| limit.name == name) {
-            value.clone_into(&mut limit.value);
-        }
-        Ok(())
-    }
-
-    /// Name and value of each.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|limit| (limit.name.as_str(), limit.value.as_str()))
-    }
 }
 
 impl CompiledRule {
@@ -168,9 +128,8 @@ impl CompiledRule {
 
 /// What the names in a table's rules stand for.
 pub(super) fn scope(pipeline: &Pipeline, table: &Table, limits: &Limits) -> Scope {
-    let today: NaiveDate = Utc::now().date_naive();
-    let mut scope = Scope::of(columns_of(&table.schema), today);
-    scope.limits = limits.0.clone();
+    let mut scope = own_scope(table);
+    scope.limits = limits.declared().to_vec();
     scope.references = table
         .references
         .iter()
@@ -185,6 +144,12 @@ pub(super) fn scope(pipeline: &Pipeline, table: &Table, limits: &Limits) -> Scop
         })
         .collect();
     scope
+}
+
+/// The table's own columns.
+pub(super) fn own_scope(table: &Table) -> Scope {
+    let today: NaiveDate = Utc::now().date_naive();
+    Scope::of(columns_of(&table.schema), today)
 }
 
 fn columns_of(schema: &Schema) -> Vec<rules::Column> {

@@ -1,5 +1,6 @@
 //! What has to be known of other rows: collected over a batch, asked in one query per table.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
@@ -7,7 +8,7 @@ use postgres::Client;
 
 use crate::batch::Batch;
 use crate::cdc::Op;
-use crate::rows::{Event, Row};
+use crate::rows::Row;
 use crate::source::{LookUps, look_up};
 use crate::tables::{Fact, KeyColumn, Reference, Table};
 use crate::validate::Validator;
@@ -59,12 +60,10 @@ impl Known {
     }
 }
 
-/// The rows of a batch that are there after their event.
-pub fn live_rows<'b>(batch: &'b Batch<'_>) -> impl Iterator<Item = Row<'b>> {
-    batch.events.iter().filter_map(|event| match event {
-        Event::Change(change) if change.head.op != Op::Delete => Some(batch.rows.row(change.row)),
-        _ => None,
-    })
+/// The rows of a batch that are there after their event, with their keys.
+pub fn live_rows<'b>(batch: &'b Batch<'_>) -> impl Iterator<Item = (&'b str, Row<'b>)> {
+    let changes = batch.changes().filter(|(_, change)| change.head.op != Op::Delete);
+    changes.map(|(_, change)| (batch.key(change), batch.row(change)))
 }
 
 /// Keys to look for in a table.
@@ -72,7 +71,7 @@ struct Wanted<'t> {
     name: &'static str,
     relation: &'t str,
     key: &'t [KeyColumn],
-    keys: HashSet<String>,
+    keys: HashSet<Cow<'t, str>>,
 }
 
 impl Validator {
@@ -83,22 +82,22 @@ impl Validator {
     pub(super) fn look_up(&mut self, servers: &mut Servers<'_>, batch: &Batch<'_>) -> Result<Known> {
         let table: &'static Table = batch.table;
         let mut known = Known::default();
-        let own = live_rows(batch).map(|row| table.schema.key_of(row)).collect();
+        let own = live_rows(batch).map(|(key, _)| Cow::Borrowed(key)).collect();
         let mut wanted = vec![Wanted { name: table.name, relation: &table.relation, key: &table.key, keys: own }];
         for reference in &table.references {
-            let keys = live_rows(batch).filter_map(|row| reference.key_of(&table.schema, row));
+            let keys = live_rows(batch).filter_map(|(_, row)| reference.key_of(&table.schema, row));
             if !reference.facts.is_empty() {
                 known.parents.insert(reference.rule, parents(servers, reference, &keys.collect())?);
                 continue;
             }
             let parent = &reference.parent;
             match wanted.iter_mut().find(|wanted| wanted.name == parent.name) {
-                Some(wanted) => wanted.keys.extend(keys),
+                Some(wanted) => wanted.keys.extend(keys.map(Cow::Owned)),
                 None => wanted.push(Wanted {
                     name: parent.name,
                     relation: &parent.relation,
                     key: &parent.key,
-                    keys: keys.collect(),
+                    keys: keys.map(Cow::Owned).collect(),
                 }),
             }
         }
@@ -113,7 +112,7 @@ impl Validator {
 
     fn missing(&mut self, servers: &mut Servers<'_>, wanted: &Wanted<'_>) -> Result<HashSet<String>> {
         let existence = self.existence.entry(wanted.name).or_default();
-        let unknown: Vec<&str> = wanted.keys.iter().map(String::as_str).filter(|key| !existence.knows(key)).collect();
+        let unknown: Vec<&str> = wanted.keys.iter().map(AsRef::as_ref).filter(|key| !existence.knows(key)).collect();
         if unknown.is_empty() {
             return Ok(HashSet::new());
         }

@@ -1,12 +1,14 @@
 //! Validation: what may be written. Look-ups first, one query per table; then the verdict on every record, which asks nobody. A bad row is
 //! rejected and the run goes on; a bad world (PostgreSQL gone) is an error and the window stays open: never "all of them are orphans".
 
+mod limits;
 mod lookups;
 mod settings;
 #[cfg(test)]
 mod tests;
 mod verdict;
 
+pub use limits::{LimitArgs, compiled_rules};
 pub use lookups::{Known, Parent, Servers};
 pub use settings::{ListedRule, RuleArgs, Settings, all_rules, rules_of};
 pub use verdict::{Doubts, Judge, Warning};

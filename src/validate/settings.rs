@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::exit::usage;
 use crate::pipeline::Severity;
 use crate::tables::{CompiledRule, Limits, Pipeline, Table};
+use crate::validate::limits::{LimitArgs, compiled_rules};
 
 /// Flags about rules.
 #[derive(Debug, Clone, Args)]
@@ -17,9 +18,9 @@ pub struct RuleArgs {
     /// What happens to rows that break a rule: NAME or TABLE.NAME = reject (quarantine), warn (write and count) or off; may be repeated
     #[arg(long = "rule", value_name = "NAME=SEVERITY", env = "RULES", value_delimiter = ',', value_parser = parse_rule)]
     pub rules: Vec<(String, Severity)>,
-    /// Another value for a limit that rules name, as in discount=0.3; may be repeated
-    #[arg(long = "limit", value_name = "NAME=VALUE", env = "LIMITS", value_delimiter = ',', value_parser = parse_limit)]
-    pub limits: Vec<(String, String)>,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub limits: LimitArgs,
 }
 
 fn parse_rule(text: &str) -> Result<(String, Severity), String> {
@@ -27,11 +28,6 @@ fn parse_rule(text: &str) -> Result<(String, Severity), String> {
     let severity = Severity::ALL.iter().find(|severity| severity.word() == word);
     let severity = severity.ok_or_else(|| format!("{word:?} is no severity: reject, warn or off"))?;
     Ok((name.to_owned(), *severity))
-}
-
-fn parse_limit(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE, as in discount=0.3")?;
-    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Severities and limits of a run.
@@ -53,11 +49,7 @@ impl Settings {
         if let Some((unknown, _)) = args.rules.iter().find(|(name, _)| !is_known(name)) {
             return Err(usage(format!("--rule {unknown}: no rule has this name; `lockstep rules` lists them")));
         }
-        let mut limits = pipeline.limits();
-        for (name, value) in &args.limits {
-            limits.set(pipeline.spec, name, value).map_err(|why| usage(format!("--limit {why}")))?;
-        }
-        Ok(Settings { limits, severities: args.rules.iter().cloned().collect() })
+        Ok(Settings { limits: args.limits.limits(pipeline)?, severities: args.rules.iter().cloned().collect() })
     }
 
     /// What happens to a row that breaks a rule.
@@ -71,8 +63,7 @@ impl Settings {
     /// # Errors
     /// A rule cannot be judged with a limit's value.
     pub fn compiled(&self, pipeline: &Pipeline, table: &Table) -> Result<Vec<CompiledRule>> {
-        let rules = CompiledRule::of(pipeline, table, &self.limits)
-            .map_err(|refusal| usage(format!("--limit: a rule of {}: {refusal}", table.name)))?;
+        let rules = compiled_rules(pipeline, table, &self.limits)?;
         let is_on = |rule: &CompiledRule| self.severity(table.name, rule.name(), rule.spec.severity) != Severity::Off;
         Ok(rules.into_iter().filter(is_on).collect())
     }
@@ -91,7 +82,7 @@ pub struct ListedRule {
     pub why: &'static str,
     /// Columns of a row that break it, as a JSON object.
     pub example: Value,
-    /// What has to hold; `None` for "the row that it references exists".
+    /// What has to hold, as the file says it; `None` for "the row that it references exists".
     pub expect: Option<&'static str>,
 }
 

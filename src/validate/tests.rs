@@ -46,7 +46,7 @@ impl World {
             known: Known::default(),
             held: HashMap::new(),
             truncates: Truncates::default(),
-            args: RuleArgs { rules: Vec::new(), limits: Vec::new() },
+            args: RuleArgs { rules: Vec::new(), limits: LimitArgs::default() },
         };
         world.parent("order-exists", "1", &[Some("2024-01-02")], None);
         world.parent("product-exists", "2", &[Some("10"), Some("5"), None, Some("0")], Some(400));
@@ -166,10 +166,11 @@ fn a_limit_can_be_moved() {
     let discounted = || [message(5, "c", r#""unit_price":10.0,"quantity":1,"discount":0.3"#)];
     assert_eq!(World::new().judge(&discounted()).0, all(&["discount-limit"]));
     let mut moved = World::new();
-    moved.args.limits.push(("discount".to_owned(), "0.5".to_owned()));
+    moved.args.limits.limits.push(("discount".to_owned(), "0.5".to_owned()));
     assert_eq!(moved.judge(&discounted()).0, all(&["written"]));
     for (name, value) in [("discount", "2"), ("discount", "x"), ("nothing", "1")] {
-        let args = RuleArgs { rules: Vec::new(), limits: vec![(name.to_owned(), value.to_owned())] };
+        let args =
+            RuleArgs { rules: Vec::new(), limits: LimitArgs { limits: vec![(name.to_owned(), value.to_owned())] } };
         assert!(Settings::new(Pipeline::embedded(), &args).is_err(), "{name}={value}");
     }
 }

@@ -64,8 +64,8 @@ impl<'t> Doubts<'t> {
 impl Judge<'_> {
     /// The keys of rows that are not in the source now, or reference one that is not.
     pub fn doubtful(&self, batch: &Batch<'_>) -> HashSet<String> {
-        let key = |row: Row<'_>| self.table.schema.key_of(row);
-        live_rows(batch).filter(|row| self.orphan(&key(*row), *row).is_some()).map(key).collect()
+        let orphans = live_rows(batch).filter(|(key, row)| self.orphan(key, *row).is_some());
+        orphans.map(|(key, _)| key.to_owned()).collect()
     }
 
     /// Turns every change that must not be written into a rejection, and notes the warnings about those that are. The last record comes
@@ -80,16 +80,19 @@ impl Judge<'_> {
                 Event::Change(change) => *change,
                 _ => continue,
             };
-            let row = batch.rows.row(change.row);
-            let key = self.table.schema.key_of(row);
+            let key = batch.key(&change);
             let broken = match change.head.op {
                 Op::Delete => Vec::new(),
-                _ => self.broken(&key, row, &change, &doubts),
+                _ => self.broken(key, batch.row(&change), &change, &doubts),
             };
             let rejection = broken.iter().position(|(_, severity)| *severity == Severity::Reject);
-            if rejection.is_none() && doubtful.contains(&key) {
-                doubts.settled_later.insert(key.clone());
+            if rejection.is_none() && doubtful.contains(key) {
+                doubts.settled_later.insert(key.to_owned());
             }
+            if broken.is_empty() {
+                continue;
+            }
+            let key = key.to_owned();
             let mut violations = broken.into_iter().map(|(violation, _)| violation);
             match rejection.and_then(|place| violations.nth(place)) {
                 Some(violation) => batch.events[index] = Event::Bad(violation, Some(key)),

@@ -43,15 +43,19 @@ impl Warehouse {
     /// # Errors
     /// The server is gone, or refuses.
     pub fn send_row(&self, insert: &mut RowsInsert, row: &[u8]) -> Result<()> {
-        insert.insert.write_buffered(row);
-        if insert.insert.buf_len() < CHUNK {
+        if insert.insert.buf_len() + row.len() <= CHUNK {
+            insert.insert.write_buffered(row);
             return Ok(());
         }
-        // Only the whole answer says what the server minds.
-        match self.runtime.block_on(insert.insert.flush()) {
-            Ok(()) => Ok(()),
-            Err(error) => self.refused(insert, error),
-        }
+        let sent = self.runtime.block_on(async {
+            let mut rest = row;
+            while !rest.is_empty() {
+                let written = insert.insert.write(rest).await?;
+                rest = &rest[written..];
+            }
+            Ok(())
+        });
+        sent.or_else(|error| self.refused(insert, error))
     }
 
     /// There are no more rows.
@@ -61,6 +65,7 @@ impl Warehouse {
         InFlight::of_rows(what, table, ack)
     }
 
+    /// Only the whole answer says what the server minds.
     fn refused(&self, insert: &mut RowsInsert, error: clickhouse::error::Error) -> Result<()> {
         let error = self.runtime.block_on(insert.insert.end()).err().unwrap_or(error);
         Err(self.explain_rows(error, insert.table))

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::checks::severity::Severity;
+use crate::health::severity::Severity;
 
 /// Something that may need a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]

@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use super::alarm::Alarm;
 use super::look::Look;
-use crate::checks::severity::Severity;
 use crate::cli::age;
 use crate::exit::Exit;
 use crate::health::finding::{broken, unreachable};
 use crate::health::lateness::clock::{self, Clock};
 use crate::health::lateness::{self, Captured};
+use crate::health::severity::Severity;
 use crate::health::{self, Lag, Target, TopicLag};
 use crate::ledger::LagRow;
 use crate::tables::Table;

@@ -1,10 +1,10 @@
 //! What is to be said of a look: problems that were seen, and servers that could not be asked.
 
-use crate::checks::severity::Severity;
 use crate::exit::Exit;
 use crate::health::finding::{Finding, Verdict};
 use crate::health::observe::alarm::Alarm;
 use crate::health::observe::settings::Observe;
+use crate::health::severity::Severity;
 
 /// What a note means for the look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

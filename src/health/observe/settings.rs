@@ -7,10 +7,16 @@ use serde::de::{self, Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::alarm::Alarm;
-use crate::checks::severity::Severity;
 use crate::cli::parse_duration;
-use crate::jobs::checks;
+use crate::health::severity::Severity;
 use crate::tables::Pipeline;
+
+/// The job of all checks.
+pub const CHECK_ALL: &str = "check-all";
+
+/// The jobs that check.
+pub const CHECK_JOBS: [&str; 6] =
+    [CHECK_ALL, "check-freshness", "check-volume", "check-integrity", "check-rules", "check-reconcile"];
 
 /// A time, as in `90s`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,7 +121,7 @@ impl Observe {
             |name: &str| self.silent_after.iter().find(|(known, _)| known.as_ref() == name).map(|(_, time)| *time);
         let built_in = |name: &str| SILENT_AFTER.iter().find(|(known, _)| *known == name).map(|(_, time)| *time);
         let (command, kind) = (command_of(job), kind_of(job));
-        let is_waited_for = kind != "check" || command == checks::CHECK_ALL || by_schedule;
+        let is_waited_for = kind != "check" || command == CHECK_ALL || by_schedule;
         let of_kind = || own(kind).or_else(|| built_in(kind)).filter(|_| is_waited_for);
         own(job).or_else(|| own(command)).or_else(of_kind).map(|time| time.0)
     }
@@ -131,7 +137,7 @@ fn is_known(pipeline: &Pipeline, name: &str) -> bool {
     let (command, flags) = name.split_once(' ').unwrap_or((name, ""));
     match command.starts_with("ingest-") {
         true => flags.is_empty() && pipeline.tables.iter().any(|table| table.ingest_job() == command),
-        false if checks::is_job(command) => ["", "--scope new", "--scope recent"].contains(&flags),
+        false if CHECK_JOBS.contains(&command) => ["", "--scope new", "--scope recent"].contains(&flags),
         false if command == "rejected" => ["", "--prune", "--prune-ledger", "--prune --prune-ledger"].contains(&flags),
         false => {
             flags.is_empty() && (command == SYNC_SCHEMA || SILENT_AFTER.iter().any(|(known, _)| *known == command))

@@ -3,23 +3,27 @@
 use anyhow::Result;
 
 use crate::checks::args::{CheckArgs, Scope};
+use crate::checks::catalogue::CONSTRAINTS;
+use crate::checks::question::Question;
 use crate::checks::settings::Settings;
-use crate::checks::statement::{self, Side};
+use crate::checks::statement::Side;
 use crate::jobs::checks::check::Check;
 use crate::jobs::checks::{integrity, rules, volume};
-use crate::reconcile::offenders::Question;
-use crate::tables::{Pipeline, Table};
-use crate::warehouse::key_order;
+use crate::source;
+use crate::tables::{KeyColumn, Pipeline, Table};
+use crate::warehouse::{identifier, key_order};
 
 /// Prints the SQL of these checks.
 ///
 /// # Errors
-/// The settings are wrong (78).
+/// The settings are wrong (78), or a limit is (2).
 pub fn print(pipeline: &'static Pipeline, checks: &[Check], args: &CheckArgs, tables: &[&'static Table]) -> Result<()> {
     let settings = Settings::read(args.config.as_deref(), pipeline)?;
+    let limits = args.limits.limits(pipeline)?;
+    let db = &args.clickhouse.clickhouse_db;
     if args.scope != Scope::Full {
         println!(
-            "-- With --scope new or recent, {{rows}} are those whose key stands in one of the windows looked at.\n"
+            "-- With --scope new or recent, the rows (WHERE true) are those whose key stands in one of the windows looked at.\n"
         );
     }
     for check in checks {
@@ -35,11 +39,16 @@ pub fn print(pipeline: &'static Pipeline, checks: &[Check], args: &CheckArgs, ta
                         volume::statement(args, &settings, table, &[])?
                     );
                 }
-                Check::Integrity => integrity::questions(pipeline, table)
-                    .iter()
-                    .for_each(|question| both(pipeline, question, args, &settings)),
+                Check::Integrity => {
+                    integrity::questions(table).iter().for_each(|question| print!("{}", both(question, db)));
+                    println!(
+                        "-- {CONSTRAINTS} of {}: what PostgreSQL has in pg_constraint, asked of ClickHouse\n",
+                        table.name
+                    );
+                }
                 Check::Rules => {
-                    rules::questions(table).iter().for_each(|question| both(pipeline, question, args, &settings))
+                    let questions = rules::questions(pipeline, table, &limits, &settings)?;
+                    questions.iter().for_each(|question| print!("{}", both(question, db)));
                 }
                 Check::Reconcile => reconcile(args, table),
             }
@@ -48,21 +57,31 @@ pub fn print(pipeline: &'static Pipeline, checks: &[Check], args: &CheckArgs, ta
     Ok(())
 }
 
-fn both(pipeline: &Pipeline, question: &Question<'_>, args: &CheckArgs, settings: &Settings) {
-    let of = |side| statement::fill(pipeline, &question.file, question.table, &settings.rules, side, "true");
+/// What both sides are asked, to be run by hand.
+pub fn both(question: &Question, db: &str) -> String {
+    let of = |side: Side<'_>| side.by_hand(&question.sql(side, "true"));
     let (check, table) = (question.check, question.table.name);
-    println!("-- {check} of {table}\n-- PostgreSQL\n{};", of(Side::Source));
-    println!("-- ClickHouse\n{};\n", of(Side::Warehouse(&args.clickhouse.clickhouse_db)));
+    format!(
+        "-- {check} of {table}\n-- PostgreSQL\n{}\n-- ClickHouse\n{}\n\n",
+        of(Side::Source),
+        of(Side::Warehouse(db))
+    )
 }
 
 fn reconcile(args: &CheckArgs, table: &Table) {
-    let columns = table.source_columns().collect::<Vec<_>>().join(", ");
-    let (key, name, relation) = (key_order(&table.key), table.name, &table.relation);
+    let listed = |quoted: fn(&str) -> String| table.source_columns().map(quoted).collect::<Vec<_>>().join(", ");
+    let key: Vec<String> = table.key.iter().map(KeyColumn::in_source).collect();
+    let (name, relation, in_source) = (table.name, &table.relation, listed(source::identifier));
     println!(
         "-- reconcile of {name}\n-- PostgreSQL\nBEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSET LOCAL lock_timeout = '2s';\n\
          LOCK TABLE {relation} IN ACCESS SHARE MODE;\nSELECT pg_current_snapshot(), pg_current_wal_insert_lsn();\n\
-         SELECT {columns} FROM {relation} ORDER BY {key};\nCOMMIT;\n\
-         -- ClickHouse\nSELECT {columns}, _version, _deleted, _tx_id, _partition, _offset\nFROM {}.{}\nORDER BY {key}, _version DESC LIMIT 1 BY {key};\n",
+         SELECT {in_source} FROM {relation} ORDER BY {};\nCOMMIT;",
+        key.join(", ")
+    );
+    let (key, in_warehouse) = (key_order(&table.key), listed(identifier));
+    println!(
+        "-- ClickHouse\nSELECT {in_warehouse}, _version, _deleted, _tx_id, _partition, _offset\nFROM {}.{}\n\
+         ORDER BY {key}, _version DESC LIMIT 1 BY {key};\n",
         args.clickhouse.clickhouse_db, table.target
     );
 }

@@ -57,7 +57,7 @@ pub fn check(checker: &mut Checker<'_>, table: &Table) -> Result<Vec<Finding>> {
     finding.measured = seconds as f64;
     finding.fence = json!({"complete_up_to": time(up_to), "source_clock": time(source.now_ms)});
     finding.status = match seconds {
-        late if late > fail_after.as_secs() => Status::of_no(checker.settings.severity(NAME, table.name)),
+        late if late > fail_after.as_secs() => Status::of_no(checker.settings.severity(NAME, table)),
         late if late > warn_after.as_secs() => Status::Warn,
         _ => Status::Pass,
     };

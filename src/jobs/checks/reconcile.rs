@@ -47,7 +47,7 @@ fn judge(checker: &Checker<'_>, table: &Table, compared: Compared) -> Finding {
     }
     let is_open = checker.is_inconclusive(tally.open(), behind.as_ref());
     finding.status = match (tally.different, tally.quarantined) {
-        (1.., _) => Status::of_no(checker.settings.severity(NAME, table.name)),
+        (1.., _) => Status::of_no(checker.settings.severity(NAME, table)),
         _ if is_open => Status::Inconclusive,
         (0, 1..) => Status::Warn,
         (0, 0) => Status::Pass,

@@ -2,20 +2,29 @@
 
 use anyhow::Result;
 
-use crate::checks::catalogue::{RULES, SqlCheck};
 use crate::checks::checker::Checker;
+use crate::checks::question::Question;
 use crate::checks::results::Finding;
-use crate::checks::severity::Severity;
+use crate::checks::settings::Settings;
 use crate::checks::slice::Slice;
-use crate::reconcile::offenders::Question;
-use crate::tables::Table;
+use crate::health::severity::Severity;
+use crate::tables::{Limits, Pipeline, Table};
+use crate::validate::compiled_rules;
 
-/// The questions about a table.
-pub fn questions(table: &'static Table) -> Vec<Question<'static>> {
-    let of_table = RULES.iter().filter(|rule| rule.table == table.name);
-    let question =
-        |check: SqlCheck| Question { check: check.name, file: check.sql.to_owned(), table, says_source: true };
-    of_table.map(|rule| question(rule.check)).collect()
+/// The questions about a table: its rules that are not off, except for those that only the moment of the change can tell.
+///
+/// # Errors
+/// A rule cannot be judged with a limit's value.
+pub fn questions(
+    pipeline: &Pipeline,
+    table: &'static Table,
+    limits: &Limits,
+    settings: &Settings,
+) -> Result<Vec<Question>> {
+    let rules = compiled_rules(pipeline, table, limits)?.into_iter();
+    let checked = rules.filter(|rule| rule.unchanged.is_empty());
+    let on = checked.filter(|rule| settings.severity(rule.name(), table) != Severity::Off);
+    Ok(on.map(|rule| Question::rule(table, rule)).collect())
 }
 
 /// Checks a table.
@@ -23,11 +32,6 @@ pub fn questions(table: &'static Table) -> Vec<Question<'static>> {
 /// # Errors
 /// A server is gone or refuses.
 pub fn check(checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) -> Result<Vec<Finding>> {
-    let mut findings = Vec::new();
-    for question in questions(table) {
-        if checker.settings.severity(question.check, table.name) != Severity::Off {
-            findings.push(checker.judge(&question, slice.keys.as_deref())?);
-        }
-    }
-    Ok(findings)
+    let questions = questions(checker.pipeline, table, &checker.limits, &checker.settings)?;
+    questions.iter().map(|question| checker.judge(question, slice.keys.as_deref())).collect()
 }

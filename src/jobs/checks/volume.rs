@@ -14,6 +14,8 @@ use crate::pipeline::fill;
 use crate::tables::Table;
 use crate::warehouse::quote;
 
+/// Unusual runs.
+const SQL: &str = include_str!("volume.sql");
 /// Runs that are judged at a time, at most: about those of a day.
 const MOST_JUDGED: u32 = 1_000;
 
@@ -51,7 +53,7 @@ pub fn statement(args: &CheckArgs, settings: &Settings, table: &Table, new_runs:
         ("deviations", &format!("{deviations:?}")),
         ("tolerance", &tolerance.to_string()),
     ];
-    fill(VOLUME.sql.trim_end(), &values)
+    fill(SQL.trim_end(), &values)
 }
 
 /// Checks a table.
@@ -68,12 +70,12 @@ pub fn check(checker: &Checker<'_>, table: &Table, slice: &Slice) -> Result<Vec<
     // First, so that a run which ends meanwhile is judged twice rather than never.
     let unfinished = unfinished(checker, table, &new_runs)?;
     let unusual: Vec<Unusual> = checker.warehouse.rows("looking for unusual runs", &sql)?;
-    let mut finding = Finding::new(VOLUME.name, table.name, "0 unusual runs");
+    let mut finding = Finding::new(VOLUME, table.name, "0 unusual runs");
     finding.measured = unusual.len() as f64;
     finding.detail = "no unusual run".to_owned();
     finding.unfinished = unfinished;
     if !unusual.is_empty() {
-        finding.status = Status::of_no(checker.settings.severity(VOLUME.name, table.name));
+        finding.status = Status::of_no(checker.settings.severity(VOLUME, table));
         finding.detail = format!("{} unusual runs of {}", unusual.len(), table.ingest_job());
         finding.failures = unusual.iter().map(failure).collect();
     }

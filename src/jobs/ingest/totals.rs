@@ -59,8 +59,7 @@ impl Totals {
                 && change.head.op != Op::Read
                 && let Some(sequence) = change.head.source.sequence
             {
-                let key = batch.table.schema.key_of(batch.rows.row(change.row));
-                let change_hash = xxh3_64_with_seed(key.as_bytes(), change.head.op as u64);
+                let change_hash = xxh3_64_with_seed(batch.key(change).as_bytes(), change.head.op as u64);
                 self.resent.look(record.partition, sequence, change_hash);
             }
         }

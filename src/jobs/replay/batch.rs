@@ -152,7 +152,7 @@ impl<'k> Replayed<'k> {
 /// The row's key as it can be read now, else as it could be read then.
 fn key_of(batch: &Batch<'_>, event: &Event<'_>, kept: &Kept) -> Option<String> {
     match event {
-        Event::Change(change) => Some(batch.table.schema.key_of(batch.rows.row(change.row))),
+        Event::Change(change) => Some(batch.key(change).to_owned()),
         Event::Partial(partial) => Some(partial.key.clone()),
         Event::Bad(_, Some(key)) => Some(key.clone()),
         Event::Bad(_, None) | Event::Truncate(_) | Event::Tombstone => {

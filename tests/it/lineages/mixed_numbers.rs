@@ -47,14 +47,14 @@ const ALL: &str = "ALFKI\ta 0\nANATR\ta 1\nANTON\ta 2\nAROUT\tof b\nBERGS\tof b\
 #[test]
 fn a_truncate_among_rows_of_two_topics_with_one_number_is_refused() {
     let (world, b) = two_topics("mixed");
-    let remedy = &format!(
+    let remedy = format!(
         "ALTER TABLE {}.generations DELETE WHERE target = 'dim_customers' AND generation = 1 AND former",
         world.ops
     );
     world.produce(&[truncate(0, 95_000)]);
     for args in [&[][..], &["--dry-run"]] {
         let refused = world.ingest(args).expect_exit(78);
-        for part in [&world.topic, &b.topic, "generation 1", "partition 0, offset 3", "make the table anew", remedy] {
+        for part in [&world.topic, &b.topic, "generation 1", "partition 0, offset 3", "make the table anew", &remedy] {
             assert!(refused.error().contains(part), "{args:?}, {part}: {}", refused.error());
         }
         assert_eq!(world.customers(), ALL, "{args:?}");
@@ -64,7 +64,7 @@ fn a_truncate_among_rows_of_two_topics_with_one_number_is_refused() {
     // The later topic has a number of its own by now; its older rows still stand among the other's.
     world.produce_to(&b.table, &[update("AROUT", "of b, too"), truncate(0, 96_000)]);
     let refused = b.ingest(&world, &[]).expect_exit(78);
-    assert!(refused.error().contains(remedy), "{}", refused.error());
+    assert!(refused.error().contains(&remedy), "{}", refused.error());
     clickhouse(&format!("{remedy} SETTINGS mutations_sync = 1"));
     let outcome = b.ingest(&world, &[]).expect_exit(0);
     assert_eq!(

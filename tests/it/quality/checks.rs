@@ -36,8 +36,7 @@ fn a_rule_broken_in_the_source_is_a_warning() {
     assert!(shop.statuses(&outcome).contains("discount-limit order_details warn\n"));
     assert!(outcome.stdout.contains("1 rows break it in the source (1 of them in quarantine)"), "{}", outcome.stdout);
     // 0.2 is no more than 0.2, though PostgreSQL's real is a little more.
-    let strict = shop.config("[rules]\ndiscount_limit = \"0.2\"\n");
-    let outcome = shop.run("check-rules", &["--table", "order_details", "--config", &strict]).expect_exit(0);
+    let outcome = shop.run("check-rules", &["--table", "order_details", "--limit", "discount=0.2"]).expect_exit(0);
     let above = "SELECT count(*) FROM order_details WHERE discount::text::numeric > 0.2 OR discount < 0";
     let (above, of_limit): (i64, i64) = {
         let mut postgres = shop.world.postgres();
@@ -120,6 +119,41 @@ fn each_integrity_check_sees_what_it_is_for() {
     let failures = shop.failures(&outcome, "DISTINCT check_name, owner");
     assert_eq!(failures.matches("pipeline").count(), 4, "{failures}");
     assert!(outcome.stdout.contains("missing in the warehouse"), "{}", outcome.stdout);
+}
+
+/// The source lets no such row in: one in the warehouse is a fault of the pipeline.
+#[test]
+fn what_the_sources_constraints_forbid_is_the_pipelines_fault() {
+    let shop = Checked::new("checks_constraints", &["categories", "suppliers", "products"]);
+    shop.change(
+        "CREATE DOMAIN stock AS smallint CHECK (VALUE >= 0);
+         ALTER TABLE products ALTER COLUMN units_in_stock TYPE stock,
+             ADD CONSTRAINT price CHECK (unit_price BETWEEN 0 AND 10000),
+             ADD CONSTRAINT name CHECK (length(product_name) < 60 AND product_name !~ '^ '),
+             ADD CONSTRAINT hashed CHECK (md5(quantity_per_unit) <> ''),
+             ADD CONSTRAINT reorder CHECK (reorder_level < 1000) NOT VALID",
+    );
+    let products = ["--table", "products"];
+    let outcome = shop.run("check-integrity", &products).expect_exit(0);
+    assert!(shop.statuses(&outcome).contains("source-constraints products pass\n"), "{}", shop.statuses(&outcome));
+    let detail = shop.detail(&outcome, "products");
+    assert!(
+        detail.contains("3 of 5 CHECK constraints looked at; no row breaks it; not looked at: CHECK hashed: "),
+        "{detail}"
+    );
+    assert!(detail.contains("CHECK reorder: NOT VALID"), "{detail}");
+    shop.tamper("ALTER TABLE northwind_dw.dim_products UPDATE unit_price = -5 WHERE product_id = 1");
+    shop.tamper("ALTER TABLE northwind_dw.dim_products UPDATE units_in_stock = -1 WHERE product_id = 2");
+    let outcome = shop.run("check-integrity", &products).expect_exit(10);
+    let failures = shop.failures(&outcome, "check_name, owner, row_key, column, source_value, warehouse_value");
+    let expected =
+        "source-constraints pipeline 1 unit_price 18 -5\nsource-constraints pipeline 2 units_in_stock 17 -1\n";
+    assert_eq!(failures.replace('"', ""), expected);
+    let details = shop.failures(&outcome, "detail");
+    assert!(details.contains("breaks the source's CHECK price with"), "{details}");
+    assert!(details.contains("breaks the source's CHECK stock_check of units_in_stock's domain with"), "{details}");
+    let off = shop.config("[severity]\n\"products.source-constraints\" = \"off\"\n");
+    shop.run("check-integrity", &[&products[..], &["--config", &off]].concat()).expect_exit(0);
 }
 
 /// An order overtakes its new customer, who was committed with it: customers are ingested later than orders here.

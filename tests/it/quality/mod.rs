@@ -3,5 +3,6 @@
 mod check_jobs;
 mod checks;
 mod freshness;
+mod odd_tables;
 mod rules;
 mod rules_parity;

@@ -209,3 +209,28 @@ fn severities_and_limits_can_be_moved() {
         assert!(outcome.log.contains(why), "{args:?}: {}", outcome.log);
     }
 }
+
+#[test]
+fn a_rule_is_explained_as_its_three_judges_have_it() {
+    let explain = |name: &str| {
+        let rules = ["rules", "--explain", name];
+        std::process::Command::new(env!("CARGO_BIN_EXE_lockstep")).args(rules).output().unwrap()
+    };
+    let text = String::from_utf8(explain("order_details.open-line-inventory").stdout).unwrap();
+    for part in [
+        "-- As it is read\n\"order\".shipped_date IS NOT NULL OR quantity",
+        "-- PostgreSQL\nBEGIN READ ONLY;\nSET LOCAL TimeZone = 'UTC';",
+        "LEFT JOIN (SELECT \"order_id\", \"shipped_date\" FROM public.orders WHERE true) AS \"order\"",
+        "-- ClickHouse\nSELECT",
+        "FROM northwind_dw.dim_products FINAL",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    // A name may be of several tables.
+    let text = String::from_utf8(explain("unit-price-not-negative").stdout).unwrap();
+    assert_eq!(text.matches("-- As it is read").count(), 2, "{text}");
+    let text = String::from_utf8(explain("customer-exists").stdout).unwrap();
+    assert!(text.contains("NOT IN (SELECT \"customer_id\" FROM public.customers WHERE true)"), "{text}");
+    assert!(String::from_utf8(explain("list-price").stdout).unwrap().contains("judged at ingest only"));
+    assert_eq!(explain("no-such-rule").status.code(), Some(2));
+}

@@ -124,7 +124,7 @@ fn a_rule_can_be_softened_for_a_replay() {
         "10248\t1.5\n"
     );
     let warned = "SELECT table, offset, rule, detail FROM northwind_ops.warnings FINAL";
-    let expected = "order_details\t0\tdiscount-limit\tdiscount is 1.5, not between 0 and 0.25\n";
+    let expected = "order_details\t0\tdiscount-limit\tdiscount is 1.5; expected discount BETWEEN 0 AND 0.25\n";
     assert_eq!(world.clickhouse(warned), expected);
 }
 

@@ -268,8 +268,11 @@ impl Bench {
             };
             let expected: Vec<usize> = (0..self.rows.len()).filter(|id| breaks(&self.rows[*id])).collect();
             assert!(!expected.is_empty());
-            let postgres =
-                rule.offenders(Server::Postgres, &Relations { rows: "t", parents: &|_| "parents".to_owned() }, &["id"]);
+            let postgres = rule.offenders(
+                Server::Postgres,
+                &Relations { rows: "t", parents: &|_| "parents".to_owned() },
+                &[r#""_row"."id""#.to_owned()],
+            );
             let mut client = connect_postgres(&self.database("english"));
             let mut ids: Vec<usize> =
                 client.query(&postgres, &[]).unwrap().iter().map(|row| row.get::<_, i32>(0) as usize).collect();
@@ -277,7 +280,7 @@ impl Bench {
             assert_eq!(ids, expected, "{postgres}");
             let relations =
                 Relations { rows: &format!("{}.t", self.name), parents: &|_| format!("{}.parents", self.name) };
-            let clickhouse = rule.offenders(Server::ClickHouse, &relations, &["id"]);
+            let clickhouse = rule.offenders(Server::ClickHouse, &relations, &[r#""_row"."id""#.to_owned()]);
             let out = self.clickhouse(&format!("{clickhouse}\nORDER BY id")).unwrap();
             let ids: Vec<usize> = out.lines().map(|line| line.parse().unwrap()).collect();
             assert_eq!(ids, expected, "{clickhouse}");

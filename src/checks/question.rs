@@ -1,0 +1,289 @@
+//! What both sides are asked by a check: a statement for each of them that gives the offending rows.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use serde_json::{Map, Value};
+
+use crate::checks::catalogue;
+use crate::checks::conditions;
+use crate::checks::results::Failure;
+use crate::checks::statement::{Names, Shown, Side};
+use crate::rules::{self, ROW, Relations, Rule};
+use crate::tables::{CompiledRule, Pipeline, Reference, Table};
+use crate::types::KEY_SEPARATOR;
+
+/// A check, and the table that it is about.
+#[derive(Debug)]
+pub struct Question {
+    /// The check.
+    pub check: &'static str,
+    /// The table.
+    pub table: &'static Table,
+    asked: Asked,
+    shown: Vec<Shown>,
+}
+
+/// What is wrong with a row.
+#[derive(Debug)]
+enum Asked {
+    /// Its key has another live row.
+    SeveralRows,
+    /// It has the words that Debezium sends instead of a value.
+    Placeholders,
+    /// A text that must be there is empty.
+    EmptyTexts,
+    /// The row that it references is not there.
+    Orphans(&'static Reference),
+    /// A rule is false of it.
+    Rule(Rule),
+    /// A CHECK of the source is.
+    Constraint { name: String, rule: Rule },
+}
+
+/// What is shown of a row that breaks a check: its key and the columns that the check reads, by name.
+pub type Row = Map<String, Value>;
+
+impl Question {
+    /// Keys with several rows.
+    pub fn several_rows(table: &'static Table) -> Question {
+        Question::new(catalogue::ONE_LIVE_ROW, table, Asked::SeveralRows)
+    }
+
+    /// Debezium's placeholder.
+    pub fn placeholders(table: &'static Table) -> Question {
+        Question::new(catalogue::NO_PLACEHOLDERS, table, Asked::Placeholders)
+    }
+
+    /// Texts that must not be empty; `None` if the table has no such column.
+    pub fn empty_texts(table: &'static Table) -> Option<Question> {
+        conditions::required(table).next()?;
+        Some(Question::new(catalogue::REQUIRED_COLUMNS, table, Asked::EmptyTexts))
+    }
+
+    /// Rows that point at nothing.
+    pub fn orphans(table: &'static Table, reference: &'static Reference) -> Question {
+        Question::new(catalogue::REFERENCES, table, Asked::Orphans(reference))
+    }
+
+    /// A business rule.
+    pub fn rule(table: &'static Table, compiled: CompiledRule) -> Question {
+        Question::new(compiled.name(), table, Asked::Rule(compiled.rule))
+    }
+
+    /// A CHECK of the source.
+    pub fn constraint(table: &'static Table, name: String, rule: Rule) -> Question {
+        Question::new(catalogue::CONSTRAINTS, table, Asked::Constraint { name, rule })
+    }
+
+    fn new(check: &'static str, table: &'static Table, asked: Asked) -> Question {
+        let mut question = Question { check, table, asked, shown: Vec::new() };
+        let of_row = question.columns().into_iter();
+        let own = of_row.filter_map(|name| Some(Shown::new(None, name, table.column_type(name)?)));
+        question.shown = own.chain(question.of_parents()).collect();
+        question
+    }
+
+    /// Is it worth saying that rows break it in the source? A text that is empty there may be so.
+    pub fn says_source(&self) -> bool {
+        matches!(self.asked, Asked::Placeholders | Asked::Orphans(_) | Asked::Rule(_))
+    }
+
+    /// Is the source asked for all its rows? It enforces its constraints by itself.
+    pub fn asks_source(&self) -> bool {
+        !matches!(self.asked, Asked::Constraint { .. })
+    }
+
+    /// Is it about what nobody but the pipeline writes?
+    pub fn is_of_pipeline(&self) -> bool {
+        matches!(self.asked, Asked::Placeholders)
+    }
+
+    /// The statement for a side, for the rows that fulfil a condition.
+    pub fn sql(&self, side: Side<'_>, condition: &str) -> String {
+        let server = side.server();
+        let mut shown: Vec<String> = self.shown.iter().filter_map(|shown| shown.select(server)).collect();
+        let columns = if self.is_of_pipeline() { Vec::new() } else { self.columns() };
+        let names = Names { relation: &self.table.relation, target: self.table.target };
+        let rows = side.rows(names, &columns, condition);
+        let row = server.name(ROW);
+        let select =
+            |shown: &[String], rest: &str| format!("SELECT {}\nFROM {rows} AS {row}\n{rest}", shown.join(", "));
+        side.finish(match &self.asked {
+            Asked::SeveralRows => {
+                shown.push("count(*) AS live_rows".to_owned());
+                let key: Vec<String> = self.key().map(|column| server.column(None, column)).collect();
+                select(&shown, &format!("GROUP BY {}\nHAVING count(*) > 1", key.join(", ")))
+            }
+            Asked::Placeholders => select(&shown, &format!("WHERE {}", conditions::has_placeholder(self.table, side))),
+            Asked::EmptyTexts => select(&shown, &format!("WHERE {}", conditions::is_empty(self.table, side))),
+            Asked::Orphans(reference) => select(&shown, &format!("WHERE {}", conditions::is_orphan(reference, side))),
+            Asked::Rule(rule) | Asked::Constraint { rule, .. } => {
+                let parents = |used: &rules::Reference| self.rows_of_parents(side, used);
+                rule.offenders(server, &Relations { rows: &rows, parents: &parents }, &shown)
+            }
+        })
+    }
+
+    /// Takes in a row of an answer.
+    ///
+    /// # Errors
+    /// It has no key.
+    pub fn put(&self, found: &mut BTreeMap<String, Row>, json: &str) -> Result<()> {
+        let mut row: Row = serde_json::from_str(json)?;
+        for shown in &self.shown {
+            if let Some(Value::String(text)) = row.get_mut(&shown.name) {
+                *text = shown.canonical(text);
+            }
+        }
+        let key = text_of(&row, self.key()).with_context(|| format!("{}: a row without its key", self.check))?;
+        found.insert(key, row);
+        Ok(())
+    }
+
+    /// The rows of other tables that it looks at, besides this one: table and key.
+    pub fn parents_of(&self, row: &Row) -> Vec<(&'static str, String)> {
+        let key = |reference: &Reference| {
+            let own = reference.spec.columns.iter().map(|column| column.as_str());
+            Some((reference.parent.name, text_of(row, own)?))
+        };
+        self.references().filter_map(key).collect()
+    }
+
+    /// The tables that it looks at besides its own.
+    pub fn others(&self, pipeline: &'static Pipeline) -> Vec<&'static Table> {
+        let is_read = |table: &&Table| self.references().any(|reference| reference.parent.name == table.name);
+        pipeline.tables.iter().filter(|table| table.name != self.table.name).filter(is_read).collect()
+    }
+
+    /// Has this column of the table to do with it?
+    pub fn reads(&self, column: &str) -> bool {
+        let leads_to_parent =
+            || self.references().any(|reference| reference.spec.columns.iter().any(|name| name.as_str() == column));
+        match &self.asked {
+            Asked::SeveralRows => false,
+            Asked::Placeholders => true,
+            Asked::EmptyTexts => conditions::required(self.table).any(|required| required == column),
+            Asked::Orphans(_) => leads_to_parent(),
+            Asked::Rule(rule) | Asked::Constraint { rule, .. } => {
+                let is_own = |input: &rules::Input| input.reference.is_none() && input.column == column;
+                leads_to_parent() || rule.inputs().iter().any(is_own)
+            }
+        }
+    }
+
+    /// A failure of the pipeline, of which no more is known than the row.
+    pub fn blame_pipeline(&self, key: &str, row: &Row) -> Failure {
+        let what = match &self.asked {
+            Asked::Constraint { name, .. } => format!("the source's {name}"),
+            _ => self.check.to_owned(),
+        };
+        let detail = format!("breaks {what} with {}", Value::Object(row.clone()));
+        Failure { owner: "pipeline".to_owned(), row_key: key.to_owned(), detail, ..Failure::default() }
+    }
+
+    fn key(&self) -> impl Iterator<Item = &'static str> {
+        self.table.key.iter().map(|column| column.name)
+    }
+
+    /// The table's columns of which it says something: the key, and those that it reads.
+    fn columns(&self) -> Vec<&'static str> {
+        let is_key = |column: &str| self.key().any(|key| key == column);
+        let is_read = |column: &&str| !self.is_of_pipeline() && !is_key(column) && self.reads(column);
+        self.key().chain(self.table.source_columns().filter(is_read)).collect()
+    }
+
+    /// The references that it follows.
+    fn references(&self) -> impl Iterator<Item = &'static Reference> {
+        let table: &'static Table = self.table;
+        table.references.iter().filter(|reference| match &self.asked {
+            Asked::Orphans(asked) => asked.name == reference.name,
+            Asked::Rule(rule) => rule.references().iter().any(|used| used.name == reference.name),
+            _ => false,
+        })
+    }
+
+    /// What a rule reads of the rows that references lead to.
+    fn of_parents(&self) -> Vec<Shown> {
+        let Asked::Rule(rule) = &self.asked else { return Vec::new() };
+        let shown = |input: &rules::Input| {
+            let reference = self.references().find(|reference| Some(reference.name) == input.reference.as_deref())?;
+            let fact = reference.facts.iter().find(|fact| fact.column == input.column)?;
+            Some(Shown::new(Some(reference.name), fact.column, &fact.column_type))
+        };
+        rule.inputs().iter().filter_map(shown).collect()
+    }
+
+    fn rows_of_parents(&self, side: Side<'_>, used: &rules::Reference) -> String {
+        let Some(reference) = self.references().find(|reference| reference.name == used.name) else {
+            return String::new();
+        };
+        let parent = &reference.parent;
+        let mut columns: Vec<&str> = parent.key.iter().map(|column| column.name).collect();
+        for fact in &reference.facts {
+            if !columns.contains(&fact.column) {
+                columns.push(fact.column);
+            }
+        }
+        side.rows(Names { relation: &parent.relation, target: parent.target }, &columns, "true")
+    }
+}
+
+/// The canonical text of a key whose parts stand in these columns of a row; `None` if one is NULL.
+fn text_of<'c>(row: &Row, columns: impl Iterator<Item = &'c str>) -> Option<String> {
+    let parts: Option<Vec<&str>> = columns.map(|column| row.get(column)?.as_str()).collect();
+    Some(parts?.join(&KEY_SEPARATOR.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(name: &str) -> &'static Table {
+        Pipeline::embedded().table(name).unwrap()
+    }
+
+    fn rule(name: &str) -> Question {
+        let (pipeline, lines) = (Pipeline::embedded(), table("order_details"));
+        let rules = CompiledRule::of(pipeline, lines, &pipeline.limits()).unwrap();
+        Question::rule(lines, rules.into_iter().find(|rule| rule.name() == name).unwrap())
+    }
+
+    #[test]
+    fn one_text_asks_both_sides() {
+        let source = rule("discount-limit").sql(Side::Source, "true");
+        let rows =
+            r#"FROM (SELECT "order_id", "product_id", "discount" FROM public.order_details WHERE true) AS "_row""#;
+        assert!(source.contains(rows) && source.ends_with("IS FALSE)\nLIMIT 100001"), "{source}");
+        let warehouse = rule("discount-limit").sql(Side::Warehouse("dw"), "order_id = 1");
+        let rows =
+            r#"(SELECT "order_id", "product_id", "discount" FROM dw.fact_order_details FINAL WHERE order_id = 1)"#;
+        assert!(warehouse.contains(rows) && warehouse.contains("toDecimal256('0.2500', 4)"), "{warehouse}");
+        assert!(
+            warehouse.contains("LIMIT 100001\nSETTINGS session_timezone = 'UTC', join_use_nulls = '1'"),
+            "{warehouse}"
+        );
+    }
+
+    #[test]
+    fn offenders_are_shown_with_what_the_rule_reads() {
+        let question = rule("open-line-inventory");
+        let others: Vec<&str> = question.others(Pipeline::embedded()).iter().map(|table| table.name).collect();
+        assert_eq!(others.len(), 2, "{others:?}");
+        let mut found = BTreeMap::new();
+        let json = r#"{"order_id":"1","product_id":"11","quantity":"0500","product.units_in_stock":"3","product.units_on_order":null}"#;
+        question.put(&mut found, json).unwrap();
+        let (key, row) = found.pop_first().unwrap();
+        assert_eq!((key.as_str(), row["quantity"].as_str()), ("1\u{1f}11", Some("500")));
+        let mut parents = question.parents_of(&row);
+        parents.sort_unstable();
+        assert_eq!(parents, [("orders", "1".to_owned()), ("products", "11".to_owned())]);
+        assert!(question.reads("quantity") && question.reads("order_id") && !question.reads("discount"));
+    }
+
+    #[test]
+    fn rows_of_a_key_are_counted() {
+        let sql = Question::several_rows(table("order_details")).sql(Side::Warehouse("dw"), "true");
+        assert!(sql.contains(r#"GROUP BY "_row"."order_id", "_row"."product_id""#), "{sql}");
+    }
+}

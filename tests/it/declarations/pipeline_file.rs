@@ -134,7 +134,7 @@ fn what_is_wrong_with_a_file_is_told_with_its_place_and_what_to_write() {
         ("\"uuid not null\"", "\"uuid( not null\"", "\"uuid(", "\"uuid(\" is no type"),
         ("\"numeric(10,2) not null\"", "\"not null\"", "\"not null\"", "\"not\" is no type"),
         ("\"text not null\"", "{ type = \"text not null\", as = \"Text\" }", "\"Text\"", "cannot be kept as Text"),
-        ("amount <= :most", "amount <= now()", "now()", "now"),
+        ("amount <= :most", "amount <= now()", "now()", "beyond the subset"),
         ("amount <= :most", "amount <= :more", ":more", "more"),
     ] {
         let text = TILL.replacen(from, to, 1);

@@ -207,7 +207,7 @@ fn pipeline_flag() -> Arg {
         .help("The pipeline's file [default: ./lockstep.toml, else the one that is compiled in]")
 }
 
-/// Gives the flags that say what the pipeline's file says its values as defaults.
+/// Gives the flags that say what the pipeline's file says its values as defaults. A flag that need not be there is asked for by other means.
 fn with_defaults(command: Command, pipeline: &Pipeline) -> Command {
     let spec = pipeline.spec;
     let default = |id: &str| -> Option<&'static str> {
@@ -222,8 +222,8 @@ fn with_defaults(command: Command, pipeline: &Pipeline) -> Command {
         })
     };
     command.arg(pipeline_flag()).mut_args(|arg| match default(arg.get_id().as_str()) {
-        Some(value) => arg.required(false).default_value(value),
-        None => arg,
+        Some(value) if arg.is_required_set() => arg.required(false).default_value(value),
+        _ => arg,
     })
 }
 

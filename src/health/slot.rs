@@ -7,8 +7,6 @@ use postgres::Client;
 
 use crate::health::finding::{Finding, fail, ok, warn};
 
-/// The slot of the project's own connector, for when Kafka Connect cannot be asked.
-pub const SLOT: &str = "northwind_slot";
 /// WAL that a slot keeps, in bytes, from which on somebody should look.
 const MUCH_WAL: i64 = 1 << 30;
 /// How long a slot may be without a reader while the connector says that it runs.

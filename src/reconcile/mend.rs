@@ -105,7 +105,7 @@ fn all(checker: &mut Checker<'_>, args: &ReconcileArgs, tables: &[&'static Table
         print_refused(table, &refused);
         print_others(table, &others, args);
         if args.yes {
-            totals.repaired += repair::write(checker, &layout, run_id, &others)?;
+            totals.repaired += repair::write(checker, table, &layout, run_id, &others)?;
         }
     }
     Ok(totals.report(run_id, args.yes))
@@ -202,9 +202,7 @@ fn print_others(table: &Table, others: &[Difference], args: &ReconcileArgs) {
     println!("{}: {does}, from the source:", table.name);
     for difference in others {
         match &difference.source {
-            Some(row) => {
-                println!("  {:?}: {}", difference.key, one_line(&Value::Object(row.source_columns()).to_string()))
-            }
+            Some(row) => println!("  {:?}: {}", difference.key, one_line(&difference.shown(row))),
             None => println!("  {:?}: deleted", difference.key),
         }
     }

@@ -237,7 +237,7 @@ enum Verdict {
 }
 
 fn put(found: &mut BTreeMap<String, Shown>, question: &Question<'_>, json: &str) -> Result<()> {
-    found.insert(crate::old::codec(question.table.name).key(json)?.text, serde_json::from_str(json)?);
+    found.insert(question.table.schema.key_in(json)?, serde_json::from_str(json)?);
     Ok(())
 }
 

@@ -24,7 +24,7 @@ impl ColumnType {
 }
 
 impl Kind {
-    fn in_postgres(&self, base: &str, value: &str) -> Option<String> {
+    pub(super) fn in_postgres(&self, base: &str, value: &str) -> Option<String> {
         Some(match self {
             Kind::Sent => return None,
             Kind::Bool if base == "bit" => format!("({value} = B'1')::text"),

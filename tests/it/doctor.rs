@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// Runs `doctor` for the world's customers, with more environment and flags.
 fn doctor_with(world: &World, environment: &[(&str, &str)], args: &[&str]) -> Outcome {
-    let own = ["--table", "customers", "--topic-prefix", &world.name, "--group-prefix", &world.name];
+    let own = ["--table", "customers", "--prefix", &world.name];
     let mut command = world.command("doctor", &[&own, args].concat());
     outcome(command.envs(environment.iter().copied()).spawn().unwrap())
 }

@@ -9,7 +9,7 @@ use crate::jobs::checks::check::Check;
 use crate::jobs::checks::{integrity, rules, volume};
 use crate::reconcile::offenders::Question;
 use crate::tables::{Pipeline, Table};
-use crate::warehouse::key_order;
+use crate::warehouse::key_names;
 
 /// Prints the SQL of these checks.
 ///
@@ -57,7 +57,7 @@ fn both(pipeline: &Pipeline, question: &Question<'_>, args: &CheckArgs, settings
 
 fn reconcile(args: &CheckArgs, table: &Table) {
     let columns = table.source_columns().collect::<Vec<_>>().join(", ");
-    let (key, name, relation) = (key_order(&table.key), table.name, &table.relation);
+    let (key, name, relation) = (key_names(&table.key), table.name, &table.relation);
     println!(
         "-- reconcile of {name}\n-- PostgreSQL\nBEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSET LOCAL lock_timeout = '2s';\n\
          LOCK TABLE {relation} IN ACCESS SHARE MODE;\nSELECT pg_current_snapshot(), pg_current_wal_insert_lsn();\n\

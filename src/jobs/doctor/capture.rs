@@ -6,11 +6,10 @@ use postgres::Client;
 use super::connect::Connector;
 use super::wanted::Wanted;
 use crate::health::finding::{Finding, fail, ok, warn};
-use crate::health::slot::{self, SLOT};
+use crate::health::slot;
+use crate::pipeline::SourceTable;
 use crate::source::HAS_LONG_COLUMN;
-
-/// The publication of the project's own connector, for when Kafka Connect cannot be asked.
-const PUBLICATION: &str = "northwind_publication";
+use crate::tables::Table;
 
 /// Does the WAL say which rows have changed?
 pub fn wal_level(client: &mut Client) -> Result<Finding> {
@@ -28,7 +27,8 @@ pub fn wal_level(client: &mut Client) -> Result<Finding> {
 
 /// Does the publication list the tables, and every operation?
 pub fn publication(client: &mut Client, wanted: &Wanted, connector: Option<&Connector>) -> Result<Finding> {
-    let name = connector.map_or(PUBLICATION, |connector| &connector.publication);
+    let own = wanted.pipeline.spec.connector.publication.as_str();
+    let name = connector.map_or(own, |connector| &connector.publication);
     let autocreate = connector.map_or("disabled", |connector| &connector.autocreate);
     let row = client
         .query_opt("SELECT puballtables, pubinsert AND pubupdate AND pubdelete, pubtruncate FROM pg_publication WHERE pubname = $1", &[&name])
@@ -58,18 +58,15 @@ pub fn publication(client: &mut Client, wanted: &Wanted, connector: Option<&Conn
         return Ok(fail(text, format!("ALTER PUBLICATION {name} SET (publish = 'insert, update, delete, truncate')")));
     }
     let listed = client
-        .query(
-            "SELECT tablename::text FROM pg_publication_tables WHERE pubname = $1 AND schemaname = 'public'",
-            &[&name],
-        )
+        .query("SELECT schemaname::text, tablename::text FROM pg_publication_tables WHERE pubname = $1", &[&name])
         .context("asking which tables are published")?;
-    let listed: Vec<String> = listed.iter().map(|row| row.get(0)).collect();
-    let missing: Vec<String> = wanted
-        .tables
-        .iter()
-        .filter(|table| !listed.iter().any(|name| name == table.name))
-        .map(|table| format!("public.{}", table.name))
-        .collect();
+    let listed: Vec<(String, String)> = listed.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let is_listed = |table: &&&Table| {
+        let SourceTable { schema, table } = &table.spec.source.value;
+        listed.iter().any(|(of, name)| (of.as_str(), name.as_str()) == (schema.as_str(), table.as_str()))
+    };
+    let missing: Vec<&str> =
+        wanted.tables.iter().filter(|table| !is_listed(table)).map(|table| table.relation.as_str()).collect();
     let missing = missing.join(", ");
     Ok(if missing.is_empty() {
         ok(format!("{name} lists the {} table(s)", wanted.tables.len()))
@@ -84,13 +81,12 @@ pub fn publication(client: &mut Client, wanted: &Wanted, connector: Option<&Conn
 /// A long value that a change does not touch is missing from its event, unless the old row is written to the WAL as well.
 /// The same rule as in `postgres/init/02_replication_user.sql`.
 pub fn identity(client: &mut Client, wanted: &Wanted) -> Result<Finding> {
-    let tables: Vec<&str> = wanted.tables.iter().map(|table| table.name).collect();
+    let tables: Vec<&str> = wanted.tables.iter().map(|table| table.relation.as_str()).collect();
     let rows = client
         .query(
             &format!(
-                "SELECT c.relname::text FROM pg_class c
-                 WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY($1) AND c.relreplident <> 'f' AND {HAS_LONG_COLUMN}
-                 ORDER BY 1"
+                "SELECT name FROM unnest($1::text[]) AS name JOIN pg_class c ON c.oid = to_regclass(name)
+                 WHERE c.relreplident <> 'f' AND {HAS_LONG_COLUMN} ORDER BY 1"
             ),
             &[&tables],
         )
@@ -99,8 +95,7 @@ pub fn identity(client: &mut Client, wanted: &Wanted) -> Result<Finding> {
     if names.is_empty() {
         return Ok(ok("FULL wherever a value can be stored apart from its row (TOAST)"));
     }
-    let alter: Vec<String> =
-        names.iter().map(|name| format!("ALTER TABLE public.{name} REPLICA IDENTITY FULL")).collect();
+    let alter: Vec<String> = names.iter().map(|name| format!("ALTER TABLE {name} REPLICA IDENTITY FULL")).collect();
     Ok(warn(
         format!("{}: unchanged long values (TOAST) are missing from their events", names.join(", ")),
         format!("psql -d {} -c '{}'", wanted.args.postgres.postgres_db, alter.join("; ")),
@@ -108,20 +103,8 @@ pub fn identity(client: &mut Client, wanted: &Wanted) -> Result<Finding> {
 }
 
 /// Does the connector's slot exist, does somebody read it, and how much WAL does it keep?
-pub fn slot(client: &mut Client, connector: Option<&Connector>) -> Result<Finding> {
-    let name = connector.map_or(SLOT, |connector| &connector.slot);
+pub fn slot(client: &mut Client, wanted: &Wanted, connector: Option<&Connector>) -> Result<Finding> {
+    let name = connector.map_or(wanted.pipeline.spec.connector.slot.as_str(), |connector| &connector.slot);
     let reader = connector.map(|connector| connector.reader).unwrap_or_default();
     Ok(slot::health(name, slot::look(client, name, reader)?.as_ref(), reader))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_default_names_are_those_of_the_projects_connector() {
-        let config = include_str!("../../../connectors/debezium-northwind.json");
-        assert!(config.contains(&format!("\"slot.name\": \"{SLOT}\"")));
-        assert!(config.contains(&format!("\"publication.name\": \"{PUBLICATION}\"")));
-    }
 }

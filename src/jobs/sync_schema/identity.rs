@@ -4,15 +4,15 @@
 use super::compare::Plan;
 use crate::source::{SourceColumn, SourceTable};
 
-/// Says what is left out of the table's events, and the statement after which it is not. Where Debezium says that a value was left out, the
+/// Says what is left out of the events of a table (`relation`, as SQL), and the statement after which it is not. Where Debezium says that a value was left out, the
 /// pipeline carries it forward, or refuses the row: that is worth a note. Where it sends null instead, rows lose values without a word.
-pub fn identity(source: &SourceTable, table: &str, plan: &mut Plan) {
+pub fn identity(source: &SourceTable, relation: &str, plan: &mut Plan) {
     let (told, untold): (Vec<&SourceColumn>, Vec<&SourceColumn>) = source
         .columns
         .iter()
         .filter(|column| column.long && !source.whole_row)
         .partition(|column| column.has_placeholder());
-    let fix = format!("ALTER TABLE public.{table} REPLICA IDENTITY FULL");
+    let fix = format!("ALTER TABLE {relation} REPLICA IDENTITY FULL");
     let names = |columns: &[&SourceColumn]| {
         let name = |column: &&SourceColumn| format!("{} ({})", column.name, column.source_type.text);
         columns.iter().map(name).collect::<Vec<_>>().join(", ")
@@ -20,7 +20,7 @@ pub fn identity(source: &SourceTable, table: &str, plan: &mut Plan) {
     if !untold.is_empty() {
         plan.problems.push(format!(
             "{}: a long value that a change does not touch is sent as NULL, which nobody can tell from a real one, and for a NOT NULL column the \
-             connector's task fails: {fix}, then SELECT northwind_cdc.send_again('public.{table}')",
+             connector's task fails: {fix}, then SELECT northwind_cdc.send_again('{relation}')",
             names(&untold)
         ));
     } else if !told.is_empty() {
@@ -35,12 +35,12 @@ pub fn identity(source: &SourceTable, table: &str, plan: &mut Plan) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::SourceType;
+    use crate::types::SourceType;
 
     fn said(types: &[&str], whole_row: bool) -> (usize, usize) {
         let column = |text: &&str| SourceColumn {
             name: "c".to_owned(),
-            source_type: SourceType::parse(text),
+            source_type: SourceType::of_catalogue(text, true),
             long: true,
             ..SourceColumn::default()
         };

@@ -48,6 +48,7 @@ mod ranges;
 mod read_replica;
 mod reconcile;
 mod reconcile_added;
+mod reconcile_keys;
 mod reconcile_large;
 mod reconcile_moving;
 mod reconcile_slices;

@@ -93,7 +93,7 @@ fn a_volatile_default_is_reported_with_what_heals_it() {
     let notes = said(&outcome, "shippers", "notes");
     let names: Vec<&str> = notes.iter().filter_map(|note| note.split(": 6 row(s) are older").next()).collect();
     assert_eq!(names, ["token", "ticket", "since"], "one volatile default, and the whole table was written anew");
-    let update = r#"UPDATE public.shippers SET "token" = "token""#;
+    let update = "UPDATE public.shippers SET token = token";
     assert!(notes[0].contains(update) && notes[0].ends_with("then ingest-shippers"), "{}", notes[0]);
     let note = &said(&outcome, "region", "notes")[0];
     let again = "SELECT northwind_cdc.send_again('public.region')";

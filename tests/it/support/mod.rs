@@ -12,6 +12,7 @@ pub mod kafka;
 pub mod mock_kafka;
 pub mod observe;
 pub mod order_wide;
+pub mod pipeline;
 pub mod private_stack;
 pub mod process;
 pub mod random;

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 use crate::cdc::Fields;
+use crate::reconcile::added::Added;
 use crate::reconcile::key::Key;
 use crate::reconcile::rows::{EventOf, SideRow};
 use crate::rows::{Column, Row};
@@ -54,16 +55,6 @@ impl ComparedColumn {
             (Some(text), None) => serde_json::Value::from(text.as_str()).to_string(),
         }
     }
-}
-
-/// A column besides those of the file.
-#[derive(Debug)]
-struct Added {
-    name: String,
-    added_type: AddedType,
-    /// The text of its value, in PostgreSQL and in ClickHouse.
-    asked: (String, String),
-    origin: Origin,
 }
 
 impl<'t> Layout<'t> {
@@ -126,36 +117,16 @@ impl<'t> Layout<'t> {
             Some(sent) => self.unknown.push((name, sent)),
             None => self.unwritten.push(column.name.clone()),
         }
-        match self.added_column(column, in_warehouse) {
+        match Added::of(column, in_warehouse, &self.table.connector) {
             Ok(added) => self.added.push(added),
             Err(why) => self.not_compared.push(format!("{} {why}", column.name)),
         }
     }
 
-    /// How a column besides those of the file is compared, or why it is not.
-    fn added_column(&self, column: &SourceColumn, in_warehouse: &[warehouse::Column]) -> Result<Added, String> {
-        let (name, now) = (&column.name, &column.source_type);
-        let Some(kept) = in_warehouse.iter().find(|kept| kept.name == *name) else {
-            return Err("is not in the warehouse: sync-schema adds it".to_owned());
-        };
-        let Some(origin) = Origin::of(kept) else {
-            return Err("was added to the warehouse by hand".to_owned());
-        };
-        let added_type = AddedType::of(now, &self.table.connector);
-        let asked = (added_type.in_postgres(&source::identifier(name)), added_type.in_clickhouse(&identifier(name)));
-        let (Some(in_postgres), Some(in_clickhouse)) = asked else {
-            return Err(format!("is {}, of which it is not known what the connector makes of it", now.text));
-        };
-        if !origin.added_type(&self.table.connector).holds(&added_type) {
-            return Err(format!("was {} and is {} now: sync-schema says what to do", origin.postgres_type, now.text));
-        }
-        Ok(Added { name: name.clone(), added_type, asked: (in_postgres, in_clickhouse), origin })
-    }
-
     /// SQL for a row of the source, as [`Layout::of_source`] reads it.
     pub fn in_source(&self) -> String {
         let own = self.asked.iter().map(|asked| asked.as_deref().unwrap_or("NULL::text"));
-        let texts: Vec<&str> = own.chain(self.added.iter().map(|added| added.asked.0.as_str())).collect();
+        let texts: Vec<&str> = own.chain(self.added.iter().map(|added| added.in_postgres.as_str())).collect();
         let unknown: Vec<String> = self.unknown.iter().map(|(name, sent)| format!("{sent} AS {name}")).collect();
         let extra = match unknown.as_slice() {
             [] => "NULL::json".to_owned(),
@@ -172,7 +143,7 @@ impl<'t> Layout<'t> {
             Some(_) => column.column_type.in_clickhouse(&identifier(&column.name)),
             None => NULL_IN_WAREHOUSE.to_owned(),
         });
-        let texts: Vec<String> = own.chain(self.added.iter().map(|added| added.asked.1.clone())).collect();
+        let texts: Vec<String> = own.chain(self.added.iter().map(|added| added.in_clickhouse.clone())).collect();
         format!("[{}]", texts.join(", "))
     }
 
@@ -213,7 +184,7 @@ impl<'t> Layout<'t> {
             *text = canonical.or(text.take());
         }
         for (added, text) in self.added.iter().zip(&mut texts[self.asked.len()..]) {
-            *text = text.take().map(|text| added.added_type.canonical_kept(text));
+            *text = text.take().and_then(|text| added.added_type.canonical_kept(text));
         }
         Ok(SideRow { key, texts, extra: String::new(), misfits: Vec::new(), refused: None, event: Some(event) })
     }
@@ -245,16 +216,6 @@ fn canonical(column: &Column, answer: Option<&str>) -> Option<Result<String, Str
         Some(answer) => Some(column.column_type.canonical(answer)),
         None if column.column_type.nullable() => None,
         None => Some(Err("it is NULL, or not there, and the pipeline's file says not null".to_owned())),
-    }
-}
-
-impl Added {
-    /// What the warehouse makes of an event: the column's value, or, for an event that is older than the column, what PostgreSQL shows.
-    fn of_event(&self, fields: &Fields<'_>, lsn: Option<u64>) -> Result<Option<String>> {
-        let untouched = self.origin.untouched.as_ref().filter(|it| lsn.is_none_or(|lsn| lsn < it.before_lsn));
-        let before: Option<Box<RawValue>> = untouched.map(|it| to_raw_value(&it.value)).transpose()?;
-        let json = fields.get(&self.name).or(before.as_deref());
-        Ok(json.and_then(|json| self.added_type.canonical_sent(json.get())))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Source and warehouse, compared while both move: snapshot, fence, ordered merge, whose fault a difference is, and repair.
 
+mod added;
 mod attribution;
 pub(crate) mod compare;
 mod difference;

@@ -2,6 +2,7 @@
 //! `_extra`. A value that such a column cannot hold is NULL there, never clamped or rounded; as the connector sent it, it stays in `_extra`.
 
 use serde::de::DeserializeSeed;
+use serde_json::value::RawValue;
 
 use crate::types::connector::{BinaryMode, DecimalMode, TimeMode, Unit};
 use crate::types::decimal::Decimal;
@@ -93,13 +94,14 @@ impl AddedType {
         self.known.as_ref().and_then(|known| known.canonical(answer).ok())
     }
 
-    /// The canonical text of the warehouse's answer; what is no value of the type stays as it is.
-    pub fn canonical_kept(&self, answer: String) -> String {
-        let kept = match self.kind() {
-            Some(Kind::Array(element)) => element.array(&answer).ok(),
-            _ => self.canonical(&answer),
+    /// The canonical text of the warehouse's answer; what is no value of the type stays as it is. An array of elements that do not fit is kept
+    /// as it was sent, and none all the same.
+    pub fn canonical_kept(&self, answer: String) -> Option<String> {
+        let Some(Kind::Array(element)) = self.kind() else {
+            return Some(self.canonical(&answer).unwrap_or(answer));
         };
-        kept.unwrap_or(answer)
+        let is_array = || serde_json::from_str::<Vec<&RawValue>>(&answer).is_ok();
+        element.array(&answer).ok().or_else(|| (!is_array()).then(|| answer.clone()))
     }
 
     /// The canonical text of an event's JSON; `None` for NULL, and for what the warehouse's type cannot hold.
@@ -272,7 +274,7 @@ mod tests {
             let of_event = of(source).canonical_sent(event);
             assert!(of_event.is_some(), "{source} {event}");
             assert_eq!(of_event, of(source).canonical(postgres), "{source} {postgres}");
-            assert_eq!(of_event, Some(of(source).canonical_kept(kept.to_owned())), "{source} {kept}");
+            assert_eq!(of_event, of(source).canonical_kept(kept.to_owned()), "{source} {kept}");
         }
     }
 

@@ -4,9 +4,7 @@
 use crate::types::Connector;
 use crate::types::connector::{BinaryMode, DecimalMode, TimeMode, Unit};
 use crate::types::kind::Kind;
-
-/// The bounds of 64 bits.
-const CLAMPED: (&str, &str) = ("-9223372036854775808", "9223372036854775807");
+use crate::types::sql::dated;
 
 impl Kind {
     /// SQL for a value (an expression of a type with this base) as an event has it, in JSON.
@@ -19,24 +17,18 @@ impl Kind {
             Kind::Bool if base == "bit" => format!("({value} = B'1')"),
             Kind::Bool => value.to_owned(),
             Kind::Decimal { sent, .. } | Kind::Numeric(sent) => number(base, value, sent.mode)?,
-            Kind::Date if is_iso => finite(value, &format!("to_json(to_char({value}, 'YYYY-MM-DD') || 'Z')")),
+            Kind::Date if is_iso => dated(value, "", &format!("to_char({value}, 'YYYY-MM-DD') || 'Z'")),
             // Infinity has no number that anybody could read; as a text no column takes it, and `_extra` says what it is.
             Kind::Date => finite(value, &format!("to_json({value} - DATE '1970-01-01')")),
-            Kind::Timestamp(_) if is_iso => finite(value, &format!("to_json({})", iso_timestamp(value))),
+            Kind::Timestamp(_) if is_iso => dated(value, "", &iso_timestamp(value)),
             Kind::Timestamp(unit) => {
-                finite(value, &format!("to_json((extract(epoch FROM {value}) * {})::int8)", per_second(*unit)))
+                let number = clamped(&format!("extract(epoch FROM {value}) * {}", per_second(*unit)));
+                finite(value, &format!("to_json({number})"))
             }
-            Kind::TimestampTz => format!(
-                "CASE WHEN NOT isfinite({value}) OR {value} >= '10000-01-01 00:00:00+00' THEN {value}::text \
-                 WHEN {value} < '0001-01-01 00:00:00+00' THEN 'BC ' || {value}::text ELSE {} END",
-                iso_timestamp(&format!("{value} AT TIME ZONE 'UTC'"))
-            ),
+            Kind::TimestampTz => dated(value, "+00", &iso_timestamp(&format!("{value} AT TIME ZONE 'UTC'"))),
             Kind::Time(_) if is_iso => format!("to_char({value}, 'HH24:MI:SS.US') || 'Z'"),
             Kind::Time(unit) => format!("(extract(epoch FROM {value}) * {})::int8", per_second(*unit)),
-            Kind::Interval => {
-                let (least, most) = CLAMPED;
-                format!("least(greatest(({})::numeric, {least}), {most})::int8", self.in_postgres(base, value)?)
-            }
+            Kind::Interval => clamped(&format!("({})::numeric", self.in_postgres(base, value)?)),
             Kind::Digest(mode) => bytes(value, *mode),
             Kind::Vector => format!("{value}::text::json"),
             Kind::Array(element) => {
@@ -83,6 +75,11 @@ fn per_second(unit: Unit) -> i64 {
 
 fn iso_timestamp(value: &str) -> String {
     format!("to_char({value}, 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
+}
+
+/// What has more than 64 bits is sent as the largest number that has them.
+fn clamped(number: &str) -> String {
+    format!("least(greatest({number}, -9223372036854775808), 9223372036854775807)::int8")
 }
 
 fn finite(value: &str, sent: &str) -> String {

@@ -2,7 +2,6 @@
 //! one word in the connector; a parity test names whatever is missing.
 
 mod categories;
-mod codec;
 mod column;
 mod customer_customer_demo;
 mod customer_demographics;
@@ -10,7 +9,6 @@ mod customers;
 mod date;
 mod employee_territories;
 mod employees;
-mod facts;
 mod noise;
 mod number;
 mod order_details;
@@ -26,7 +24,6 @@ mod territories;
 mod us_states;
 
 pub use categories::Categories;
-pub use codec::{Codec, Key};
 pub use column::{Bpchar, KeyPart, Text};
 pub use customer_customer_demo::CustomerCustomerDemo;
 pub use customer_demographics::CustomerDemographics;
@@ -34,7 +31,6 @@ pub use customers::Customers;
 pub use date::Date;
 pub use employee_territories::EmployeeTerritories;
 pub use employees::Employees;
-pub use facts::codec;
 pub use number::{Decimal, Int};
 pub use order_details::OrderDetails;
 pub use orders::Orders;

@@ -264,10 +264,10 @@ fn the_executable_carries_what_fits(shop: &mut Checked, kept: &Kept, modes: &str
     let rows: String = kept.rows.keys().map(|id| copy(*id, *id)).collect();
     shop.world
         .postgres()
-        .batch_execute(&format!(
+        .batch_execute(
             "CREATE TABLE kept (LIKE everything INCLUDING ALL); ALTER TABLE kept REPLICA IDENTITY FULL;
-             GRANT SELECT ON kept TO debezium; ALTER PUBLICATION northwind_publication ADD TABLE kept;"
-        ))
+             GRANT SELECT ON kept TO debezium; ALTER PUBLICATION northwind_publication ADD TABLE kept;",
+        )
         .unwrap();
     shop.change(&rows);
     shop.world.use_pipeline(&[kept.table()], modes);

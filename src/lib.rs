@@ -36,7 +36,6 @@ pub mod health;
 pub mod jobs;
 pub mod kafka;
 pub mod ledger;
-pub mod old;
 pub mod pipeline;
 pub mod quarantine;
 pub mod reconcile;

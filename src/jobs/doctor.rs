@@ -8,6 +8,7 @@ mod kafka;
 mod postgres;
 mod settings;
 mod sheet;
+mod types;
 mod wanted;
 mod warehouse_tables;
 

@@ -2,7 +2,6 @@
 
 mod compare;
 mod identity;
-mod known;
 
 use std::time::Duration;
 
@@ -115,7 +114,7 @@ impl Sync {
     fn table(&mut self, table: &'static Table) -> Result<Found> {
         let target = format!("{}.{}", self.warehouse.db, table.target);
         let mut found = Found { table: table.name, ..Found::default() };
-        let source = source::catalogue(&mut self.source, &table.relation)?;
+        let source = source::catalogue(&mut self.source, &table.relation, &table.connector)?;
         let warehouse = self.warehouse.columns(table.target)?;
         match source {
             _ if warehouse.is_empty() => found.for_a_person(format!("there is no table {target}: run `migrate`")),
@@ -199,13 +198,13 @@ impl Sync {
 
 /// How values come that only the source knows. To send the table again leaves its rows alone; an UPDATE works with any connector.
 fn resend(table: &Table, column: &str, rows: u64) -> String {
-    let (source, job, send_again) = (&table.relation, table.ingest_job(), table.send_again());
-    let name = format!("\"{}\"", column.replace('"', "\"\""));
+    let (relation, job, send_again) = (&table.relation, table.ingest_job(), table.send_again());
+    let name = source::identifier(column);
     format!(
         "{column}: {rows} row(s) are older than the column, and PostgreSQL's catalogue does not say what they have in it (a volatile \
          default, an identity, or the table was rewritten since), so it is NULL here; let the connector send them again: \
          {send_again}, or where it has no signal table: \
-         UPDATE {source} SET {name} = {name}; then {job}"
+         UPDATE {relation} SET {name} = {name}; then {job}"
     )
 }
 

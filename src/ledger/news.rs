@@ -6,8 +6,6 @@
 use std::collections::HashMap;
 
 use anyhow::Result;
-use clickhouse::Row;
-use serde::Deserialize;
 
 use crate::exit::needs_person;
 use crate::ledger::open_window::OpenWindow;

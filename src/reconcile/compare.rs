@@ -2,13 +2,14 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use anyhow::Result;
 
 use crate::checks::results::KEPT_FAILURES;
 use crate::exit::{Exit, fault};
-use crate::old::Key;
 use crate::reconcile::difference::Difference;
+use crate::reconcile::key::Key;
 use crate::reconcile::layout::Layout;
 use crate::reconcile::rows::{EventOf, Side, SideRow};
 use crate::source::{Snapshot, Written};
@@ -161,7 +162,7 @@ impl Comparison<'_, '_> {
     fn judge(&mut self, (source, warehouse): Pair, is_seen: bool) -> Result<()> {
         let live = warehouse.as_ref().filter(|row| row.is_live());
         let Some(key) = source.as_ref().or(warehouse.as_ref()).map(|row| row.key.text.clone()) else { return Ok(()) };
-        let is_same = source.as_ref().map(|row| &row.columns) == live.map(|row| &row.columns);
+        let is_same = source.as_ref().map(|row| &row.texts) == live.map(|row| &row.texts);
         match (is_seen, is_same, self.terms.fence_passed) {
             (false, ..) | (_, false, false) => self.undecided(key),
             (true, true, _) => self.same(source),
@@ -170,6 +171,7 @@ impl Comparison<'_, '_> {
                     key,
                     source,
                     warehouse,
+                    columns: Arc::clone(&self.terms.layout.columns),
                     lsn: self.terms.snapshot.position(),
                     ts_ms: self.terms.snapshot.clock_ms,
                 });

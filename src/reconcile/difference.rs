@@ -1,7 +1,10 @@
 //! A key that differs, and what is said of it.
 
+use std::sync::Arc;
+
 use crate::checks::results::Failure;
-use crate::reconcile::rows::{EventOf, SideRow, differing_columns};
+use crate::reconcile::layout::ComparedColumn;
+use crate::reconcile::rows::{EventOf, SideRow};
 
 /// A key that differs.
 #[derive(Debug, Clone)]
@@ -12,6 +15,8 @@ pub struct Difference {
     pub source: Option<SideRow>,
     /// The warehouse's newest row, if it has one; it may say "this key is gone".
     pub warehouse: Option<SideRow>,
+    /// The columns of both.
+    pub columns: Arc<[ComparedColumn]>,
     /// Where the log stood at the moment of the source's row.
     pub lsn: u64,
     /// What the source's clock said at that moment, in ms.
@@ -40,17 +45,20 @@ impl Difference {
             ..Failure::default()
         };
         let is_live = event.is_some_and(|event| event.deleted == 0);
-        let columns = |row: &SideRow| Some(serde_json::Value::Object(row.source_columns()).to_string());
+        let columns = |row: &SideRow| Some(self.shown(row));
         match (&self.source, &self.warehouse) {
-            (Some(source), Some(warehouse)) if is_live => differing_columns(&source.columns, &warehouse.columns)
-                .into_iter()
-                .map(|(column, source, warehouse)| Failure {
-                    column,
-                    source_value: Some(source),
-                    warehouse_value: Some(warehouse),
-                    ..base.clone()
-                })
-                .collect(),
+            (Some(source), Some(warehouse)) if is_live => {
+                let texts = source.texts.iter().zip(&warehouse.texts);
+                let differing = self.columns.iter().zip(texts).filter(|(_, (source, warehouse))| source != warehouse);
+                let failure =
+                    |(column, (source, warehouse)): (&ComparedColumn, (&Option<String>, &Option<String>))| Failure {
+                        column: column.name.clone(),
+                        source_value: Some(column.shown(source.as_ref())),
+                        warehouse_value: Some(column.shown(warehouse.as_ref())),
+                        ..base.clone()
+                    };
+                differing.map(failure).collect()
+            }
             (Some(source), deleted) => {
                 let detail = if deleted.is_some() { "deleted in the warehouse" } else { "missing in the warehouse" };
                 vec![Failure { source_value: columns(source), detail: detail.to_owned(), ..base }]
@@ -60,6 +68,15 @@ impl Difference {
                 vec![Failure { warehouse_value, detail: "not in the source any more".to_owned(), ..base }]
             }
         }
+    }
+
+    /// A row's columns, as a JSON object.
+    pub fn shown(&self, row: &SideRow) -> String {
+        let field = |(column, text): (&ComparedColumn, &Option<String>)| {
+            format!("{}:{}", serde_json::Value::from(column.name.as_str()), column.shown(text.as_ref()))
+        };
+        let fields: Vec<String> = self.columns.iter().zip(&row.texts).map(field).collect();
+        format!("{{{}}}", fields.join(","))
     }
 
     /// Why nobody can write the source's row to the warehouse: the column, and the reason.

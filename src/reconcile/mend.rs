@@ -113,7 +113,7 @@ fn all(checker: &mut Checker<'_>, args: &ReconcileArgs, tables: &[&'static Table
             print_others(table, &others, args);
             continue;
         }
-        let repaired = repair::write(checker, &layout, run_id, &others)?;
+        let repaired = repair::write(checker, table, &layout, run_id, &others)?;
         print_others(table, &others[..repaired], args);
         totals.repaired += repaired as u64;
         if repaired < others.len() {
@@ -214,9 +214,7 @@ fn print_others(table: &Table, others: &[Difference], args: &ReconcileArgs) {
     println!("{}: {does}, from the source:", table.name);
     for difference in others {
         match &difference.source {
-            Some(row) => {
-                println!("  {:?}: {}", difference.key, one_line(&Value::Object(row.source_columns()).to_string()))
-            }
+            Some(row) => println!("  {:?}: {}", difference.key, one_line(&difference.shown(row))),
             None => println!("  {:?}: deleted", difference.key),
         }
     }

@@ -19,7 +19,7 @@ use crate::reconcile::layout::Layout;
 use crate::reconcile::rows::{Side, SideRow, SpoolWriter};
 use crate::source::{Moment, Rows, Snapshot, next_transaction};
 use crate::tables::Table;
-use crate::warehouse::{Warehouse, chunks, key_between, key_in, key_order};
+use crate::warehouse::{Warehouse, chunks, key_between, key_in, key_names, key_order};
 
 /// Between two rounds.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -124,14 +124,14 @@ impl Checker<'_> {
         let columns = moment.columns(table)?;
         let layout = Layout::of(table, &columns, &in_warehouse);
         let mut read = (0, String::new());
-        moment.read(table, &columns, rows, |json| {
+        moment.read(table, &layout.in_source(), rows, |json| {
             read.0 += 1;
             json.clone_into(&mut read.1);
             spool.push(json)
         })?;
         let snapshot = moment.end()?;
         let last = match rows {
-            Rows::From(_, most) if read.0 == most => Some(crate::old::codec(table.name).key(&read.1)?.text),
+            Rows::From(_, most) if read.0 == most => Some(layout.of_source(&read.1)?.key.text),
             _ => None,
         };
         let (fence, behind) = match behind_fence {
@@ -209,14 +209,15 @@ impl Compared {
 
 /// SQL for the newest row of each key, delete markers too: they say which transaction deleted.
 fn newest_rows(warehouse: &Warehouse, layout: &Layout<'_>, condition: &str) -> String {
-    let key = key_order(&layout.table.key);
-    let columns = layout.table.source_columns().collect::<Vec<_>>().join(", ");
+    let key = &layout.table.key;
     format!(
-        "SELECT {columns}, op, _version, _deleted, _source_ts_ms, _lsn, _tx_id, _partition, _offset{}
-         FROM {}.{} WHERE {condition} ORDER BY {key}, _version DESC LIMIT 1 BY {key}
+        "SELECT {} AS _texts, op, _version, _deleted, _source_ts_ms, _lsn, _tx_id, _partition, _offset
+         FROM {}.{} WHERE {condition} ORDER BY {}, _version DESC LIMIT 1 BY {}
          SETTINGS optimize_read_in_order = 1, output_format_json_quote_64bit_integers = 0",
-        layout.added_in_warehouse(),
+        layout.in_warehouse(),
         warehouse.db,
-        layout.table.target
+        layout.table.target,
+        key_order(key),
+        key_names(key),
     )
 }

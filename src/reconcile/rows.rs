@@ -1,17 +1,14 @@
-//! Rows of both sides in one form: decoded by the table's row type, as the ingest does, and written down again as JSON.
+//! Rows of both sides in one form: a canonical text for each column.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, ErrorKind, Read, Seek, Write};
 
 use anyhow::{Context, Error, Result};
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
-use crate::cdc::Fields;
 use crate::exit::needs_person;
-use crate::old::Key;
-use crate::reconcile::layout::{Layout, Written};
-use crate::rows::SYSTEM_COLUMNS;
+use crate::reconcile::key::Key;
+use crate::reconcile::layout::Layout;
 use crate::source;
 use crate::warehouse::JsonLines;
 
@@ -20,13 +17,13 @@ use crate::warehouse::JsonLines;
 pub struct SideRow {
     /// Its key.
     pub key: Key,
-    /// All columns, as JSON; what cannot be decoded stays as it is.
-    pub columns: String,
+    /// The texts of [`Layout::columns`].
+    pub texts: Vec<Option<String>>,
     /// Of a row of the source: what an event would have in `_extra`.
     pub extra: String,
     /// Columns whose value the warehouse cannot hold: there they are NULL.
     pub misfits: Vec<String>,
-    /// Of a row of the source that the row type refuses: the column, and the reason.
+    /// Of a row of the source that no event can bring: the column, and the reason.
     pub refused: Option<String>,
     /// What the warehouse knows besides.
     pub event: Option<EventOf>,
@@ -67,25 +64,14 @@ impl EventOf {
     }
 }
 
-/// The added columns of a warehouse row, as texts.
+/// The texts of a warehouse row.
 #[derive(Deserialize)]
-struct AddedTexts {
-    #[serde(rename = "_added", default)]
+struct Texts {
+    #[serde(rename = "_texts")]
     texts: Vec<Option<String>>,
 }
 
 impl SideRow {
-    /// A row of the source.
-    ///
-    /// # Errors
-    /// It has no key.
-    pub fn of_source(layout: &Layout<'_>, json: &str) -> Result<SideRow> {
-        let what = || format!("a row of {} has no key: {json}", layout.table.name);
-        let key = crate::old::codec(layout.table.name).key(json).with_context(what)?;
-        let Written { columns, extra, misfits, refused } = layout.of_source(json).with_context(what)?;
-        Ok(SideRow { key, columns, extra, misfits, refused, event: None })
-    }
-
     /// A row of the warehouse.
     ///
     /// # Errors
@@ -93,13 +79,8 @@ impl SideRow {
     pub fn of_warehouse(layout: &Layout<'_>, json: &str) -> Result<SideRow> {
         let what = || format!("a row of {}: {json}", layout.table.target);
         let event: EventOf = serde_json::from_str(json).with_context(what)?;
-        let key = crate::old::codec(layout.table.name).key(json).with_context(what)?;
-        let texts = match layout.has_added() {
-            true => serde_json::from_str::<AddedTexts>(json).with_context(what)?.texts,
-            false => Vec::new(),
-        };
-        let Written { columns, extra, misfits, refused } = layout.of_warehouse(json, texts).with_context(what)?;
-        Ok(SideRow { key, columns, extra, misfits, refused, event: Some(event) })
+        let Texts { texts } = serde_json::from_str(json).with_context(what)?;
+        layout.of_warehouse(texts, event).with_context(what)
     }
 
     /// Is it there? The warehouse also has rows that say "this key is gone".
@@ -109,27 +90,9 @@ impl SideRow {
 
     /// What its texts take.
     pub fn bytes(&self) -> usize {
-        self.key.text.len() + self.columns.len() + self.extra.len()
+        let texts: usize = self.texts.iter().flatten().map(String::len).sum();
+        self.key.text.len() + texts + self.extra.len()
     }
-
-    /// The source's columns alone, for people and for a repair.
-    pub fn source_columns(&self) -> Map<String, Value> {
-        let mut columns: Map<String, Value> = serde_json::from_str(&self.columns).unwrap_or_default();
-        columns.retain(|name, _| !SYSTEM_COLUMNS.contains(&name.as_str()));
-        columns
-    }
-}
-
-/// The columns in which two rows differ, with both values.
-pub fn differing_columns(source: &str, warehouse: &str) -> Vec<(String, String, String)> {
-    let (source, warehouse) = (Fields::parse(source).unwrap_or_default(), Fields::parse(warehouse).unwrap_or_default());
-    let text = |value: Option<&serde_json::value::RawValue>| value.map_or("nothing", |value| value.get()).to_owned();
-    warehouse
-        .0
-        .iter()
-        .filter(|(column, value)| source.get(column).map(|other| other.get()) != Some(value.get()))
-        .map(|(column, value)| (column.to_string(), text(source.get(column)), text(Some(value))))
-        .collect()
 }
 
 /// Rows of one side, in the order of the key.
@@ -208,7 +171,7 @@ impl Side for BufReader<File> {
         }
         let mut json = vec![0; u32::from_le_bytes(length) as usize];
         self.read_exact(&mut json).context("reading a temporary file")?;
-        SideRow::of_source(layout, std::str::from_utf8(&json).context("a row that is not UTF-8")?).map(Some)
+        layout.of_source(std::str::from_utf8(&json).context("a row that is not UTF-8")?).map(Some)
     }
 }
 

@@ -1,6 +1,7 @@
 //! A table's columns and key, as the decoder needs them.
 
 use crate::rows::Row;
+use crate::rows::image::KeyCells;
 use crate::types::{ColumnType, KEY_SEPARATOR};
 
 /// The names of the system columns.
@@ -111,6 +112,21 @@ impl Schema {
             text.push_str(&self.columns[*place].column_type.text(cell(*place)).unwrap_or_default());
         }
         text
+    }
+
+    /// The canonical text of the key of a JSON object, which may have more fields.
+    ///
+    /// # Errors
+    /// The key's columns are not there, or are not what their types say.
+    pub fn key_in(&self, json: &str) -> serde_json::Result<String> {
+        let mut key = KeyCells::default();
+        key.read(self, json.as_bytes())?;
+        Ok(key.text(self))
+    }
+
+    /// Is this a column that the schema does not know: one whose values are kept in `_extra`?
+    pub fn is_unknown(&self, name: &str) -> bool {
+        self.field(name, usize::MAX) == Field::Unknown
     }
 
     /// The type of a column.

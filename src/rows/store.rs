@@ -1,7 +1,7 @@
 //! The rows of a window, one behind the other as they are sent, and where each column of each row begins.
 
 use crate::cdc::Standing;
-use crate::cdc::{Head, Op};
+use crate::cdc::{Head, Op, Source};
 use crate::types::write_text;
 
 /// The place of a row among those of its window.
@@ -120,6 +120,32 @@ impl Rows {
     /// Ends the cell that was written last.
     pub(super) fn end_cell(&mut self, mark: Mark) {
         self.ends.push((self.bytes.len() - mark.bytes) as u32);
+    }
+
+    /// Writes a row that no event has brought. `cell` appends the cell of the column at a place.
+    ///
+    /// # Errors
+    /// Those of `cell`.
+    pub fn put<E>(
+        &mut self,
+        cell: impl Fn(usize, &mut Vec<u8>) -> Result<(), E>,
+        standing: &Standing,
+        updated_at: u32,
+        extra: &str,
+    ) -> Result<RowId, E> {
+        let mark = self.mark();
+        for place in 0..self.width {
+            cell(place, &mut self.bytes).inspect_err(|_| self.back_to(mark))?;
+            self.end_cell(mark);
+        }
+        let Standing { version, partition, offset, lsn, ts_ms, deleted } = *standing;
+        let head = Head {
+            op: if deleted { Op::Delete } else { Op::Read },
+            source: Source { own_lsn: lsn, ..Source::default() },
+        };
+        let src_ts = u32::try_from(ts_ms.div_euclid(1_000)).unwrap_or_default();
+        let stamp = Stamp { head: &head, version, updated_at, src_ts, source_ts_ms: ts_ms, partition, offset, extra };
+        Ok(self.finish(mark, &stamp))
     }
 
     /// Writes the system columns behind the cells: the row is complete.

@@ -3,7 +3,7 @@
 mod books;
 mod catalogue;
 mod constraints;
-mod form;
+mod drift;
 mod identity;
 mod locks;
 mod lookup;
@@ -23,9 +23,9 @@ use crate::cli::{PostgresArgs, Secret};
 use crate::exit::{needs_person, try_again};
 
 pub use books::{LockPlace, share_books, take_books};
-pub use catalogue::{HAS_LONG_COLUMN, SourceColumn, SourceTable, SourceType, catalogue};
+pub use catalogue::{HAS_LONG_COLUMN, SourceColumn, SourceTable, catalogue};
 pub use constraints::{Constraint, constraints};
-pub use form::sent_as;
+pub use drift::{Changed, Drift, stays};
 pub use identity::identity;
 pub use locks::{TargetLock, lock, lock_job, lock_tables, still_held, unlock};
 pub use lookup::{Existence, Found, is_possible, look_up};

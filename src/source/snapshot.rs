@@ -5,9 +5,8 @@ use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::ToSql;
 use postgres::{Client, IsolationLevel, Transaction};
 
-use crate::rows::SYSTEM_COLUMNS;
 use crate::source::catalogue::columns;
-use crate::source::{Snapshot, SourceColumn, is_possible, lsn_position, sent_as};
+use crate::source::{Snapshot, SourceColumn, is_possible, lsn_position};
 use crate::tables::{KeyColumn, Table};
 use crate::types::KEY_SEPARATOR;
 
@@ -32,7 +31,7 @@ pub struct Moment<'c> {
 }
 
 impl<'c> Moment<'c> {
-    /// Locks tables of schema `public`, then fixes the moment. Not on a standby: its snapshots leave out running transactions.
+    /// Locks tables, then fixes the moment. Not on a standby: its snapshots leave out running transactions.
     ///
     /// # Errors
     /// A table is not there (78), or is locked (75).
@@ -73,29 +72,28 @@ impl<'c> Moment<'c> {
         Ok(columns.into_iter().map(|(column, _)| column).collect())
     }
 
-    /// Reads a table, each row as JSON in the form of change events, into `each`. Columns that the table does not have are left out, and those
-    /// of which it is not known how an event would have them.
+    /// Reads a table, of each row one text (an SQL expression over its columns), into `each`.
     ///
     /// # Errors
     /// The server is gone or refuses.
     pub fn read(
         &mut self,
         table: &Table,
-        columns: &[SourceColumn],
+        text: &str,
         rows: Rows<'_>,
         each: impl FnMut(&str) -> Result<()>,
     ) -> Result<()> {
         let what = || format!("reading {} in PostgreSQL", table.relation);
-        let selected = select(table, columns);
-        let from = format!("SELECT row_to_json(r)::text FROM (SELECT {selected} FROM {}", table.relation);
-        let order = key_order(&table.key);
+        let key = &table.key;
+        let from = format!("SELECT {text} FROM {}", table.relation);
+        let order = key_order(key).join(", ");
         let (sql, parts) = match rows {
-            Rows::From(None, most) => (format!("{from}) AS r ORDER BY {order} LIMIT {most}"), Vec::new()),
+            Rows::From(None, most) => (format!("{from} ORDER BY {order} LIMIT {most}"), Vec::new()),
             Rows::From(Some(last), most) => (
-                format!("{from} WHERE {}) AS r ORDER BY {order} LIMIT {most}", key_behind(&table.key)),
-                key_parts(&table.key, std::slice::from_ref(last)),
+                format!("{from} WHERE {} ORDER BY {order} LIMIT {most}", key_behind(key)),
+                key_parts(key, std::slice::from_ref(last)),
             ),
-            Rows::Of(keys) => (format!("{from} WHERE {}) AS r", key_in(&table.key)), key_parts(&table.key, keys)),
+            Rows::Of(keys) => (format!("{from} WHERE {}", key_in(key)), key_parts(key, keys)),
         };
         self.stream(&sql, &parts, each).with_context(what)
     }
@@ -127,32 +125,23 @@ impl<'c> Moment<'c> {
     }
 }
 
-/// SQL for the order of a key: texts byte by byte, as ClickHouse sorts them.
-fn key_order(key: &[KeyColumn]) -> String {
-    let order = key.iter().map(|column| match column.source_type {
-        "text" | "bpchar" => format!("r.{}::text COLLATE \"C\"", column.name),
-        _ => format!("r.{}", column.name),
-    });
-    order.collect::<Vec<_>>().join(", ")
+/// SQL for the order of a key, column by column, as [`crate::types::ColumnType::sort_key`] has it.
+fn key_order(key: &[KeyColumn]) -> Vec<String> {
+    key.iter().map(|column| column.column_type.order_in_postgres(&column.in_source())).collect()
 }
 
 /// SQL for "the key comes behind this one", in the order of [`key_order`], with the statement's first parameters: [`key_parts`].
 fn key_behind(key: &[KeyColumn]) -> String {
-    let is_text = |column: &KeyColumn| matches!(column.source_type, "text" | "bpchar");
-    let own = key.iter().map(|column| match is_text(column) {
-        true => format!("{}::text COLLATE \"C\"", column.name),
-        false => column.name.to_owned(),
+    let last = key.iter().enumerate().map(|(i, column)| {
+        let part = format!("(${}::text[])[1]::{}", i + 1, column.source_type);
+        column.column_type.order_in_postgres(&part)
     });
-    let last = key.iter().enumerate().map(|(i, column)| match is_text(column) {
-        true => format!("(${}::text[])[1] COLLATE \"C\"", i + 1),
-        false => format!("(${}::text[])[1]::{}", i + 1, column.source_type),
-    });
-    format!("({}) > ({})", own.collect::<Vec<_>>().join(", "), last.collect::<Vec<_>>().join(", "))
+    format!("({}) > ({})", key_order(key).join(", "), last.collect::<Vec<_>>().join(", "))
 }
 
 /// SQL for "the key is one of these", which are the statement's first parameters: [`key_parts`].
 pub fn key_in(key: &[KeyColumn]) -> String {
-    let names = key.iter().map(|column| column.name).collect::<Vec<_>>().join(", ");
+    let names = key.iter().map(KeyColumn::in_source).collect::<Vec<_>>().join(", ");
     let wanted = key.iter().enumerate();
     let wanted = wanted.map(|(i, column)| format!("unnest(${}::text[])::{}", i + 1, column.source_type));
     format!("({names}) IN (SELECT {})", wanted.collect::<Vec<_>>().join(", "))
@@ -180,30 +169,15 @@ fn take_snapshot(transaction: &mut Transaction<'_>, before: u64) -> Result<Snaps
     Ok(snapshot)
 }
 
-/// The columns as change events have them: those of the row type with bytes as base64, everything else as JSON has it (its decoders read that,
-/// too); the others exactly as an event would.
-fn select(table: &Table, columns: &[SourceColumn]) -> String {
-    let selected = columns.iter().filter_map(|column| {
-        let name = format!("\"{}\"", column.name.replace('"', "\"\""));
-        let is_known = table.written.contains(&column.name.as_str());
-        let value = match column.source_type.base.as_str() {
-            _ if SYSTEM_COLUMNS.contains(&column.name.as_str()) || column.generated => return None,
-            base if is_known && base != "bytea" => return Some(name),
-            _ => sent_as(&column.source_type, &name)?,
-        };
-        Some(format!("{value} AS {name}"))
-    });
-    selected.collect::<Vec<_>>().join(", ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn composite_keys_are_compared_part_by_part_in_the_order_of_bytes() {
-        let key = [KeyColumn::of("a", "integer not null"), KeyColumn::of("b", "bpchar not null")];
-        let expected = r#"(a, b::text COLLATE "C") > (($1::text[])[1]::int8, ($2::text[])[1] COLLATE "C")"#;
+        let key = [KeyColumn::of("a", "integer not null"), KeyColumn::of("B", "bpchar not null")];
+        let expected =
+            r#"(a, "B"::text COLLATE "C") > (($1::text[])[1]::int8, ($2::text[])[1]::bpchar::text COLLATE "C")"#;
         assert_eq!(key_behind(&key), expected);
     }
 }

@@ -26,11 +26,6 @@ impl KeyColumn {
         self.column_type.in_postgres(&name).unwrap_or_else(|| format!("{name}::text"))
     }
 
-    /// Is it compared as a text, byte by byte?
-    pub fn is_text(&self) -> bool {
-        matches!(self.source_type, "text" | "bpchar")
-    }
-
     /// A column of this declared type, for unit tests.
     #[cfg(test)]
     pub fn of(name: &'static str, declared: &str) -> KeyColumn {

@@ -96,7 +96,7 @@ impl Pipeline {
 }
 
 /// The connector's settings, as the types need them.
-fn connector(spec: &PipelineSpec) -> Result<Connector, String> {
+pub(super) fn connector(spec: &PipelineSpec) -> Result<Connector, String> {
     let connector = &spec.connector;
     Ok(Connector {
         decimal: connector.decimal_handling.word().parse()?,

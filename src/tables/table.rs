@@ -8,7 +8,7 @@ use crate::pipeline::{
 use crate::rows::{Column, SYSTEM_COLUMNS, Schema};
 use crate::source::identifier;
 use crate::tables::{KeyColumn, Parent, Reference};
-use crate::types::ColumnType;
+use crate::types::{ColumnType, Connector};
 
 /// A table of the pipeline.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub struct Table {
     pub key: Vec<KeyColumn>,
     /// The columns of an insert: those of the source, then the system columns.
     pub written: Vec<&'static str>,
+    /// How its connector writes values.
+    pub connector: Connector,
     /// Stands for what makes its rows what they are: columns, types and key.
     pub layout: u64,
     /// The rows of other tables that a row references.
@@ -66,6 +68,7 @@ impl Table {
             target: spec.target.as_str(),
             key,
             written: spec.columns.iter().map(|column| column.name.as_str()).chain(SYSTEM_COLUMNS).collect(),
+            connector: super::pipeline::connector(pipeline).unwrap_or_default(),
             layout: layout(&schema),
             references,
             pipeline,

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use crate::types::kind::Kind;
-use crate::types::write::{Misfit, Written};
+use crate::types::write::{Misfit, Written, write_digest, write_text};
 use crate::types::{ColumnType, raw, time};
 
 impl ColumnType {
@@ -16,7 +16,8 @@ impl ColumnType {
             self.kind.write_null(out);
             return Ok(());
         };
-        if self.nullable() {
+        // A pair has a mark of NULL before each of its parts instead.
+        if self.nullable() && !matches!(self.kind, Kind::Digest(_)) {
             out.push(0);
         }
         let written = self.kind.write_answer(answer, out);
@@ -28,6 +29,11 @@ impl ColumnType {
             Misfit::Unexpected => format!("{answer} is not {}", self.kind.expected()),
             Misfit::Because(why) => format!("{answer}: {why}"),
         }
+    }
+
+    /// Canonical text as people see it, in JSON.
+    pub fn as_json(&self, text: &str) -> String {
+        self.kind.as_json(text)
     }
 
     /// The canonical text of a server's answer; the same as [`ColumnType::text`] has of the value.
@@ -47,6 +53,15 @@ impl Kind {
             Kind::Amount(amount) => {
                 let number = answer.parse().ok().and_then(|number| amount.of_f64(number));
                 number.map(|number| amount.0.write(number, out)).ok_or(Misfit::Unexpected)
+            }
+            Kind::Digest(_) => {
+                let (length, sha256): (i64, String) = serde_json::from_str(answer).map_err(|_| Misfit::Unexpected)?;
+                write_digest(length, &sha256, out);
+                Ok(())
+            }
+            Kind::Bits(_) | Kind::Sent | Kind::Hstore | Kind::TstzRange | Kind::Array(_) | Kind::Vector => {
+                write_text(&self.canonical(answer)?, out);
+                Ok(())
             }
             _ => self.write_str(answer, out).unwrap_or(Err(Misfit::Unexpected)),
         }

@@ -31,6 +31,23 @@ impl ColumnType {
         })
     }
 
+    /// SQL by which PostgreSQL sorts key values as [`ColumnType::sort_key`] does.
+    pub fn order_in_postgres(&self, value: &str) -> String {
+        match self.kind {
+            Kind::Text | Kind::Bpchar => format!("{value}::text COLLATE \"C\""),
+            _ => value.to_owned(),
+        }
+    }
+
+    /// SQL by which ClickHouse does. It sorts a UUID by its second half first; a number of any length is a text there.
+    pub fn order_in_clickhouse(&self, value: &str) -> String {
+        match self.kind {
+            Kind::Uuid => format!("toString({value})"),
+            Kind::Numeric(_) => number_order(value),
+            _ => value.to_owned(),
+        }
+    }
+
     /// Appends bytes that compare as the column does in `ORDER BY`: numbers by value, texts byte by byte (`COLLATE "C"`).
     pub fn sort_key(&self, cell: &[u8], out: &mut Vec<u8>) {
         match (self.value(cell), &self.kind) {
@@ -51,6 +68,23 @@ impl ColumnType {
             _ => {}
         }
     }
+}
+
+/// A number's sign, its magnitude, its digits: what `digits::text_sort_key` writes. Below zero, more is less: of the digits, too.
+fn number_order(text: &str) -> String {
+    let absolute = format!("trimLeft({text}, '-')");
+    let whole = format!("splitByChar('.', {absolute})[1]");
+    let fraction = format!("splitByChar('.', {absolute})[2]");
+    let class = format!(
+        "transform({text}, ['-Infinity', '0', 'Infinity', 'NaN'], [0, 2, 4, 5], if(startsWith({text}, '-'), 1, 3))"
+    );
+    let magnitude = format!(
+        "if({whole} = '0', toInt64(length(trimLeft({fraction}, '0'))) - toInt64(length({fraction})), toInt64(length({whole})))"
+    );
+    let digits = format!("trimBoth(concat({whole}, {fraction}), '0')");
+    format!(
+        "tuple({class}, if({class} = 1, -1, 1) * {magnitude}, if({class} = 1, concat(translate({digits}, '0123456789', '9876543210'), '~'), {digits}))"
+    )
 }
 
 fn ordered(number: i64, out: &mut Vec<u8>) {

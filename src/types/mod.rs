@@ -9,30 +9,37 @@
 //! | `clickhouse` | DDL, RowBinary → values and canonical text |
 //! | `sql`, `canonical` | what both servers are asked with, so that equal texts are equal values |
 //! | `key` | what may be a key, and how keys compare |
+//! | `added`, `sent` | columns that the pipeline's file does not know: out of `_extra`, and into it |
+//! | `fit` | what becomes of a column's values when its type has changed in PostgreSQL |
 //!
 //! A value that does not fit is an error with its form and the reason: nothing is rounded, clamped or cut.
 
+mod added;
 mod canonical;
 mod cell;
 mod clickhouse;
 pub mod connector;
 pub mod decimal;
 pub mod digits;
+mod fit;
 #[cfg(test)]
 mod forms;
 mod key;
 pub mod kind;
 pub mod noise;
 mod raw;
+mod sent;
 mod source;
 mod sql;
 pub mod time;
 mod write;
 
+pub use added::AddedType;
 pub use cell::CellSeed;
 
 pub use clickhouse::Value;
 pub use connector::Connector;
+pub use fit::Fit;
 pub use key::KEY_SEPARATOR;
 pub use kind::Kind;
 pub use source::SourceType;
@@ -52,14 +59,20 @@ impl ColumnType {
     /// # Errors
     /// What is wrong, and what to write.
     pub fn parse(declared: &str, kept_as: Option<&str>, connector: &Connector) -> Result<ColumnType, String> {
-        let source = SourceType::parse(declared)?;
+        let plain = ColumnType::of(SourceType::parse(declared)?, connector)?;
+        let Some(wanted) = kept_as else { return Ok(plain) };
+        let ColumnType { source, kind, .. } = plain;
+        let kind = kind.kept_as(wanted, &source)?;
+        Ok(ColumnType { source, kind, low_cardinality: wanted.starts_with("LowCardinality(") })
+    }
+
+    /// The type of a column as PostgreSQL has it, kept as such values usually are.
+    ///
+    /// # Errors
+    /// The connector, as it is set, does not send every value of the type: why, and what to do.
+    pub fn of(source: SourceType, connector: &Connector) -> Result<ColumnType, String> {
         let kind = Kind::of(&source, connector)?;
-        let kind = match kept_as {
-            Some(wanted) => kind.kept_as(wanted, &source)?,
-            None => kind,
-        };
-        let low_cardinality = kept_as.is_some_and(|wanted| wanted.starts_with("LowCardinality("));
-        Ok(ColumnType { source, kind, low_cardinality })
+        Ok(ColumnType { source, kind, low_cardinality: false })
     }
 
     /// What it is in PostgreSQL.

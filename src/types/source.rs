@@ -1,7 +1,7 @@
 //! The source's type, as PostgreSQL's catalogue writes it (`format_type`), followed by `null` or `not null`.
 
 /// A type as PostgreSQL writes it, `numeric(10,2)`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SourceType {
     /// As it is written, without `null` or `not null`.
     pub text: String,
@@ -59,6 +59,22 @@ impl SourceType {
                 ));
             }
         };
+        let parsed = SourceType::of_catalogue(text, nullable);
+        let SourceType { text, .. } = &parsed;
+        match parsed.alias() {
+            Some(name) => Err(format!("{text:?}: write the type as PostgreSQL's catalogue does, {name:?}")),
+            None if text.matches('(').count() != text.matches(')').count() || parsed.base == "not" => {
+                Err(format!("{text:?} is no type: write it as PostgreSQL's catalogue does, as in \"numeric(10,2)\""))
+            }
+            None if parsed.base.is_empty() || parsed.base.ends_with("[]") => {
+                Err(format!("{text:?} is no type: an array of any number of dimensions is written \"integer[]\""))
+            }
+            None => Ok(parsed),
+        }
+    }
+
+    /// Reads what `format_type` wrote.
+    pub fn of_catalogue(text: &str, nullable: bool) -> SourceType {
         let text = text.trim();
         let (element, is_array) = text.strip_suffix("[]").map_or((text, false), |element| (element, true));
         let (before, rest) = element.split_once('(').unwrap_or((element, ""));
@@ -70,18 +86,7 @@ impl SourceType {
         let base = format!("{before}{after}");
         // `interval day to second` is stored as any other.
         let base = if base.starts_with("interval ") { "interval".to_owned() } else { base };
-        let parsed =
-            SourceType { text: text.to_owned(), base, modifiers: modifiers.unwrap_or_default(), is_array, nullable };
-        match parsed.alias() {
-            Some(name) => Err(format!("{text:?}: write the type as PostgreSQL's catalogue does, {name:?}")),
-            None if text.matches('(').count() != text.matches(')').count() || parsed.base == "not" => {
-                Err(format!("{text:?} is no type: write it as PostgreSQL's catalogue does, as in \"numeric(10,2)\""))
-            }
-            None if parsed.base.is_empty() || parsed.base.ends_with("[]") => {
-                Err(format!("{text:?} is no type: an array of any number of dimensions is written \"integer[]\""))
-            }
-            None => Ok(parsed),
-        }
+        SourceType { text: text.to_owned(), base, modifiers: modifiers.unwrap_or_default(), is_array, nullable }
     }
 
     /// The type of an array's elements; they may be NULL.

@@ -24,7 +24,7 @@ impl ColumnType {
 }
 
 impl Kind {
-    fn in_postgres(&self, base: &str, value: &str) -> Option<String> {
+    pub(super) fn in_postgres(&self, base: &str, value: &str) -> Option<String> {
         Some(match self {
             Kind::Sent => return None,
             Kind::Bool if base == "bit" => format!("({value} = B'1')::text"),
@@ -66,8 +66,8 @@ impl Kind {
     }
 }
 
-/// Infinity, and years that no column takes, as PostgreSQL writes them.
-fn dated(value: &str, zone: &str, text: &str) -> String {
+/// The text of a date or time; infinity, and years that no column takes, as PostgreSQL writes them.
+pub(super) fn dated(value: &str, zone: &str, text: &str) -> String {
     format!(
         "CASE WHEN {value} >= '0001-01-01 00:00:00{zone}' AND {value} < '9999-12-31 23:59:59.999999{zone}' THEN {text} ELSE {value}::text END"
     )

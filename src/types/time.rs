@@ -33,7 +33,8 @@ pub fn micros(number: i64) -> Option<i64> {
 /// `2024-01-02T03:04:05.678901Z`, `2024-01-02 03:04:05.678901`, with an offset or without.
 pub fn micros_of(text: &str) -> Option<i64> {
     let zoned = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc()).ok();
-    let plain = || NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").map(|time| time.and_utc()).ok();
+    let read = |form| NaiveDateTime::parse_from_str(text, form).map(|time| time.and_utc()).ok();
+    let plain = || read("%Y-%m-%d %H:%M:%S%.f").or_else(|| read("%Y-%m-%dT%H:%M:%S%.f"));
     let time = zoned.or_else(plain).filter(|time| time.nanosecond().is_multiple_of(1_000))?;
     micros(time.timestamp_micros())
 }

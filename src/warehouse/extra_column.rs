@@ -1,11 +1,11 @@
-//! A column that the row type does not know, filled from `_extra`: at insert, because a typed insert leaves it out, and on read
+//! A column that the pipeline's file does not know, filled from `_extra`: at insert, because a job's insert leaves it out, and on read
 //! for rows that were there before it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::source::SourceType;
-use crate::warehouse::{Column, Landing, identifier, quote};
+use crate::types::{AddedType, Connector, SourceType};
+use crate::warehouse::{Column, identifier, quote};
 
 /// Stands before the JSON in the comment of such a column.
 const MARK: &str = "from _extra: ";
@@ -36,25 +36,25 @@ impl Origin {
         serde_json::from_str(column.comment.strip_prefix(MARK)?).ok()
     }
 
-    /// Where its values land.
-    pub fn landing(&self) -> Landing {
-        Landing::of(&SourceType::parse(&self.postgres_type))
+    /// The column's type.
+    pub fn added_type(&self, connector: &Connector) -> AddedType {
+        AddedType::of(&SourceType::of_catalogue(&self.postgres_type, true), connector)
     }
 
     /// How the column is declared, behind ADD COLUMN or MODIFY COLUMN.
-    pub fn declaration(&self, name: &str) -> String {
+    pub fn declaration(&self, name: &str, connector: &Connector) -> String {
         let comment = format!("{MARK}{}", json!(self));
         format!(
             "{} {} DEFAULT {} COMMENT {}",
             identifier(name),
-            self.landing().column_type(),
-            self.expression(name),
+            self.added_type(connector).clickhouse_type(),
+            self.expression(name, connector),
             quote(&comment)
         )
     }
 
     /// The column's value, as SQL over the row's other columns.
-    pub fn expression(&self, name: &str) -> String {
+    pub fn expression(&self, name: &str, connector: &Connector) -> String {
         let otherwise = match &self.untouched {
             None => quote(""),
             Some(Untouched { value, before_lsn }) => {
@@ -63,7 +63,8 @@ impl Origin {
             }
         };
         let json = format!("if({}, _extra, {otherwise})", has(name));
-        self.landing().taken_from(&json, name)
+        let text = format!("JSONExtract({json}, {}, 'Nullable(String)')", quote(name));
+        self.added_type(connector).taken_from(&text)
     }
 }
 
@@ -91,7 +92,7 @@ mod tests {
     #[test]
     fn any_name_can_be_declared() {
         let origin = Origin { postgres_type: "text".to_owned(), untouched: None };
-        let declaration = origin.declaration(r"it's `a\b`");
+        let declaration = origin.declaration(r"it's `a\b`", &Connector::default());
         assert!(declaration.starts_with(r"`it's \`a\\b\`` Nullable(String) DEFAULT "), "{declaration}");
         assert!(declaration.contains(r"JSONHas(_extra, 'it\'s `a\\b`')"), "{declaration}");
     }

@@ -1,4 +1,4 @@
-//! Inserts into the books, and of rows as JSON: one request, one block, one deduplication token.
+//! Inserts into the books: one request, one block, one deduplication token.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use clickhouse::{Row, RowWrite};
 use tokio::task::JoinHandle;
 
 use crate::tables::Table;
+use crate::warehouse::Warehouse;
 use crate::warehouse::refusal::explain;
-use crate::warehouse::{Warehouse, quote};
 
 pub(super) const SEND_TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) const ACK_TIMEOUT: Duration = Duration::from_secs(180);
@@ -90,19 +90,6 @@ impl Warehouse {
         R::Value<'v>: 'r,
     {
         self.begin_insert::<R>(database, table, token, rows)?.acknowledged(self)
-    }
-
-    /// Writes rows that come as JSON, one a line, into a warehouse table.
-    ///
-    /// # Errors
-    /// The server is gone, or the rows do not fit.
-    pub fn insert_json(&self, table: &str, token: &str, lines: &str) -> Result<()> {
-        let target = format!("{}.{table}", self.db);
-        let settings = format!("SETTINGS insert_deduplication_token = {}", quote(token));
-        self.execute(
-            &format!("inserting into {target}"),
-            &format!("INSERT INTO {target} {settings} FORMAT JSONEachRow\n{lines}"),
-        )
     }
 
     async fn open<R: Row>(&self, database: &str, table: &str, token: &str) -> clickhouse::error::Result<Insert<R>> {

@@ -80,8 +80,14 @@ pub fn key_text(key: &[KeyColumn]) -> String {
 }
 
 /// SQL for the columns of a key, in its order.
-pub fn key_order(key: &[KeyColumn]) -> String {
+pub fn key_names(key: &[KeyColumn]) -> String {
     key.iter().map(|column| identifier(column.name)).collect::<Vec<_>>().join(", ")
+}
+
+/// SQL for the order of a key: that of [`ColumnType::sort_key`](crate::types::ColumnType::sort_key).
+pub fn key_order(key: &[KeyColumn]) -> String {
+    let order = |column: &KeyColumn| column.column_type.order_in_clickhouse(&identifier(column.name));
+    key.iter().map(order).collect::<Vec<_>>().join(", ")
 }
 
 /// SQL for "the key is one of these"; literals, so that the primary index is used.
@@ -90,26 +96,34 @@ pub fn key_in<K: AsRef<str>>(key: &[KeyColumn], texts: &[K]) -> String {
         let parts: Vec<String> = text.as_ref().splitn(key.len(), KEY_SEPARATOR).map(quote).collect();
         if parts.len() == 1 { parts[0].clone() } else { format!("({})", parts.join(", ")) }
     };
-    format!("({}) IN ({})", key_order(key), texts.iter().map(tuple).collect::<Vec<_>>().join(", "))
+    format!("({}) IN ({})", key_names(key), texts.iter().map(tuple).collect::<Vec<_>>().join(", "))
 }
 
-/// SQL for "the key comes behind the first one, and is the last one or before it" (canonical texts); without one, there is no bound. The bound
-/// on the first column alone is for the primary index.
+/// SQL for "the key comes behind the first one, and is the last one or before it" (canonical texts), in the order of [`key_order`]; without one,
+/// there is no bound. The bound on the first column alone is for the primary index.
 pub fn key_between(key: &[KeyColumn], first: Option<&String>, last: Option<&String>) -> String {
-    let names = key_order(key);
+    let order = key_order(key);
     let mut conditions = vec!["true".to_owned()];
     for (text, leading, all) in [(first, ">=", ">"), (last, "<=", "<=")] {
         let Some(text) = text else { continue };
-        let literal = |(column, part): (&KeyColumn, &str)| match column.source_type {
-            "text" | "bpchar" => quote(part),
-            "int8" => format!("toInt64({})", quote(part)),
-            _ => format!("CAST({}, {})", quote(part), quote(&column.column_type.clickhouse_type())),
-        };
-        let parts: Vec<String> = key.iter().zip(text.splitn(key.len(), KEY_SEPARATOR)).map(literal).collect();
-        conditions.push(format!("{} {leading} {}", identifier(key[0].name), parts[0]));
-        conditions.push(format!("tuple({names}) {all} tuple({})", parts.join(", ")));
+        let parts: Vec<String> = key.iter().zip(text.splitn(key.len(), KEY_SEPARATOR)).map(bound).collect();
+        let name = identifier(key[0].name);
+        if key[0].column_type.order_in_clickhouse(&name) == name {
+            conditions.push(format!("{name} {leading} {}", parts[0]));
+        }
+        conditions.push(format!("tuple({order}) {all} tuple({})", parts.join(", ")));
     }
     conditions.join(" AND ")
+}
+
+/// A part of a key as it stands in the order.
+fn bound((column, part): (&KeyColumn, &str)) -> String {
+    let literal = match column.source_type {
+        "text" | "bpchar" => quote(part),
+        "int8" => format!("toInt64({})", quote(part)),
+        _ => format!("CAST({}, {})", quote(part), quote(&column.column_type.clickhouse_type())),
+    };
+    column.column_type.order_in_clickhouse(&literal)
 }
 
 #[cfg(test)]

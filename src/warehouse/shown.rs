@@ -7,7 +7,7 @@ use clickhouse::Row;
 use serde::Deserialize;
 
 use crate::tables::Table;
-use crate::warehouse::{Warehouse, identifier, key_in, key_order, key_text};
+use crate::warehouse::{Warehouse, identifier, key_in, key_names, key_text};
 
 /// System columns that are shown. The others are times of writing, and the same time twice.
 const SYSTEM: [&str; 9] =
@@ -53,7 +53,7 @@ pub fn newest_rows(warehouse: &Warehouse, table: &Table, keys: &[&str]) -> Resul
         db = warehouse.db,
         target = table.target,
         key_in = key_in(&table.key, keys),
-        order = key_order(&table.key),
+        order = key_names(&table.key),
     );
     let answers: Vec<Answer> = warehouse.rows("looking at the rows that are shown", &sql)?;
     let row = |answer: Answer| {

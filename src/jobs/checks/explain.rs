@@ -11,7 +11,7 @@ use crate::jobs::checks::check::Check;
 use crate::jobs::checks::{integrity, rules, volume};
 use crate::source;
 use crate::tables::{KeyColumn, Pipeline, Table};
-use crate::warehouse::{identifier, key_order};
+use crate::warehouse::{identifier, key_names};
 
 /// Prints the SQL of these checks.
 ///
@@ -78,7 +78,7 @@ fn reconcile(args: &CheckArgs, table: &Table) {
          SELECT {in_source} FROM {relation} ORDER BY {};\nCOMMIT;",
         key.join(", ")
     );
-    let (key, in_warehouse) = (key_order(&table.key), listed(identifier));
+    let (key, in_warehouse) = (key_names(&table.key), listed(identifier));
     println!(
         "-- ClickHouse\nSELECT {in_warehouse}, _version, _deleted, _tx_id, _partition, _offset\nFROM {}.{}\n\
          ORDER BY {key}, _version DESC LIMIT 1 BY {key};\n",

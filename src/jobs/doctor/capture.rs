@@ -7,7 +7,9 @@ use super::connect::Connector;
 use super::wanted::Wanted;
 use crate::health::finding::{Finding, fail, ok, warn};
 use crate::health::slot;
+use crate::pipeline::SourceTable;
 use crate::source::HAS_LONG_COLUMN;
+use crate::tables::Table;
 
 /// Does the WAL say which rows have changed?
 pub fn wal_level(client: &mut Client) -> Result<Finding> {
@@ -25,8 +27,8 @@ pub fn wal_level(client: &mut Client) -> Result<Finding> {
 
 /// Does the publication list the tables, and every operation? Which one, the pipeline says, if Kafka Connect cannot be asked.
 pub fn publication(client: &mut Client, wanted: &Wanted, connector: Option<&Connector>) -> Result<Finding> {
-    let name =
-        connector.map_or(wanted.pipeline.spec.connector.publication.as_str(), |connector| &connector.publication);
+    let own = wanted.pipeline.spec.connector.publication.as_str();
+    let name = connector.map_or(own, |connector| &connector.publication);
     let autocreate = connector.map_or("disabled", |connector| &connector.autocreate);
     let row = client
         .query_opt("SELECT puballtables, pubinsert AND pubupdate AND pubdelete, pubtruncate FROM pg_publication WHERE pubname = $1", &[&name])
@@ -56,18 +58,15 @@ pub fn publication(client: &mut Client, wanted: &Wanted, connector: Option<&Conn
         return Ok(fail(text, format!("ALTER PUBLICATION {name} SET (publish = 'insert, update, delete, truncate')")));
     }
     let listed = client
-        .query(
-            "SELECT tablename::text FROM pg_publication_tables WHERE pubname = $1 AND schemaname = 'public'",
-            &[&name],
-        )
+        .query("SELECT schemaname::text, tablename::text FROM pg_publication_tables WHERE pubname = $1", &[&name])
         .context("asking which tables are published")?;
-    let listed: Vec<String> = listed.iter().map(|row| row.get(0)).collect();
-    let missing: Vec<String> = wanted
-        .tables
-        .iter()
-        .filter(|table| !listed.iter().any(|name| name == table.name))
-        .map(|table| format!("public.{}", table.name))
-        .collect();
+    let listed: Vec<(String, String)> = listed.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let is_listed = |table: &&&Table| {
+        let SourceTable { schema, table } = &table.spec.source.value;
+        listed.iter().any(|(of, name)| (of.as_str(), name.as_str()) == (schema.as_str(), table.as_str()))
+    };
+    let missing: Vec<&str> =
+        wanted.tables.iter().filter(|table| !is_listed(table)).map(|table| table.relation.as_str()).collect();
     let missing = missing.join(", ");
     Ok(if missing.is_empty() {
         ok(format!("{name} lists the {} table(s)", wanted.tables.len()))
@@ -82,13 +81,12 @@ pub fn publication(client: &mut Client, wanted: &Wanted, connector: Option<&Conn
 /// A long value that a change does not touch is missing from its event, unless the old row is written to the WAL as well.
 /// The same rule as in `postgres/init/02_replication_user.sql`.
 pub fn identity(client: &mut Client, wanted: &Wanted) -> Result<Finding> {
-    let tables: Vec<&str> = wanted.tables.iter().map(|table| table.name).collect();
+    let tables: Vec<&str> = wanted.tables.iter().map(|table| table.relation.as_str()).collect();
     let rows = client
         .query(
             &format!(
-                "SELECT c.relname::text FROM pg_class c
-                 WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY($1) AND c.relreplident <> 'f' AND {HAS_LONG_COLUMN}
-                 ORDER BY 1"
+                "SELECT name FROM unnest($1::text[]) AS name JOIN pg_class c ON c.oid = to_regclass(name)
+                 WHERE c.relreplident <> 'f' AND {HAS_LONG_COLUMN} ORDER BY 1"
             ),
             &[&tables],
         )
@@ -97,8 +95,7 @@ pub fn identity(client: &mut Client, wanted: &Wanted) -> Result<Finding> {
     if names.is_empty() {
         return Ok(ok("FULL wherever a value can be stored apart from its row (TOAST)"));
     }
-    let alter: Vec<String> =
-        names.iter().map(|name| format!("ALTER TABLE public.{name} REPLICA IDENTITY FULL")).collect();
+    let alter: Vec<String> = names.iter().map(|name| format!("ALTER TABLE {name} REPLICA IDENTITY FULL")).collect();
     Ok(warn(
         format!("{}: unchanged long values (TOAST) are missing from their events", names.join(", ")),
         format!("psql -d {} -c '{}'", wanted.args.postgres.postgres_db, alter.join("; ")),

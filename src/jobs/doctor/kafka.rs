@@ -171,7 +171,7 @@ fn topics(
         let fix = "nothing to do: Debezium makes a topic with the table's first row";
         return warn(format!("{text} yet: the source has no rows"), fix);
     }
-    ok(format!("{} topic(s) {}.public.*", wanted.tables.len(), wanted.args.tables.prefix.prefix))
+    ok(format!("{} topic(s) {}.*", wanted.tables.len(), wanted.args.tables.prefix.prefix))
 }
 
 /// A member that subscribed makes the brokers refuse the jobs' commits.

@@ -8,12 +8,14 @@ use postgres::error::SqlState;
 use super::capture;
 use super::connect::Connector;
 use super::sheet::{Server, Sheet};
+use super::types;
 use super::wanted::{SourceFacts, Wanted, clock_offset, dial};
 use crate::cli::PostgresArgs;
 use crate::health::finding::{Finding, broken, fail, ok, unreachable};
 use crate::source::{self, LockPlace};
 
-const ALL: [&str; 8] = ["login", "primary", "session", "tables", "wal_level", "publication", "identity", "slot"];
+const ALL: [&str; 9] =
+    ["login", "primary", "session", "tables", "types", "wal_level", "publication", "identity", "slot"];
 
 /// Makes the checks.
 pub fn check(sheet: &Sheet, wanted: &Wanted, connector: Option<&Connector>) -> SourceFacts {
@@ -34,7 +36,11 @@ pub fn check(sheet: &Sheet, wanted: &Wanted, connector: Option<&Connector>) -> S
     facts.locks = LockPlace::of(&mut client).ok();
     let primary = check("primary", primary(&mut client));
     check("session", session(args, &mut client));
-    check("tables", tables(args, &mut client, wanted, &mut facts));
+    if check("tables", tables(args, &mut client, wanted, &mut facts)) {
+        check("types", types::types(&mut client, wanted));
+    } else {
+        sheet.skip(Server::Postgres, &["types"], "not every table can be read");
+    }
     check("wal_level", capture::wal_level(&mut client));
     check("publication", capture::publication(&mut client, wanted, connector));
     check("identity", capture::identity(&mut client, wanted));
@@ -126,16 +132,20 @@ fn is_pooled(first: i32, other: i32, first_again: i32) -> bool {
 fn tables(args: &PostgresArgs, client: &mut Client, wanted: &Wanted, facts: &mut SourceFacts) -> Result<Finding> {
     let user = &args.postgres_user;
     for table in &wanted.tables {
-        let name = format!("public.{}", table.name);
-        let sql = "SELECT to_regclass($1) IS NOT NULL, has_schema_privilege('public', 'USAGE') AND has_table_privilege(to_regclass($1), 'SELECT')";
-        let row = client.query_one(sql, &[&name]).with_context(|| format!("asking whether {name} can be read"))?;
+        let (name, schema) = (&table.relation, table.spec.source.schema.as_str());
+        let sql = "SELECT to_regclass($1) IS NOT NULL,
+                          CASE WHEN to_regclass($1) IS NOT NULL
+                               THEN has_schema_privilege($2, 'USAGE') AND has_table_privilege(to_regclass($1), 'SELECT') END";
+        let row =
+            client.query_one(sql, &[name, &schema]).with_context(|| format!("asking whether {name} can be read"))?;
         if !row.get::<_, bool>(0) {
             let text = format!("there is no table {name} in database {}", args.postgres_db);
             return Ok(fail(text, "is POSTGRES_DB right? The local stack: local-stack/stack up"));
         }
         if !row.get::<_, Option<bool>>(1).unwrap_or(false) {
+            let schema = source::identifier(schema);
             let fix = format!(
-                "psql -d {} -c 'GRANT USAGE ON SCHEMA public TO {user}; GRANT SELECT ON {name} TO {user}'",
+                "psql -d {} -c 'GRANT USAGE ON SCHEMA {schema} TO {user}; GRANT SELECT ON {name} TO {user}'",
                 args.postgres_db
             );
             return Ok(fail(format!("{user} may not read {name}"), fix));

@@ -1,17 +1,21 @@
 //! The connector's configuration: the settings on which the jobs rely.
 
+use std::str::FromStr;
+
 use serde_json::Value;
 
 use super::wanted::Wanted;
 use crate::cdc::UNAVAILABLE;
 use crate::health::finding::{Finding, fail, ok, warn};
+use crate::pipeline::SourceTable;
 use crate::pipeline::connector_settings;
+use crate::types::connector::{BinaryMode, DecimalMode, TimeMode};
 
 /// A check of the connector's configuration.
 type Setting = fn(&Wanted, &Value) -> Finding;
 /// Every one of them.
-pub const SETTINGS: [Setting; 10] =
-    [operations, decimals, placeholder, heartbeat, signals, slot, prefix, database, tables, converters];
+pub const SETTINGS: [Setting; 12] =
+    [operations, decimals, times, bytes, placeholder, heartbeat, signals, slot, prefix, database, tables, converters];
 
 fn set(wanted: &Wanted, key: &str, value: &str) -> String {
     let (url, name) = (&wanted.args.connect.connect_url, &wanted.args.connect.connector);
@@ -41,16 +45,40 @@ fn operations(wanted: &Wanted, config: &Value) -> Finding {
     }
 }
 
-/// Without a schema, `precise` is base64 whose scale nobody knows; `double` rounds.
+/// How numeric and money come.
 fn decimals(wanted: &Wanted, config: &Value) -> Finding {
-    match config["decimal.handling.mode"].as_str() {
-        Some("string") => ok("decimal.handling.mode=string: decimals arrive as they are"),
-        other => fail(
+    let expected = wanted.pipeline.spec.connector.decimal_handling.word();
+    mode::<DecimalMode>(wanted, config, ("decimal.handling.mode", "precise"), expected)
+}
+
+/// How dates and times come.
+fn times(wanted: &Wanted, config: &Value) -> Finding {
+    let expected = wanted.pipeline.spec.connector.time_precision.word();
+    mode::<TimeMode>(wanted, config, ("time.precision.mode", "adaptive"), expected)
+}
+
+/// How bytea comes.
+fn bytes(wanted: &Wanted, config: &Value) -> Finding {
+    let expected = wanted.pipeline.spec.connector.binary_handling.word();
+    mode::<BinaryMode>(wanted, config, ("binary.handling.mode", "bytes"), expected)
+}
+
+/// A setting that the decoder depends on, with what the connector does without it.
+fn mode<M: FromStr + PartialEq>(
+    wanted: &Wanted,
+    config: &Value,
+    (key, default): (&str, &str),
+    expected: &str,
+) -> Finding {
+    let word = config[key].as_str().unwrap_or(default);
+    match (word.parse::<M>(), expected.parse::<M>()) {
+        (Ok(is), Ok(should_be)) if is == should_be => ok(format!("{key}={word}, as the pipeline's file says")),
+        _ => fail(
             format!(
-                "decimal.handling.mode={}: decimals lose their scale or their digits",
-                other.unwrap_or("precise (default)")
+                "{key}={word}, and the pipeline's file says {expected}: values are refused, or read as others; set the connector, or the \
+                 file's [connector]"
             ),
-            set(wanted, "decimal.handling.mode", "string"),
+            set(wanted, key, expected),
         ),
     }
 }
@@ -112,7 +140,7 @@ fn prefix(wanted: &Wanted, config: &Value) -> Finding {
     if prefix == wanted.args.tables.prefix.prefix {
         return ok(format!("topic.prefix={prefix}, as the jobs expect"));
     }
-    let text = format!("topic.prefix={prefix}, but the jobs read {}.public.*", wanted.args.tables.prefix.prefix);
+    let text = format!("topic.prefix={prefix}, but the jobs read {}.*", wanted.args.tables.prefix.prefix);
     warn(text, format!("doctor --prefix {prefix}, or --connector NAME for the connector that is meant"))
 }
 
@@ -135,7 +163,10 @@ fn tables(wanted: &Wanted, config: &Value) -> Finding {
     let missing: Vec<String> = wanted
         .tables
         .iter()
-        .map(|table| format!("public.{}", table.name))
+        .map(|table| {
+            let SourceTable { schema, table } = &table.spec.source.value;
+            format!("{schema}.{table}")
+        })
         .filter(|name| !includes(list, name))
         .collect();
     if missing.is_empty() {

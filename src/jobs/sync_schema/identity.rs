@@ -5,7 +5,7 @@ use super::compare::Plan;
 use crate::source::{SourceColumn, SourceTable};
 use crate::tables::Table;
 
-/// Says what is left out of the table's events, and the statement after which it is not. Where Debezium says that a value was left out, the
+/// Says what is left out of the events of a table (`relation`, as SQL), and the statement after which it is not. Where Debezium says that a value was left out, the
 /// pipeline carries it forward, or refuses the row: that is worth a note. Where it sends null instead, rows lose values without a word.
 pub fn identity(source: &SourceTable, table: &Table, plan: &mut Plan) {
     let (told, untold): (Vec<&SourceColumn>, Vec<&SourceColumn>) = source
@@ -37,13 +37,13 @@ pub fn identity(source: &SourceTable, table: &Table, plan: &mut Plan) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::SourceType;
     use crate::tables::Pipeline;
+    use crate::types::SourceType;
 
     fn said(types: &[&str], whole_row: bool) -> (usize, usize) {
         let column = |text: &&str| SourceColumn {
             name: "c".to_owned(),
-            source_type: SourceType::parse(text),
+            source_type: SourceType::of_catalogue(text, true),
             long: true,
             ..SourceColumn::default()
         };

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use anyhow::Result;
 
-use crate::cdc::{Op, RawEnvelope, Record, Version, key_object};
+use crate::cdc::{Record, Version, key_object};
 use crate::checks::checker::Checker;
 use crate::exit::try_again;
 use crate::kafka::{self, Limits, Reader, Reading, Span};
 use crate::reconcile::difference::Difference;
 use crate::reconcile::layout::Layout;
+use crate::rows::{Decoder, Event, Rows};
 
 /// The log is read in pieces of at most this size.
 const PIECE: Limits = Limits { records: 20_000, bytes: 32 << 20 };
@@ -29,8 +30,17 @@ struct LastEvent {
     offset: i64,
     /// What it has in the warehouse, whoever reads it.
     version: Version,
-    /// The row, in canonical form; `None` if it was deleted.
-    row: Option<String>,
+    says: Says,
+}
+
+/// What an event says of a row.
+#[derive(Debug, PartialEq, Eq)]
+enum Says {
+    Deleted,
+    /// The texts of its columns.
+    Row(Vec<Option<String>>),
+    /// Nothing by itself: it is refused, or leaves values out.
+    Nothing,
 }
 
 /// Which of the differing keys does the log mend, and which does it not? `None` if the run was asked to stop: what is not read may mend any of
@@ -58,6 +68,8 @@ pub fn sort_out(
     };
     let mut last: HashMap<String, Option<LastEvent>> = differing.iter().map(|d| (d.key.clone(), None)).collect();
     let spans = kafka::log_spans(&consumer, &topic, &info.partitions)?;
+    let mut events =
+        Events { layout, decoder: Decoder::new(&table.schema, 1, 0), rows: Rows::new(table.columns().len()) };
     let mut reader = Reader::new(&consumer, &topic, PIECE, None)?;
     for (partition, span) in info.partitions.iter().zip(spans) {
         let mut start = span.start;
@@ -69,7 +81,7 @@ pub fn sort_out(
                 Reading::Late(why) => return Err(try_again(why)),
             };
             for record in &window.records() {
-                note(layout, record, numbers.version(record.partition, record.offset)?, &mut last);
+                events.note(record, numbers.version(record.partition, record.offset)?, &mut last)?;
             }
             start = window.span.end;
         }
@@ -86,30 +98,58 @@ pub fn sort_out(
     Ok(Some((in_log, others)))
 }
 
-/// Partitions are read one after the other, and a key may have moved to a lower one: its last event is the one that wins in the warehouse.
-fn note(layout: &Layout<'_>, record: &Record<'_>, version: Version, last: &mut HashMap<String, Option<LastEvent>>) {
-    let Some(key) = record.key.and_then(key_object) else { return };
-    let Ok(key) = crate::old::codec(layout.table.name).key(key) else { return };
-    let Some(slot) = last.get_mut(&key.text) else { return };
-    if slot.as_ref().is_some_and(|noted| noted.version > version) {
-        return;
-    }
-    let Some(Ok(envelope)) = record.value.map(RawEnvelope::parse) else { return };
-    let row = match envelope.op.as_deref().and_then(Op::parse) {
-        Some(Op::Delete) => None,
-        Some(Op::Read | Op::Create | Op::Update) => {
-            let lsn = envelope.source.and_then(|source| source.lsn());
-            let row = envelope.after.and_then(|after| layout.of_event(after.get(), lsn).ok());
-            Some(row.map(|row| row.columns).unwrap_or_default())
+/// Reads events.
+struct Events<'l> {
+    layout: &'l Layout<'l>,
+    decoder: Decoder<'l>,
+    rows: Rows,
+}
+
+impl Events<'_> {
+    /// Partitions are read one after the other, and a key may have moved to a lower one: its last event is the one that wins in the warehouse.
+    fn note(
+        &mut self,
+        record: &Record<'_>,
+        version: Version,
+        last: &mut HashMap<String, Option<LastEvent>>,
+    ) -> Result<()> {
+        let Some(key) = record.key.and_then(key_object) else { return Ok(()) };
+        let Ok(key) = self.layout.table.schema.key_in(key) else { return Ok(()) };
+        let Some(slot) = last.get_mut(&key) else { return Ok(()) };
+        if slot.as_ref().is_some_and(|noted| noted.version > version) {
+            return Ok(());
         }
-        Some(Op::Truncate) | None => return,
-    };
-    *slot = Some(LastEvent { partition: record.partition, offset: record.offset, version, row });
+        if let Some(says) = self.said(record)? {
+            *slot = Some(LastEvent { partition: record.partition, offset: record.offset, version, says });
+        }
+        Ok(())
+    }
+
+    fn said(&mut self, record: &Record<'_>) -> Result<Option<Says>> {
+        self.rows.clear();
+        Ok(match self.decoder.decode(record, &mut self.rows)? {
+            Event::Change(change) => {
+                let row = self.rows.row(change.row);
+                let is_deleted = row.standing().deleted;
+                Some(if is_deleted {
+                    Says::Deleted
+                } else {
+                    Says::Row(self.layout.of_event(row, change.head.source.lsn())?)
+                })
+            }
+            Event::Partial(_) | Event::Bad(..) => Some(Says::Nothing),
+            Event::Truncate(_) | Event::Tombstone => None,
+        })
+    }
 }
 
 /// It says what the source says, and it wins against what the warehouse has.
 fn mends(event: &LastEvent, difference: &Difference) -> bool {
-    let says_the_same = event.row.as_deref() == difference.source.as_ref().map(|row| row.columns.as_str());
+    let says_the_same = match (&event.says, &difference.source) {
+        (Says::Row(texts), Some(row)) => *texts == row.texts,
+        (Says::Deleted, None) => true,
+        _ => false,
+    };
     let held = difference.event().map_or(0, |held| held.version);
     says_the_same && event.version.get() >= held
 }

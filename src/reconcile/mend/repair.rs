@@ -10,9 +10,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use anyhow::Result;
-use chrono::{DateTime, Utc};
-use serde_json::{Map, Value, json};
+use anyhow::{Error, Result};
+use chrono::Utc;
 
 use crate::cdc::Standing;
 use crate::cdc::{Fields, Generation, Version};
@@ -23,24 +22,31 @@ use crate::ledger::{MarkAt, Mode, WindowRow, Written};
 use crate::reconcile::difference::Difference;
 use crate::reconcile::layout::Layout;
 use crate::reconcile::rows::SideRow;
+use crate::rows::Rows;
 use crate::tables::Table;
 use crate::types::KEY_SEPARATOR;
-use crate::warehouse::{chunks, newest_columns};
+use crate::warehouse::{chunks, identifier, newest_columns};
 
 /// Where rows stand that the log knows nothing of.
 const NOWHERE: i32 = -1;
-/// What the rows of a part take together, unless it is a single one: they are one text on the way to the warehouse.
+/// What the rows of a part take together, unless it is a single one.
 const PART: usize = 8 << 20;
 
 /// Writes the source's rows, and delete markers for those that it does not have. Returns how many: not all, if it was asked to stop.
 ///
 /// # Errors
 /// A server is gone or refuses.
-pub fn write(checker: &Checker<'_>, layout: &Layout<'_>, run_id: &str, differing: &[Difference]) -> Result<usize> {
+pub fn write(
+    checker: &Checker<'_>,
+    table: &'static Table,
+    layout: &Layout<'_>,
+    run_id: &str,
+    differing: &[Difference],
+) -> Result<usize> {
     if differing.is_empty() {
         return Ok(0);
     }
-    let repair = Repair::of(checker, layout.table, run_id)?;
+    let repair = Repair::of(checker, table, run_id)?;
     checker.passes("repair-compared");
     let mut written = 0;
     for part in chunks::within(PART, differing, differing.len(), size) {
@@ -53,15 +59,16 @@ pub fn write(checker: &Checker<'_>, layout: &Layout<'_>, run_id: &str, differing
     Ok(written)
 }
 
-/// What a row takes as JSON.
+/// What a row takes.
 fn size(difference: &Difference) -> usize {
-    difference.source.as_ref().map_or(0, |row| row.columns.len() + row.extra.len()) + 256
+    let texts = |row: &SideRow| row.texts.iter().flatten().map(String::len).sum::<usize>() + row.extra.len();
+    difference.source.as_ref().map_or(0, texts) + 256
 }
 
 /// What the parts have in common.
 pub(super) struct Repair<'r> {
     checker: &'r Checker<'r>,
-    table: &'r Table,
+    table: &'static Table,
     run_id: &'r str,
     topic: String,
     group: String,
@@ -80,7 +87,7 @@ impl<'r> Repair<'r> {
     ///
     /// # Errors
     /// Kafka or the warehouse is gone.
-    pub(super) fn of(checker: &'r Checker<'r>, table: &'r Table, run_id: &'r str) -> Result<Repair<'r>> {
+    pub(super) fn of(checker: &'r Checker<'r>, table: &'static Table, run_id: &'r str) -> Result<Repair<'r>> {
         let (topic, group) = (table.topic(&checker.args.prefix.prefix), table.group(&checker.args.prefix.prefix));
         let consumer = kafka::connect(&checker.args.kafka, &group)?;
         let (topic_id, partitions) =
@@ -94,27 +101,27 @@ impl<'r> Repair<'r> {
     /// A part, whose first row is number `first` of all: rows → look at truncates → ledger rows.
     fn write(&self, layout: &Layout<'_>, part: &[Difference], first: usize) -> Result<()> {
         let (table, warehouse) = (self.table, &self.checker.warehouse);
-        let extras = extras(self.checker, layout, part)?;
+        let kept = Kept::of(self.checker, layout, part)?;
         let now = Utc::now();
-        let stamp = warehouse.repair_stamp(table.name)?;
-        let mut lines = String::new();
+        let stamp = u32::try_from(warehouse.repair_stamp(table.name)?)?;
+        let mut insert = warehouse.open_rows(table, &self.token(NOWHERE, &first.to_string()));
+        let mut rows = Rows::new(table.columns().len());
         let mut written: Vec<Written> = Vec::new();
         let mut stands: BTreeMap<i32, Stands> = BTreeMap::new();
         for (i, difference) in part.iter().enumerate() {
             let standing = self.standing(difference, (first + i) as i64);
-            let mut row = match &difference.source {
-                Some(row) => known_columns(layout, row, extras.get(&difference.key))?,
-                None => key_columns(table, &difference.key),
-            };
-            row.extend(system_columns(&standing, now, stamp));
-            lines += &format!("{}\n", Value::Object(row));
+            let row = RepairedRow { table, difference, kept: kept.rows.get(&difference.key) };
+            rows.clear();
+            let cell = |place: usize, out: &mut Vec<u8>| row.write_cell(place, kept.place(place), out);
+            let id = rows.put(cell, &standing, stamp, &row.extra(layout)?)?;
+            warehouse.send_row(&mut insert, rows.row(id).bytes())?;
             let offset = standing.offset;
             let at = stands.entry(standing.partition).or_insert(Stands { span: (offset, offset + 1), rows: 0 });
             at.span = (at.span.0.min(offset), at.span.1.max(offset + 1));
             at.rows += 1;
             written.push((difference.key.clone(), standing));
         }
-        warehouse.insert_json(table.target, &self.token(NOWHERE, &first.to_string()), &lines)?;
+        warehouse.end_rows(insert).acknowledged(warehouse)?;
         self.checker.passes("repair-inserted");
         let beside = SideBySideArgs::of(warehouse.side_by_side()?);
         let is_beside = |other: &str| beside.has(&self.topic, other);
@@ -170,49 +177,73 @@ impl<'r> Repair<'r> {
     }
 }
 
-fn system_columns(standing: &Standing, now: DateTime<Utc>, stamp: i64) -> impl Iterator<Item = (String, Value)> {
-    [
-        ("op", json!(if standing.deleted { "d" } else { "r" })),
-        ("src_ts", json!(now.timestamp())),
-        ("_version", json!(standing.version)),
-        ("_deleted", json!(u8::from(standing.deleted))),
-        ("_updated_at", json!(stamp)),
-        ("_source_ts_ms", json!(standing.ts_ms)),
-        ("_lsn", json!(standing.lsn)),
-        ("_tx_id", Value::Null),
-        ("_partition", json!(standing.partition)),
-        ("_offset", json!(standing.offset)),
-    ]
-    .map(|(column, value)| (column.to_owned(), value))
-    .into_iter()
+/// What the warehouse has of columns that PostgreSQL cannot write as an event would: it stays.
+struct Kept {
+    /// The places of the columns of the file among them.
+    places: Vec<usize>,
+    /// By key: the texts of those columns, then `_extra`.
+    rows: HashMap<String, Vec<Option<String>>>,
 }
 
-/// The columns of the row type, and in `_extra` all others as an event would have them: the added columns are filled from there, as they are at
-/// any other insert.
-fn known_columns(layout: &Layout<'_>, row: &SideRow, of_warehouse: Option<&String>) -> Result<Map<String, Value>> {
-    let mut columns = row.source_columns();
-    columns.retain(|name, _| layout.table.written.contains(&name.as_str()));
-    let mut extra = Fields::parse(if row.extra.is_empty() { "{}" } else { &row.extra })?;
-    let kept = Fields::parse(of_warehouse.map_or("{}", String::as_str)).unwrap_or_default();
-    extra.0.extend(kept.0.into_iter().filter(|(name, _)| layout.unwritten.iter().any(|unwritten| unwritten == name)));
-    let extra = if extra.0.is_empty() { String::new() } else { extra.to_json() };
-    columns.insert("_extra".to_owned(), json!(extra));
-    Ok(columns)
-}
-
-/// What the warehouse has in `_extra`, by key: of columns that we cannot write as an event would, it stays.
-fn extras(checker: &Checker<'_>, layout: &Layout<'_>, differing: &[Difference]) -> Result<HashMap<String, String>> {
-    if layout.unwritten.is_empty() {
-        return Ok(HashMap::new());
+impl Kept {
+    fn of(checker: &Checker<'_>, layout: &Layout<'_>, part: &[Difference]) -> Result<Kept> {
+        let places: Vec<usize> = layout.kept().collect();
+        if places.is_empty() && layout.unwritten.is_empty() {
+            return Ok(Kept { places, rows: HashMap::new() });
+        }
+        let table = layout.table;
+        let keys: Vec<&str> = part.iter().map(|difference| difference.key.as_str()).collect();
+        let own = places.iter().map(|place| &table.columns()[*place]);
+        let own = own.map(|column| column.column_type.in_clickhouse(&identifier(&column.name)));
+        let texts: Vec<String> = own.chain(["_extra".to_owned()]).collect();
+        let rows = newest_columns(&checker.warehouse, table.target, &table.key, &texts, &keys)?;
+        Ok(Kept { places, rows })
     }
-    let keys: Vec<&str> = differing.iter().map(|difference| difference.key.as_str()).collect();
-    let table = layout.table;
-    let found = newest_columns(&checker.warehouse, table.target, &table.key, &["_extra".to_owned()], &keys)?;
-    Ok(found.into_iter().filter_map(|(key, mut columns)| Some((key, columns.swap_remove(0)?))).collect())
+
+    /// Where the column at a place of the schema stands among a row's texts.
+    fn place(&self, place: usize) -> Option<usize> {
+        self.places.iter().position(|kept| *kept == place)
+    }
 }
 
-/// The key columns alone, out of the key's text.
-fn key_columns(table: &Table, key: &str) -> Map<String, Value> {
-    let parts = key.splitn(table.key.len(), KEY_SEPARATOR);
-    table.key.iter().zip(parts).map(|(column, part)| (column.name.to_owned(), json!(part))).collect()
+/// A row as a repair writes it: as an event would bring it.
+struct RepairedRow<'r> {
+    table: &'r Table,
+    difference: &'r Difference,
+    kept: Option<&'r Vec<Option<String>>>,
+}
+
+impl RepairedRow<'_> {
+    fn write_cell(&self, place: usize, kept: Option<usize>, out: &mut Vec<u8>) -> Result<()> {
+        let column = &self.table.columns()[place];
+        let answer = match (&self.difference.source, kept) {
+            (Some(_), Some(n)) => self.kept.and_then(|texts| texts[n].as_deref()),
+            (Some(row), None) => row.texts[place].as_deref(),
+            (None, _) => self.key_part(&column.name),
+        };
+        if answer.is_none() && (self.difference.source.is_none() || !column.column_type.nullable()) {
+            column.column_type.write_default(out);
+            return Ok(());
+        }
+        let written = column.column_type.write_answer(answer, out);
+        written.map_err(|why| Error::msg(format!("{}.{}: {why}", self.table.name, column.name)))
+    }
+
+    /// A part of the key, out of the key's text.
+    fn key_part(&self, name: &str) -> Option<&str> {
+        let n = self.table.key.iter().position(|column| column.name == name)?;
+        self.difference.key.splitn(self.table.key.len(), KEY_SEPARATOR).nth(n)
+    }
+
+    /// The columns that the file does not know, as an event would have them: the added columns are filled from there, as they are at any other
+    /// insert.
+    fn extra(&self, layout: &Layout<'_>) -> Result<String> {
+        let Some(row) = &self.difference.source else { return Ok(String::new()) };
+        let mut extra = Fields::parse(if row.extra.is_empty() { "{}" } else { &row.extra })?;
+        let of_warehouse = self.kept.and_then(|texts| texts.last()?.as_deref()).unwrap_or("{}");
+        let of_warehouse = Fields::parse(of_warehouse).unwrap_or_default();
+        let is_unwritten = |name: &str| layout.unwritten.iter().any(|unwritten| unwritten == name);
+        extra.0.extend(of_warehouse.0.into_iter().filter(|(name, _)| is_unwritten(name)));
+        Ok(if extra.0.is_empty() { String::new() } else { extra.to_json() })
+    }
 }

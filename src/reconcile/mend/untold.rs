@@ -15,7 +15,7 @@ use crate::tables::Table;
 ///
 /// # Errors
 /// A server is gone or refuses.
-pub fn tell(checker: &Checker<'_>, table: &Table, run_id: &str) -> Result<()> {
+pub fn tell(checker: &Checker<'_>, table: &'static Table, run_id: &str) -> Result<()> {
     let untold = checker.warehouse.untold(table)?;
     if untold.is_empty() {
         return Ok(());

@@ -2,6 +2,7 @@
 
 mod reconcile;
 mod reconcile_added;
+mod reconcile_keys;
 mod reconcile_large;
 mod reconcile_moving;
 mod reconcile_slices;

@@ -173,6 +173,27 @@ fn what_the_source_lacks_is_named() {
     assert!(fix.contains("02_replication_user.sql"), "{fix}");
 }
 
+/// The doctor and the job say the same thing of a source that has changed since the pipeline's file was written.
+#[test]
+fn a_type_that_has_changed_in_the_source_is_named() {
+    let world = World::with_topic("doctor_types", 1);
+    let mut source = world.postgres();
+    source.batch_execute("ALTER TABLE customers ALTER region TYPE date USING NULL").unwrap();
+    let outcome = doctor(&world);
+    let fix = expect_failure(outcome.clone(), 78, "postgres types");
+    let sync = world.run("sync-schema", &["--table", "customers"]).expect_exit(78);
+    let said = sync.error();
+    assert!(
+        said.starts_with("customers: region is date in PostgreSQL, and Nullable(String) in ") && said.ends_with(&fix),
+        "{said}"
+    );
+    assert!(outcome.stdout.contains(said.strip_suffix(&format!(": {fix}")).unwrap()), "{}", outcome.stdout);
+
+    source.batch_execute("ALTER TABLE customers ALTER region TYPE text, ALTER company_name DROP NOT NULL").unwrap();
+    let outcome = doctor(&world).expect_exit(0);
+    assert!(found(&outcome, "warn").contains(&"postgres types".to_owned()), "{}", outcome.stdout);
+}
+
 #[test]
 fn a_user_who_may_not_read_the_tables_gets_the_grant_to_type() {
     let world = World::with_topic("doctor_grant", 1);
@@ -237,7 +258,7 @@ fn the_connectors_health_is_told_and_its_fixes_work() {
         shell(&format!("curl -s -X PATCH -H 'Content-Type: application/json' -d '{settings}' {url}/config"));
     };
     patch(
-        r#"{"skipped.operations": "t", "decimal.handling.mode": null, "heartbeat.action.query": "", "signal.data.collection": null}"#,
+        r#"{"skipped.operations": "t", "decimal.handling.mode": null, "time.precision.mode": "isostring", "heartbeat.action.query": "", "signal.data.collection": null}"#,
     );
     // A task that starts again with its new settings may not be well for a moment.
     let failing = |world: &World, checks: &[&str]| {
@@ -248,7 +269,7 @@ fn the_connectors_health_is_told_and_its_fixes_work() {
         });
         outcome
     };
-    let outcome = failing(&world, &["connect settings", "connect settings"]);
+    let outcome = failing(&world, &["connect settings", "connect settings", "connect settings"]);
     assert!(found(&outcome, "warn").contains(&"connect settings".to_owned()), "{}", outcome.stdout);
     let findings = outcome.summary["findings"].as_array().unwrap();
     for finding in findings.iter().filter(|finding| finding["check"] == "settings") {

@@ -13,6 +13,7 @@ pub mod lineage;
 pub mod mock_kafka;
 pub mod observe;
 pub mod order_wide;
+pub mod pipeline;
 pub mod private_stack;
 pub mod process;
 pub mod random;

@@ -144,12 +144,15 @@ fn parents(
     Ok(found.into_iter().map(parent).collect())
 }
 
+/// The position in the log of the event that a row comes from, and the cells of its facts.
+type InWarehouse = (u64, Vec<Vec<u8>>);
+
 /// The rows as the warehouse has them: the position of the event that they come from, and their facts.
 fn unchanged_since(
     warehouse: &Warehouse,
     reference: &Reference,
     keys: &[&str],
-) -> Result<HashMap<String, (u64, Vec<Vec<u8>>)>> {
+) -> Result<HashMap<String, InWarehouse>> {
     let facts = reference.facts.iter().map(Fact::in_warehouse);
     let columns: Vec<String> = std::iter::once("toString(_lsn)".to_owned()).chain(facts).collect();
     let parent = &reference.parent;

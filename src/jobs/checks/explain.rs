@@ -8,8 +8,9 @@ use crate::checks::statement::{self, Side};
 use crate::jobs::checks::check::Check;
 use crate::jobs::checks::{integrity, rules, volume};
 use crate::reconcile::offenders::Question;
-use crate::tables::{Pipeline, Table};
-use crate::warehouse::key_names;
+use crate::source;
+use crate::tables::{KeyColumn, Pipeline, Table};
+use crate::warehouse::{self, key_names};
 
 /// Prints the SQL of these checks.
 ///
@@ -56,13 +57,16 @@ fn both(pipeline: &Pipeline, question: &Question<'_>, args: &CheckArgs, settings
 }
 
 fn reconcile(args: &CheckArgs, table: &Table) {
-    let columns = table.source_columns().collect::<Vec<_>>().join(", ");
-    let (key, name, relation) = (key_names(&table.key), table.name, &table.relation);
+    let listed = |name: fn(&str) -> String| table.source_columns().map(name).collect::<Vec<_>>().join(", ");
+    let (in_source, in_warehouse) = (listed(source::identifier), listed(warehouse::identifier));
+    let key = table.key.iter().map(KeyColumn::in_source).collect::<Vec<_>>().join(", ");
+    let (kept_key, name, relation) = (key_names(&table.key), table.name, &table.relation);
     println!(
         "-- reconcile of {name}\n-- PostgreSQL\nBEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSET LOCAL lock_timeout = '2s';\n\
          LOCK TABLE {relation} IN ACCESS SHARE MODE;\nSELECT pg_current_snapshot(), pg_current_wal_insert_lsn();\n\
-         SELECT {columns} FROM {relation} ORDER BY {key};\nCOMMIT;\n\
-         -- ClickHouse\nSELECT {columns}, _version, _deleted, _tx_id, _partition, _offset\nFROM {}.{}\nORDER BY {key}, _version DESC LIMIT 1 BY {key};\n",
+         SELECT {in_source} FROM {relation} ORDER BY {key};\nCOMMIT;\n\
+         -- ClickHouse\nSELECT {in_warehouse}, _version, _deleted, _tx_id, _partition, _offset\nFROM {}.{}\n\
+         ORDER BY {kept_key}, _version DESC LIMIT 1 BY {kept_key};\n",
         args.clickhouse.clickhouse_db, table.target
     );
 }

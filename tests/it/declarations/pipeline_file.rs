@@ -278,9 +278,8 @@ fn another_database_flows_with_a_file_and_nothing_else() {
     assert_eq!(job("ingest-receipts", &["--verify"]).expect_exit(0).count("rejected"), 1);
     change("UPDATE \"Front Desk\".receipts SET amount = 40 WHERE amount = 4000");
     job("ingest-receipts", &["--verify"]).expect_exit(0);
-    for check in ["check-freshness", "check-volume", "check-integrity", "check-rules"] {
-        job(check, &["--wait", "30s"]).expect_exit(0);
-    }
+    job("check-all", &["--wait", "30s"]).expect_exit(0);
+    job("sync-schema", &["--check"]).expect_exit(0);
     job("lag", &[]).expect_exit(0);
     job("observe", &[]).expect_exit(0);
 

@@ -11,8 +11,8 @@ pub fn exit_of(error: &Error) -> Exit {
         Error::SchemaMismatch(_) | Error::NotEnoughData | Error::InvalidColumnsHeader(_) => Exit::NeedsPerson,
         Error::BadResponse(text) => match error_code(text) {
             // UNKNOWN_IDENTIFIER, NO_SUCH_COLUMN_IN_TABLE, TYPE_MISMATCH, UNKNOWN_TABLE, UNKNOWN_DATABASE, READONLY,
-            // ILLEGAL_COLUMN, REQUIRED_PASSWORD, WRONG_PASSWORD, ACCESS_DENIED, AUTHENTICATION_FAILED, UNKNOWN_USER
-            Some(16 | 44 | 47 | 53 | 60 | 81 | 164 | 192 | 193 | 194 | 497 | 516) => Exit::NeedsPerson,
+            // ILLEGAL_COLUMN, INCORRECT_DATA (an insert's types are not the table's), REQUIRED_PASSWORD, WRONG_PASSWORD, ACCESS_DENIED, AUTHENTICATION_FAILED, UNKNOWN_USER
+            Some(16 | 44 | 47 | 53 | 60 | 81 | 117 | 164 | 192 | 193 | 194 | 497 | 516) => Exit::NeedsPerson,
             // SYNTAX_ERROR, ILLEGAL_TYPE_OF_ARGUMENT, CANNOT_READ_ALL_DATA, ILLEGAL_AGGREGATION: our SQL or our bytes
             Some(33 | 43 | 62 | 184) => Exit::Bug,
             _ => Exit::TryAgain,

@@ -85,6 +85,13 @@ impl Table {
         create_table(self.pipeline, database, self.spec, &self.columns().iter().map(kept).collect::<Vec<_>>())
     }
 
+    /// The columns of an insert, with the warehouse's types.
+    pub fn written_types(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let own = self.columns().iter().map(|column| column.column_type.clickhouse_type());
+        let system = SYSTEM.iter().map(|column| column.column_type.to_owned());
+        self.written.iter().copied().zip(own.chain(system))
+    }
+
     /// How the DDL declares a column that a table has: its type and comment.
     pub fn declaration(&self, name: &str) -> Option<String> {
         let own = self.column_type(name).map(|it| (it.clickhouse_type(), it.comment()));

@@ -1,9 +1,12 @@
 //! The columns that a warehouse table has, whoever added them.
 
+use std::fmt;
+
 use anyhow::Result;
 use clickhouse::Row;
 use serde::Deserialize;
 
+use crate::tables::Table;
 use crate::warehouse::{Warehouse, identifier, quote};
 
 /// A column of `system.columns`.
@@ -24,28 +27,44 @@ impl Column {
     pub fn is_optional(&self) -> bool {
         self.column_type.starts_with("Nullable(") || self.column_type.starts_with("Tuple(")
     }
+}
 
-    /// For a column without default that nobody writes: what is wrong, and the statement that mends it; `table` with its database.
-    pub fn refuses_inserts(&self, table: &str) -> String {
-        let Column { name, .. } = self;
-        let fix = self.give_default(table);
-        format!("{name} was added to {table} by hand and has no DEFAULT, so every insert is refused: {fix}")
+/// A column that the jobs write and that the warehouse's table does not have, or has with another type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfit {
+    /// Its name.
+    pub name: &'static str,
+    /// The type that is written.
+    pub written: String,
+    /// The type that is there.
+    pub existing: Option<String>,
+}
+
+impl Unfit {
+    /// Those of a table that has these columns. Columns that nobody writes have the default of their type.
+    pub fn of(table: &Table, columns: &[Column]) -> Vec<Unfit> {
+        let unfit = |(name, written): (&'static str, String)| {
+            let existing = columns.iter().find(|column| column.name == name).map(|column| column.column_type.clone());
+            (existing.as_ref() != Some(&written)).then_some(Unfit { name, written, existing })
+        };
+        table.written_types().filter_map(unfit).collect()
     }
 
-    /// The statement after which inserts may leave the column out.
-    pub fn give_default(&self, table: &str) -> String {
-        let Column { name, column_type, .. } = self;
-        format!(
-            "ALTER TABLE {table} MODIFY COLUMN {} {column_type} DEFAULT defaultValueOfTypeName({})",
-            identifier(name),
-            quote(column_type)
-        )
+    /// What ALTER TABLE has to do.
+    pub fn alter(&self) -> String {
+        let Unfit { name, written, existing } = self;
+        let what = if existing.is_some() { "MODIFY" } else { "ADD" };
+        format!("{what} COLUMN {} {written}", identifier(name))
     }
 }
 
-/// Columns that an insert of the columns `written` may not leave out.
-pub fn without_default<'c>(columns: &'c [Column], written: &'c [&str]) -> impl Iterator<Item = &'c Column> {
-    columns.iter().filter(|column| column.default_kind.is_empty() && !written.contains(&column.name.as_str()))
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.existing {
+            Some(existing) => write!(f, "{} is {existing}, and {} is written", self.name, self.written),
+            None => write!(f, "there is no column {}", self.name),
+        }
+    }
 }
 
 impl Warehouse {

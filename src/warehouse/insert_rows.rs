@@ -4,12 +4,11 @@
 use anyhow::{Context, Result};
 use clickhouse::insert_formatted::BufInsertFormatted;
 
-use crate::pipeline::SYSTEM_COLUMNS;
 use crate::tables::Table;
 use crate::types::write_text;
 use crate::warehouse::insert::{ACK_TIMEOUT, InFlight, SEND_TIMEOUT};
 use crate::warehouse::refusal::explain;
-use crate::warehouse::{Warehouse, identifier, without_default};
+use crate::warehouse::{Unfit, Warehouse, identifier};
 
 /// Bytes that are sent at a time.
 const CHUNK: usize = 256 << 10;
@@ -81,9 +80,10 @@ impl Warehouse {
     fn misfit(&self, table: &Table) -> String {
         let columns = self.columns(table.target).unwrap_or_default();
         let name = format!("{}.{}", self.db, table.target);
-        let fixes: Vec<String> =
-            without_default(&columns, &table.written).map(|column| column.refuses_inserts(&name)).collect();
-        if fixes.is_empty() { format!("{name} does not fit: `doctor` names the column") } else { fixes.join("; ") }
+        let unfit = Unfit::of(table, &columns);
+        let said: Vec<String> = unfit.iter().map(Unfit::to_string).collect();
+        let alters: Vec<String> = unfit.iter().map(Unfit::alter).collect();
+        format!("{name} does not fit: {}; ALTER TABLE {name} {}", said.join(", "), alters.join(", "))
     }
 }
 
@@ -93,11 +93,9 @@ const MISFITS: [&str; 2] = ["Code: 16.", "Code: 117."];
 /// How many columns, their names, their types.
 fn header(table: &Table) -> Vec<u8> {
     let mut header = Vec::new();
-    let types = table.columns().iter().map(|column| column.column_type.clickhouse_type());
-    let types = types.chain(SYSTEM_COLUMNS.iter().map(|column| column.column_type.to_owned()));
     leb128(table.written.len(), &mut header);
     table.written.iter().for_each(|name| write_text(name, &mut header));
-    types.for_each(|column_type| write_text(&column_type, &mut header));
+    table.written_types().for_each(|(_, column_type)| write_text(&column_type, &mut header));
     header
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::health::finding::{Finding, fail, ok};
 use crate::ledger::schema::BOOKS;
 use crate::tables::Table;
-use crate::warehouse::{Warehouse, quote, without_default};
+use crate::warehouse::{Unfit, Warehouse, quote};
 
 /// A table of `system.tables`.
 #[derive(Debug, Row, Deserialize)]
@@ -57,28 +57,17 @@ pub fn tables(warehouse: &Warehouse, wanted: &[&'static Table], existing: &[Exis
     }
 }
 
-/// The jobs insert their columns by name: those have to be there, and nothing else without a default.
+/// The jobs insert their columns by name and type.
 pub fn columns(warehouse: &Warehouse, wanted: &[&Table]) -> Result<Finding> {
     for table in wanted {
-        let name = format!("{}.{}", warehouse.db, table.target);
-        let existing = warehouse.columns(table.target)?;
-        let missing: Vec<&str> =
-            table.written.iter().copied().filter(|c| !existing.iter().any(|e| e.name == *c)).collect();
-        if !missing.is_empty() {
-            let add = |column: &&str| format!("ADD COLUMN {column} {}", table.declaration(column).unwrap_or_default());
-            let add = missing.iter().map(add).collect::<Vec<_>>().join(", ");
+        let unfit = Unfit::of(table, &warehouse.columns(table.target)?);
+        if !unfit.is_empty() {
+            let name = format!("{}.{}", warehouse.db, table.target);
+            let said: Vec<String> = unfit.iter().map(Unfit::to_string).collect();
+            let alters: Vec<String> = unfit.iter().map(Unfit::alter).collect();
             return Ok(fail(
-                format!("{name} has no column {}", missing.join(", ")),
-                format!("ALTER TABLE {name} {add}"),
-            ));
-        }
-        if let Some(column) = without_default(&existing, &table.written).next() {
-            return Ok(fail(
-                format!(
-                    "{name} has a column {} that the job does not know and that has no DEFAULT: every insert is refused",
-                    column.name
-                ),
-                column.give_default(&name),
+                format!("{name}: {}", said.join(", ")),
+                format!("ALTER TABLE {name} {}", alters.join(", ")),
             ));
         }
     }

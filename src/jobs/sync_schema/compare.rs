@@ -6,7 +6,7 @@ use crate::rows::SYSTEM_COLUMNS;
 use crate::source::{Changed, Drift, SourceColumn, SourceTable, stays};
 use crate::tables::Table;
 use crate::types::Connector;
-use crate::warehouse::{Column, Origin, Untouched, has, identifier, without_default};
+use crate::warehouse::{Column, Origin, Untouched, has, identifier};
 
 /// What is to be done about a table, and to be said.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -58,8 +58,6 @@ pub fn compare(sides: &Sides<'_>) -> Plan {
     plan.notes.extend(drift.notes.iter().map(Changed::to_string));
     dropped(sides, &mut plan);
     identity(sides.source, sides.table, &mut plan);
-    let refused = without_default(sides.warehouse, &sides.table.written);
-    plan.problems.extend(refused.map(|column| column.refuses_inserts(sides.target)));
     plan
 }
 
@@ -91,9 +89,8 @@ fn unknown_column(sides: &Sides<'_>, column: &SourceColumn, plan: &mut Plan) {
     let Some(origin) = kept.and_then(Origin::of) else {
         match kept {
             None => add(sides, column, plan),
-            Some(kept) if kept.default_kind.is_empty() => {}
             Some(_) => plan.notes.push(format!(
-                "{name} was added to {} by hand and keeps its own DEFAULT; ALTER TABLE {} DROP COLUMN {} lets sync-schema add it",
+                "{name} was added to {} by hand and is nobody's to write; ALTER TABLE {} DROP COLUMN {} lets sync-schema add it",
                 sides.target,
                 sides.target,
                 identifier(name)

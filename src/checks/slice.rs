@@ -54,7 +54,9 @@ struct KeyRow {
 
 #[derive(Row, Deserialize)]
 struct PlaceRow {
+    #[serde(rename = "__partition")]
     partition: i32,
+    #[serde(rename = "__offset")]
     offset: i64,
 }
 
@@ -134,7 +136,7 @@ impl Checker<'_> {
         for chunk in chunks::of_keys(keys, 2) {
             let texts = chunk.iter().map(|key| quote(key)).collect::<Vec<_>>().join(", ");
             let sql = format!(
-                "SELECT _partition AS partition, _offset AS offset FROM {}.{} WHERE {}
+                "SELECT _partition AS __partition, _offset AS __offset FROM {}.{} WHERE {}
                  UNION ALL
                  SELECT partition, offset FROM {}.rejected WHERE `table` = {} AND row_key IN ({texts})",
                 self.warehouse.db,

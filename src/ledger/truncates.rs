@@ -15,7 +15,7 @@ use crate::ledger::Kin;
 
 use crate::tables::Table;
 use crate::types::KEY_SEPARATOR;
-use crate::warehouse::{Warehouse, chunks, newest_versions, quote};
+use crate::warehouse::{Warehouse, chunks, key_names, newest_versions, quote};
 
 /// A row of `{ops}.truncates`.
 #[derive(Debug, Clone, Row, Serialize)]
@@ -186,7 +186,7 @@ impl Warehouse {
         at: MarkAt,
     ) -> Result<u64> {
         let target = format!("{}.{}", self.db, table.target);
-        let key = table.key.iter().map(|column| column.name).collect::<Vec<_>>().join(", ");
+        let key = key_names(&table.key);
         let now = format!("toDateTime({}, 'UTC')", at.now_ms.div_euclid(1000));
         let MarkAt { partition, offset, now_ms } = at;
         // A mark that a skip index leaves out would bring back the row below it.
@@ -215,7 +215,9 @@ impl Warehouse {
 fn mark(table: &Table, key: &str, row: &Standing, truncate: &Truncate, at: MarkAt) -> Value {
     let mut mark = Map::new();
     for (column, part) in table.key.iter().zip(key.splitn(table.key.len(), KEY_SEPARATOR)) {
-        mark.insert(column.name.to_owned(), json!(part));
+        // ClickHouse reads every type out of a string, except this one.
+        let part = if column.source_type == "bool" { json!(part == "true") } else { json!(part) };
+        mark.insert(column.name.to_owned(), part);
     }
     let seconds = at.now_ms.div_euclid(1000);
     for (column, value) in [

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::value::RawValue;
 
 use crate::cdc::Fields;
+use crate::exit::needs_person;
 use crate::reconcile::added::Added;
 use crate::reconcile::key::Key;
 use crate::reconcile::rows::{EventOf, SideRow};
@@ -153,7 +154,12 @@ impl<'t> Layout<'t> {
     /// The warehouse cannot hold its key.
     pub fn of_source(&self, json: &str) -> Result<SideRow> {
         let (mut texts, extra): (Vec<Option<String>>, &RawValue) = serde_json::from_str(json)?;
-        let key = Key::of(&self.table.schema, &texts).with_context(|| format!("a key of {}", self.table.relation))?;
+        let key = Key::of(&self.table.schema, &texts).map_err(|why| {
+            let relation = &self.table.relation;
+            needs_person(format!(
+                "the warehouse cannot hold a key of {relation}: {why}; correct the row in PostgreSQL: until then the table cannot be compared"
+            ))
+        })?;
         let mut refused = None;
         for ((column, asked), text) in self.table.columns().iter().zip(&self.asked).zip(&mut texts) {
             match canonical(column, text.as_deref()).filter(|_| asked.is_some()).transpose() {

@@ -195,6 +195,7 @@ impl<'s> Decoder<'s> {
     ) -> Result<Event<'m>, Violation> {
         let mut fields = Fields::parse(after.get()).map_err(|error| explain(after.get(), &error))?;
         let complete = self.fill_key(record, &mut fields)?;
+        self.schema.rename(&mut fields);
         if fields.0.iter().any(|(_, value)| is_placeholder(value)) {
             let json = fields.to_json();
             self.key.read(self.schema, json.as_bytes()).map_err(|error| explain(&json, &error))?;

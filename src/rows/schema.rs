@@ -1,5 +1,8 @@
 //! A table's columns and key, as the decoder needs them.
 
+use std::borrow::Cow;
+
+use crate::cdc::Fields;
 use crate::rows::Row;
 use crate::rows::image::KeyCells;
 use crate::types::{ColumnType, KEY_SEPARATOR};
@@ -137,6 +140,18 @@ impl Schema {
     /// The canonical text of a row's key.
     pub fn key_of(&self, row: Row<'_>) -> String {
         self.key_text(|place| row.cell(place))
+    }
+
+    /// Gives fields under older names their columns' names, and leaves out what is never read.
+    pub(super) fn rename(&self, fields: &mut Fields<'_>) {
+        fields.0.retain(|(name, _)| self.field(name, 0) != Field::Ignored);
+        for (name, _) in &mut fields.0 {
+            if let Field::Column(place) = self.field(name, 0)
+                && self.columns[place].name != *name
+            {
+                *name = Cow::Owned(self.columns[place].name.clone());
+            }
+        }
     }
 
     /// What the field `name` is; most often the column at `expected`.

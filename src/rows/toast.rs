@@ -114,7 +114,7 @@ pub fn resolve<'m>(
             Event::Change(change) => {
                 let key = schema.key_of(rows.row(change.row));
                 if wanted.contains(key.as_str()) {
-                    known.insert(key, state_after(change.head.op, record));
+                    known.insert(key, state_after(schema, change.head.op, record));
                 }
             }
             Event::Bad(_, Some(key)) if wanted.contains(key.as_str()) => {
@@ -170,13 +170,16 @@ fn from_warehouse<'m>(carried: Carried, unloaded: &mut Unloaded<'m>, arena: &'m 
     }
 }
 
-fn state_after<'m>(op: Op, record: &Record<'m>) -> Known<'m> {
+fn state_after<'m>(schema: &Schema, op: Op, record: &Record<'m>) -> Known<'m> {
     if op == Op::Delete {
         return Known::Nothing("the row was deleted before");
     }
     let after = record.value.and_then(|value| RawEnvelope::parse(value).ok()).and_then(|envelope| envelope.after);
     match after.map(|after| Fields::parse(after.get())) {
-        Some(Ok(fields)) => Known::Row(fields),
+        Some(Ok(mut fields)) => {
+            schema.rename(&mut fields);
+            Known::Row(fields)
+        }
         _ => Known::Nothing("the earlier event of this key has no readable row"),
     }
 }

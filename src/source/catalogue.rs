@@ -61,7 +61,7 @@ macro_rules! is_long {
             $base,
             " <> 'bpchar'::regtype AND NOT (",
             $base,
-            " IN ('varchar'::regtype, 'varbit'::regtype) AND a.atttypmod BETWEEN 0 AND 504))"
+            " IN ('varchar'::regtype, 'varbit'::regtype, 'bit'::regtype) AND a.atttypmod BETWEEN 0 AND 504))"
         )
     };
 }

@@ -5,7 +5,7 @@ use crate::rows::{Row, Schema};
 use crate::rules::Type;
 use crate::source;
 use crate::tables::{KeyColumn, Pipeline, Table, rule_type};
-use crate::types::{ColumnType, KEY_SEPARATOR};
+use crate::types::{ColumnType, KEY_SEPARATOR, Kind};
 use crate::warehouse;
 
 /// A reference of a table.
@@ -60,10 +60,15 @@ impl Fact {
     /// The same in the warehouse.
     pub fn in_warehouse(&self) -> String {
         let name = warehouse::identifier(self.column);
-        if self.is_opaque() { format!("if(isNull({name}), NULL, '')") } else { self.column_type.in_clickhouse(&name) }
+        match self.column_type.kind() {
+            // A tuple is never NULL, but its parts are.
+            Kind::Digest(_) => format!("if(isNull({name}.1), NULL, '')"),
+            _ if self.is_opaque() => format!("if(isNull({name}), NULL, '')"),
+            _ => self.column_type.in_clickhouse(&name),
+        }
     }
 
-    /// The cell of what a server answers. A value that the warehouse's type cannot hold is none: no rule can say anything of it.
+    /// The cell of what a server answers. Of a value that the warehouse's type cannot hold it is empty: no rule can say anything of it.
     pub fn cell(&self, answer: Option<&str>) -> Vec<u8> {
         let mut cell = Vec::new();
         match answer {
@@ -71,7 +76,6 @@ impl Fact {
             answer => {
                 if self.column_type.write_answer(answer, &mut cell).is_err() {
                     cell.clear();
-                    cell.push(1);
                 }
             }
         }

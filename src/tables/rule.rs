@@ -75,8 +75,11 @@ impl CompiledRule {
         self.spec.name.as_str()
     }
 
-    /// Is it false of a row? `parents` are the rows that its references lead to, as cells of their facts; `None` where there is none.
+    /// Is it false of a row? Not while it reads a value that the warehouse's type cannot hold. `parents` are the rows that its references lead to, as cells of their facts; `None` where there is none.
     pub fn is_broken(&self, table: &Table, row: Row<'_>, parents: &[Option<&[Vec<u8>]>]) -> bool {
+        if self.places.iter().any(|place| self.cell(*place, table, row, parents).1.is_some_and(<[u8]>::is_empty)) {
+            return false;
+        }
         let values: Vec<Value<'_>> = self.places.iter().map(|place| self.value(*place, table, row, parents)).collect();
         self.rule.evaluate(&values) == Some(false)
     }

@@ -69,7 +69,7 @@ impl Table {
             key,
             written: spec.columns.iter().map(|column| column.name.as_str()).chain(SYSTEM_COLUMNS).collect(),
             connector: super::pipeline::connector(pipeline).unwrap_or_default(),
-            layout: layout(&schema),
+            layout: layout(spec, &schema),
             references,
             pipeline,
             schema,
@@ -148,10 +148,15 @@ impl Table {
 }
 
 /// No prose, no limits, no rules: whoever changes these writes the same rows.
-fn layout(schema: &Schema) -> u64 {
+fn layout(spec: &TableSpec, schema: &Schema) -> u64 {
     let columns = schema.columns().iter().map(|column| {
-        format!("{} {} {:?}", column.name, column.column_type.clickhouse_type(), column.column_type.kind())
+        let Column { name, was, column_type } = column;
+        let (kept, kind) = (column_type.clickhouse_type(), column_type.kind());
+        format!("{name:?} {was:?} {:?} {} {kept} {kind:?}", column_type.source().text, column_type.nullable())
     });
-    let text = columns.chain(schema.key_names().map(str::to_owned)).collect::<Vec<_>>().join("\n");
+    let key = schema.key_names().map(|name| format!("key {name:?}"));
+    let excluded = spec.excluded.iter().map(|column| format!("not {:?}", column.name.as_str()));
+    let source = format!("{:?} {:?}", spec.source.schema.as_str(), spec.source.table.as_str());
+    let text = columns.chain(key).chain(excluded).chain([source]).collect::<Vec<_>>().join("\n");
     xxh3_64(text.as_bytes())
 }

@@ -94,8 +94,8 @@ mod tests {
     fn only_forms_that_are_known_are_written() {
         let form = |text| AddedType::of(&SourceType::of_catalogue(text, true), &Connector::default()).sent("v");
         assert_eq!(form("integer").as_deref(), Some("v"));
-        assert!(form("timestamp(3) without time zone").unwrap().contains("* 1000)"));
-        assert!(form("timestamp without time zone").unwrap().contains("* 1000000)"));
+        assert!(form("timestamp(3) without time zone").unwrap().contains("* 1000,"));
+        assert!(form("timestamp without time zone").unwrap().contains("* 1000000,"));
         assert!(form("numeric(10,2)[]").unwrap().contains("unnest(v)"));
         assert_eq!(form("mood").as_deref(), Some("v::text"));
         for unknown in ["point", "bit(3)", "interval[]", "name", "mood[]"] {

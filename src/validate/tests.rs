@@ -133,6 +133,13 @@ fn a_flag_says_what_becomes_of_an_orphan() {
 }
 
 #[test]
+fn a_warning_hides_no_refusal() {
+    use crate::pipeline::Severity::Warn;
+    let both = World::new().without("order-exists").without("product-exists").with_rule("order-exists", Warn);
+    assert_eq!(both.judge(&[line(5, 3)]), (all(&["product-exists"]), Vec::new()), "what is refused needs no warning");
+}
+
+#[test]
 fn what_cannot_win_needs_no_parents() {
     let orphan = || World::new().without("order-exists");
     let delete = || message(9, "d", r#""unit_price":0.0,"quantity":0,"discount":0.0"#);
@@ -184,6 +191,8 @@ fn a_rule_reads_the_rows_that_are_referenced() {
     assert_eq!(open.judge(&[line(5, 6)]).1, all(&["open-line-inventory"]));
     open.parent("product-exists", "2", &[Some("10"), None, None, Some("0")], None);
     assert_eq!(open.judge(&[line(5, 6)]).1, all(&[]), "unknown is no offence");
+    open.parent("product-exists", "2", &[Some("10"), Some("not a number"), None, Some("0")], None);
+    assert_eq!(open.judge(&[line(5, 6)]).1, all(&[]), "nor is what the type cannot hold");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::batch::Batch;
 use crate::cdc::{Op, Truncates, Violation};
 use crate::pipeline::Severity;
 use crate::rows::{Change, Event, Row};
-use crate::tables::{CompiledRule, Table};
+use crate::tables::{CompiledRule, Reference, Table};
 use crate::validate::lookups::{Known, Parent, live_rows};
 use crate::validate::{NOT_IN_POSTGRES, Settings};
 
@@ -64,7 +64,7 @@ impl<'t> Doubts<'t> {
 impl Judge<'_> {
     /// The keys of rows that are not in the source now, or reference one that is not.
     pub fn doubtful(&self, batch: &Batch<'_>) -> HashSet<String> {
-        let orphans = live_rows(batch).filter(|(key, row)| self.orphan(key, *row).is_some());
+        let orphans = live_rows(batch).filter(|(key, row)| !self.orphan(key, *row).is_empty());
         orphans.map(|(key, _)| key.to_owned()).collect()
     }
 
@@ -106,8 +106,10 @@ impl Judge<'_> {
 
     /// The rules that a row breaks: that it exists, that what it references exists, and its table's own.
     fn broken(&self, key: &str, row: Row<'_>, change: &Change, doubts: &Doubts<'_>) -> Vec<(Violation, Severity)> {
-        let orphan = self.orphan(key, row).filter(|_| !doubts.is_past(key, row));
-        let mut broken: Vec<(Violation, Severity)> = orphan.into_iter().collect();
+        let mut broken = self.orphan(key, row);
+        if !broken.is_empty() && doubts.is_past(key, row) {
+            broken.clear();
+        }
         if self.rules.is_empty() {
             return broken;
         }
@@ -127,32 +129,32 @@ impl Judge<'_> {
 
     /// The rows that its references lead to, each with whether it leads to one.
     fn parents(&self, row: Row<'_>) -> Vec<(bool, Option<&Parent>)> {
-        let parent = |reference: &crate::tables::Reference| match reference.key_of(&self.table.schema, row) {
+        let parent = |reference: &Reference| match reference.key_of(&self.table.schema, row) {
             Some(key) => (true, self.known.parent(reference, &key)),
             None => (false, None),
         };
         self.table.references.iter().map(parent).collect()
     }
 
-    /// Is the row, or one that it references, not in the source now?
-    fn orphan(&self, key: &str, row: Row<'_>) -> Option<(Violation, Severity)> {
+    /// Is the row, or are some that it references, not in the source now?
+    fn orphan(&self, key: &str, row: Row<'_>) -> Vec<(Violation, Severity)> {
         let table = self.table;
         if self.known.is_missing(table.name, key) {
             let detail = format!("{} {key:?} is NOT in Postgres", table.name);
-            return Some((Violation::new(NOT_IN_POSTGRES, detail), Severity::Reject));
+            return vec![(Violation::new(NOT_IN_POSTGRES, detail), Severity::Reject)];
         }
-        table.references.iter().find_map(|reference| {
+        let missing = |reference: &Reference| {
             let severity = self.settings.severity(table.name, reference.rule, Severity::Reject);
             let parent = reference.key_of(&table.schema, row).filter(|_| severity != Severity::Off)?;
             if self.known.parent(reference, &parent).is_some() {
                 return None;
             }
-            let detail = format!(
-                "{} {key:?} points at {} {parent:?}, which is NOT in Postgres",
-                table.name, reference.parent.name
-            );
+            let parent_table = reference.parent.name;
+            let detail =
+                format!("{} {key:?} points at {parent_table} {parent:?}, which is NOT in Postgres", table.name);
             Some((Violation::new(reference.rule, detail), severity))
-        })
+        };
+        table.references.iter().filter_map(missing).collect()
     }
 }
 

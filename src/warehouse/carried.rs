@@ -57,8 +57,8 @@ pub fn carried_rows(
                  WHERE topic = {} AND topic_id = {} AND status = 'open' AND row_key IN ({}) AND version < {}
                  GROUP BY row_key
              )
-             SELECT state.*, newest_rejected.newest > state.state_version AS newer_rejected
-             FROM state LEFT JOIN newest_rejected ON newest_rejected.row_key = state.state_key
+             SELECT state.*, newest_rejected.newest > state.__state_version AS newer_rejected
+             FROM state LEFT JOIN newest_rejected ON newest_rejected.row_key = state.__state_key
              SETTINGS output_format_json_quote_64bit_integers = 0",
             state(warehouse, table, chunk, &columns),
             warehouse.ops,
@@ -71,11 +71,11 @@ pub fn carried_rows(
         let lines = warehouse.json_lines("looking up rows to carry TOAST values from", &sql)?;
         for json in lines.lines() {
             let line = Line(Fields::parse(json)?);
-            let key: String = line.read("state_key")?;
-            let is_own = line.read::<u64>("state_version")? >= belows.get(key.as_str()).copied().unwrap_or(u64::MAX);
+            let key: String = line.read("__state_key")?;
+            let is_own = line.read::<u64>("__state_version")? >= belows.get(key.as_str()).copied().unwrap_or(u64::MAX);
             if line.read::<u8>("newer_rejected")? != 0 {
                 carried.insert(key, Carried::Quarantined);
-            } else if line.read::<u8>("state_deleted")? == 0 || is_own {
+            } else if line.read::<u8>("__state_deleted")? == 0 || is_own {
                 carried.insert(key, Carried::Row(line.row(&places, &missing.columns)?));
             }
         }
@@ -126,13 +126,13 @@ impl<'m> Line<'m> {
     /// The columns that the warehouse has a value of; one that it has added for `_extra` must not be NULL: the value was long, so it is not known.
     fn row(&self, places: &[Place], columns: &[String]) -> Result<String> {
         let has_extra = places.iter().any(|place| matches!(place, Place::Extra(_)));
-        let extra: String = if has_extra { self.read("extra")? } else { String::new() };
-        let identity: String = if has_extra { self.read("extra_identity")? } else { String::new() };
-        let in_long: Vec<String> = if has_extra { self.read("extra_columns")? } else { Vec::new() };
+        let extra: String = if has_extra { self.read("__extra")? } else { String::new() };
+        let identity: String = if has_extra { self.read("__extra_identity")? } else { String::new() };
+        let in_long: Vec<String> = if has_extra { self.read("__extra_columns")? } else { Vec::new() };
         let sent = Fields::parse(&extra).unwrap_or_default();
         let mut row: Vec<(String, String)> = Vec::new();
         for (i, (place, column)) in places.iter().zip(columns).enumerate() {
-            let kept = self.0.get(&format!("v{i}"));
+            let kept = self.0.get(&format!("__v{i}"));
             let value = match place {
                 Place::Text(_) | Place::Other(_) => kept.map(|value| value.get().to_owned()),
                 Place::Json(_) => {
@@ -141,7 +141,7 @@ impl<'m> Line<'m> {
                 Place::Extra(_) if in_long.contains(column) => Some(in_extra(&identity, column)),
                 Place::Extra(_) => match sent.get(column).filter(|value| !is_placeholder(value)) {
                     Some(value) => Some(value.get().to_owned()),
-                    None => self.value(&format!("v{i}")).map(|value| value.get().to_owned()),
+                    None => self.value(&format!("__v{i}")).map(|value| value.get().to_owned()),
                 },
             };
             row.extend(value.map(|value| (column.clone(), value)));
@@ -153,14 +153,14 @@ impl<'m> Line<'m> {
 
     fn long_values(&self, places: &[Place], columns: &[String], loaded: &mut HashMap<String, String>) -> Result<()> {
         for i in 0..places.len() {
-            if let (Some(identity), Some(value)) = (self.value(&format!("i{i}")), self.value(&format!("v{i}"))) {
+            if let (Some(identity), Some(value)) = (self.value(&format!("__i{i}")), self.value(&format!("__v{i}"))) {
                 loaded.insert(identity.get().to_owned(), value.get().to_owned());
             }
         }
-        if self.value("extra").is_none() {
+        if self.value("__extra").is_none() {
             return Ok(());
         }
-        let (extra, identity): (String, String) = (self.read("extra")?, self.read("extra_identity")?);
+        let (extra, identity): (String, String) = (self.read("__extra")?, self.read("__extra_identity")?);
         let sent = Fields::parse(&extra).unwrap_or_default();
         for column in columns {
             if let Some(value) = sent.get(column) {
@@ -203,8 +203,8 @@ impl Place {
     fn described(&self, i: usize) -> Option<String> {
         let column = self.column()?;
         Some(match self {
-            Place::Json(_) | Place::Other(_) => format!("{column} AS v{i}"),
-            _ => format!("if(length({column}) > {LONG}, {}, {column}) AS v{i}", identity_of('k', column)),
+            Place::Json(_) | Place::Other(_) => format!("{column} AS __v{i}"),
+            _ => format!("if(length({column}) > {LONG}, {}, {column}) AS __v{i}", identity_of('k', column)),
         })
     }
 
@@ -212,7 +212,7 @@ impl Place {
     fn whole(&self, i: usize) -> Option<String> {
         let column = self.column().filter(|_| !matches!(self, Place::Json(_) | Place::Other(_)))?;
         let if_long = |value: &str| format!("if(length({column}) > {LONG}, {value}, NULL)");
-        Some(format!("{} AS v{i}, {} AS i{i}", if_long(column), if_long(&identity_of('k', column))))
+        Some(format!("{} AS __v{i}, {} AS __i{i}", if_long(column), if_long(&identity_of('k', column))))
     }
 }
 
@@ -221,8 +221,8 @@ fn described_extra() -> String {
     let placeholders = forms().iter().map(|form| quote(form)).collect::<Vec<_>>().join(", ");
     let is_long = format!("length(_extra) > {LONG}");
     format!(
-        "if({is_long}, '', _extra) AS extra, if({is_long}, {}, '') AS extra_identity,
-         arrayFilter(c -> NOT has([{placeholders}], JSONExtractRaw(_extra, c)), if({is_long}, JSONExtractKeys(_extra), [])) AS extra_columns",
+        "if({is_long}, '', _extra) AS __extra, if({is_long}, {}, '') AS __extra_identity,
+         arrayFilter(c -> NOT has([{placeholders}], JSONExtractRaw(_extra, c)), if({is_long}, JSONExtractKeys(_extra), [])) AS __extra_columns",
         identity_of('e', "_extra")
     )
 }
@@ -230,7 +230,7 @@ fn described_extra() -> String {
 /// A long `_extra`, and what describes it.
 fn whole_extra() -> String {
     let if_long = |value: &str| format!("if(length(_extra) > {LONG}, {value}, NULL)");
-    format!("{} AS extra, {} AS extra_identity", if_long("_extra"), if_long(&identity_of('e', "_extra")))
+    format!("{} AS __extra, {} AS __extra_identity", if_long("_extra"), if_long(&identity_of('e', "_extra")))
 }
 
 /// The columns of a query.
@@ -263,14 +263,14 @@ fn state(warehouse: &Warehouse, table: &Table, keys: &[(String, u64)], columns: 
     let texts: Vec<&str> = keys.iter().map(|(key, _)| key.as_str()).collect();
     format!(
         "state AS (
-             SELECT {key} AS state_key, _version AS state_version, _deleted AS state_deleted{columns}
+             SELECT {key} AS __state_key, _version AS __state_version, _deleted AS __state_deleted{columns}
              FROM {db}.{target} WHERE {key_in}
-             ORDER BY state_version < {below} DESC, state_version DESC LIMIT 1 BY state_key
+             ORDER BY __state_version < {below} DESC, __state_version DESC LIMIT 1 BY __state_key
          )",
         key = key_text(&table.key),
         db = warehouse.db,
         target = table.target,
         key_in = key_in(&table.key, &texts),
-        below = below(keys, "state_key"),
+        below = below(keys, "__state_key"),
     )
 }

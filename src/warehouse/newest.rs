@@ -12,7 +12,9 @@ use crate::warehouse::{Warehouse, chunks, identifier, quote};
 
 #[derive(Row, Deserialize)]
 struct Newest {
+    #[serde(rename = "__key")]
     key: String,
+    #[serde(rename = "__newest")]
     newest: u64,
 }
 
@@ -29,7 +31,7 @@ pub fn newest_versions(
     let mut newest = HashMap::new();
     for chunk in chunks::of_keys(keys, 1) {
         let sql = format!(
-            "SELECT {} AS key, max(_version) AS newest FROM {}.{} WHERE {} GROUP BY key",
+            "SELECT {} AS __key, max(_version) AS __newest FROM {}.{} WHERE {} GROUP BY __key",
             key_text(key),
             warehouse.db,
             target,
@@ -43,7 +45,9 @@ pub fn newest_versions(
 
 #[derive(Row, Deserialize)]
 struct Columns {
+    #[serde(rename = "__key")]
     key: String,
+    #[serde(rename = "__columns")]
     columns: Vec<Option<String>>,
 }
 
@@ -62,7 +66,7 @@ pub fn newest_columns(
     let texts = texts.iter().map(|text| format!("toNullable({text})")).collect::<Vec<_>>().join(", ");
     for chunk in chunks::of_keys(keys, 1) {
         let sql = format!(
-            "SELECT {} AS key, [{texts}] AS columns FROM {}.{target} FINAL WHERE {}",
+            "SELECT {} AS __key, [{texts}] AS __columns FROM {}.{target} FINAL WHERE {}",
             key_text(key),
             warehouse.db,
             key_in(key, chunk)

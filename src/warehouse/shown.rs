@@ -31,9 +31,13 @@ pub fn shown_names(table: &Table) -> impl Iterator<Item = &'static str> {
 
 #[derive(Row, Deserialize)]
 struct Answer {
+    #[serde(rename = "__key")]
     shown_key: String,
+    #[serde(rename = "__version")]
     version: u64,
+    #[serde(rename = "__partition")]
     partition: i32,
+    #[serde(rename = "__texts")]
     texts: Vec<Option<String>>,
 }
 
@@ -46,7 +50,7 @@ pub fn newest_rows(warehouse: &Warehouse, table: &Table, keys: &[&str]) -> Resul
     let system = SYSTEM.iter().map(|name| format!("toNullable(toString({name}))"));
     let texts: Vec<String> = own.chain(system).collect();
     let sql = format!(
-        "SELECT {key} AS shown_key, _version AS version, _partition AS partition, [{texts}] AS texts FROM {db}.{target} WHERE {key_in}
+        "SELECT {key} AS __key, _version AS __version, _partition AS __partition, [{texts}] AS __texts FROM {db}.{target} WHERE {key_in}
          ORDER BY {order}, _version DESC LIMIT 1 BY {order}",
         key = key_text(&table.key),
         texts = texts.join(", "),

@@ -125,12 +125,12 @@ fn a_table_that_does_not_fit_is_named_and_its_fix_works() {
     mends(
         "ALTER TABLE northwind_dw.dim_customers DROP COLUMN region",
         "clickhouse columns",
-        "ADD COLUMN region Nullable(String)",
+        "ADD COLUMN `region` Nullable(String)",
     );
     mends(
-        "ALTER TABLE northwind_dw.dim_customers ADD COLUMN note LowCardinality(String)",
+        "ALTER TABLE northwind_dw.dim_customers MODIFY COLUMN region LowCardinality(Nullable(String))",
         "clickhouse columns",
-        "MODIFY COLUMN `note`",
+        "MODIFY COLUMN `region` Nullable(String)",
     );
     world.clickhouse("DROP TABLE northwind_dw.dim_customers SYNC");
     let fix = expect_failure(doctor(&world), 78, "clickhouse tables");

@@ -48,7 +48,7 @@ fn completed(messages: &[Message], in_warehouse: Option<Carried>) -> Vec<String>
     let carried = in_warehouse.map(|row| ("1".to_owned(), row)).into_iter().collect();
     let arena = Arena::new();
     batch.complete(missing, carried, &arena).unwrap();
-    let place = table.columns().iter().position(|column| column.name == "description").unwrap();
+    let place = table.schema.place("description").unwrap();
     let column_type = &table.columns()[place].column_type;
     let said = |event: &Event<'_>| match event {
         Event::Change(change) => {

@@ -132,9 +132,14 @@ impl Schema {
         self.field(name, usize::MAX) == Field::Unknown
     }
 
+    /// The place of a column.
+    pub fn place(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+
     /// The type of a column.
     pub fn column_type(&self, name: &str) -> Option<&ColumnType> {
-        self.columns.iter().find(|column| column.name == name).map(|column| &column.column_type)
+        self.place(name).map(|place| &self.columns[place].column_type)
     }
 
     /// The canonical text of a row's key.
@@ -144,14 +149,15 @@ impl Schema {
 
     /// Gives fields under older names their columns' names, and leaves out what is never read.
     pub(super) fn rename(&self, fields: &mut Fields<'_>) {
-        fields.0.retain(|(name, _)| self.field(name, 0) != Field::Ignored);
-        for (name, _) in &mut fields.0 {
-            if let Field::Column(place) = self.field(name, 0)
+        fields.0.retain_mut(|(name, _)| {
+            let field = self.field(name, 0);
+            if let Field::Column(place) = field
                 && self.columns[place].name != *name
             {
                 *name = Cow::Owned(self.columns[place].name.clone());
             }
-        }
+            field != Field::Ignored
+        });
     }
 
     /// What the field `name` is; most often the column at `expected`.

@@ -91,13 +91,12 @@ impl Fact {
 impl Reference {
     /// As far as the table itself knows it.
     pub(super) fn of(spec: &'static ReferenceSpec, schema: &Schema) -> Reference {
-        let place = |name: &str| schema.columns().iter().position(|column| column.name == name);
         let parent = Parent { name: spec.table.as_str(), relation: String::new(), target: "", key: Vec::new() };
         Reference {
             name: spec.name.as_str(),
             rule: spec.rule().leak(),
             spec,
-            columns: spec.columns.iter().filter_map(|column| place(column.as_str())).collect(),
+            columns: spec.columns.iter().filter_map(|column| schema.place(column.as_str())).collect(),
             parent,
             facts: Vec::new(),
             is_watched: false,

@@ -56,7 +56,7 @@ impl CompiledRule {
         let rule = Rule::parse(&spec.expect, scope)?;
         let number = |name: &str| table.references.iter().position(|reference| reference.name == name);
         let place = |input: &rules::Input| match &input.reference {
-            None => table.columns().iter().position(|column| column.name == input.column).map(Place::Own),
+            None => table.schema.place(&input.column).map(Place::Own),
             Some(name) => {
                 let reference = number(name)?;
                 let mut facts = table.references[reference].facts.iter();
@@ -77,11 +77,9 @@ impl CompiledRule {
 
     /// Is it false of a row? Not while it reads a value that the warehouse's type cannot hold. `parents` are the rows that its references lead to, as cells of their facts; `None` where there is none.
     pub fn is_broken(&self, table: &Table, row: Row<'_>, parents: &[Option<&[Vec<u8>]>]) -> bool {
-        if self.places.iter().any(|place| self.cell(*place, table, row, parents).1.is_some_and(<[u8]>::is_empty)) {
-            return false;
-        }
-        let values: Vec<Value<'_>> = self.places.iter().map(|place| self.value(*place, table, row, parents)).collect();
-        self.rule.evaluate(&values) == Some(false)
+        let values: Option<Vec<Value<'_>>> =
+            self.places.iter().map(|place| self.value(*place, table, row, parents)).collect();
+        values.is_some_and(|values| self.rule.evaluate(&values) == Some(false))
     }
 
     /// The values that it reads, by name, for people.
@@ -98,17 +96,27 @@ impl CompiledRule {
         shown.collect::<Vec<_>>().join(", ")
     }
 
-    fn value<'r>(&self, place: Place, table: &'r Table, row: Row<'r>, parents: &[Option<&'r [Vec<u8>]>]) -> Value<'r> {
+    /// What a rule reads at a place; `None` if the warehouse's type cannot hold it.
+    fn value<'r>(
+        &self,
+        place: Place,
+        table: &'r Table,
+        row: Row<'r>,
+        parents: &[Option<&'r [Vec<u8>]>],
+    ) -> Option<Value<'r>> {
         let (column_type, cell) = self.cell(place, table, row, parents);
-        let Some(cell) = cell else { return Value::Null };
-        match place {
+        let Some(cell) = cell else { return Some(Value::Null) };
+        if cell.is_empty() {
+            return None;
+        }
+        Some(match place {
             // What is looked up of such a type is only whether there is a value.
-            Place::Parent { .. } if matches!(rule_type(column_type), Type::Other(_)) => match cell {
+            Place::Parent { reference, fact } if table.references[reference].facts[fact].is_opaque() => match cell {
                 [0, ..] => Value::Opaque,
                 _ => Value::Null,
             },
             _ => value_of(column_type, cell),
-        }
+        })
     }
 
     fn cell<'r>(

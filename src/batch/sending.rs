@@ -4,7 +4,7 @@
 //! A part has a token of its own, made of the window's, which stands for all values, and of the part's own offsets. So whatever a rerun
 //! makes the parts of: the same token means the same rows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 
@@ -89,15 +89,15 @@ impl<'e, 'm> Sending<'e, 'm> {
 
     /// Reads the long values that the warehouse has of a part's keys.
     fn load(&self, warehouse: &Warehouse, part: &[Sent<'e, 'm>]) -> Result<HashMap<String, String>> {
-        let wanted: HashMap<&str, ()> = part
+        let wanted: HashSet<&str> = part
             .iter()
             .filter_map(|(.., long)| *long)
             .filter(|long| long.is_kept)
-            .map(|long| (long.key.as_str(), ()))
+            .map(|long| long.key.as_str())
             .collect();
         let missing = &self.batch.carried.missing;
         let keys: Vec<(String, u64)> =
-            missing.keys.iter().filter(|(key, _)| wanted.contains_key(key.as_str())).cloned().collect();
+            missing.keys.iter().filter(|(key, _)| wanted.contains(key.as_str())).cloned().collect();
         long_values(warehouse, self.batch.table, &keys, &missing.columns)
     }
 

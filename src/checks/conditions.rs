@@ -86,7 +86,7 @@ fn text(column: &str, server: Server) -> String {
 }
 
 fn hash() -> String {
-    Sha256::digest(UNAVAILABLE).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(UNAVAILABLE))
 }
 
 fn any(conditions: impl Iterator<Item = String>) -> String {

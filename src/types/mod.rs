@@ -43,7 +43,7 @@ pub use fit::Fit;
 pub use key::KEY_SEPARATOR;
 pub use kind::Kind;
 pub use source::SourceType;
-pub(crate) use write::write_text;
+pub(crate) use write::{write_length, write_text};
 
 /// A column's type.
 #[derive(Debug, Clone, PartialEq, Eq)]

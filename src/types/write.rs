@@ -187,13 +187,17 @@ fn bits(bytes: &[u8], length: usize) -> Option<String> {
     (!beyond).then(|| (0..length).rev().map(|n| if bit(n) { '1' } else { '0' }).collect())
 }
 
-/// Appends a String: its length in LEB128, its bytes.
+/// Appends a String: its length, its bytes.
 pub fn write_text(text: &str, out: &mut Vec<u8>) {
-    let mut length = text.len();
+    write_length(text.len(), out);
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// Appends a length in LEB128: seven bits a byte, the lowest first.
+pub fn write_length(mut length: usize, out: &mut Vec<u8>) {
     while length > 0x7f {
         out.push(length as u8 | 0x80);
         length >>= 7;
     }
     out.push(length as u8);
-    out.extend_from_slice(text.as_bytes());
 }

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use clickhouse::insert_formatted::BufInsertFormatted;
 
 use crate::tables::Table;
-use crate::types::write_text;
+use crate::types::{write_length, write_text};
 use crate::warehouse::insert::{ACK_TIMEOUT, InFlight, SEND_TIMEOUT};
 use crate::warehouse::refusal::explain;
 use crate::warehouse::{Unfit, Warehouse, identifier};
@@ -93,17 +93,8 @@ const MISFITS: [&str; 2] = ["Code: 16.", "Code: 117."];
 /// How many columns, their names, their types.
 fn header(table: &Table) -> Vec<u8> {
     let mut header = Vec::new();
-    leb128(table.written.len(), &mut header);
+    write_length(table.written.len(), &mut header);
     table.written.iter().for_each(|name| write_text(name, &mut header));
     table.written_types().for_each(|(_, column_type)| write_text(&column_type, &mut header));
     header
-}
-
-/// A number as RowBinary has it: seven bits a byte, the lowest first.
-fn leb128(mut number: usize, out: &mut Vec<u8>) {
-    while number >= 0x80 {
-        out.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
 }

@@ -220,12 +220,13 @@ fn marking_goes_on_without_its_run_and_the_next_one_finds_it() {
     let world = World::with_topic("timeline_kill", 1);
     world.produce(&[at("ALFKI", 10, 0, 0), at("ANATR", 10, 0, 0), at("ANTON", 10, 0, 0)]);
     world.ingest(&[]).expect_exit(0);
-    // Whoever inserts waits: as a table would let it whose rows cannot be counted in two minutes.
-    world.clickhouse("ALTER TABLE northwind_dw.dim_customers ADD COLUMN slow UInt8 DEFAULT sleepEachRow(0.9)");
+    // Whoever inserts waits ten seconds (a single sleep may not be so long): as a table would let it whose rows cannot be counted in two minutes.
+    let slow = [0.9, 0.91, 0.92, 0.93].map(|seconds| format!("sleepEachRow({seconds})")).join(" + ");
+    world.clickhouse(&format!("ALTER TABLE northwind_dw.dim_customers ADD COLUMN slow UInt8 DEFAULT {slow}"));
     world.produce(&[truncate_at(0, 20, 0)]);
     let marking = || {
         world.number(
-            "SELECT count() FROM system.processes WHERE query LIKE 'INSERT INTO northwind_dw.dim_customers (customer_id, op,%'",
+            "SELECT count() FROM system.processes WHERE query LIKE 'INSERT INTO northwind_dw.dim_customers (`customer_id`, op,%'",
         )
     };
     let first = world.start_ingest(&[]);

@@ -96,7 +96,7 @@ fn report(lags: &[Lag], seen: &capture::Seen, max_records: Option<u64>) -> Resul
     let late: Option<Vec<u64>> = found.iter().map(|topic| topic.late_seconds).collect();
     put("late_seconds", json!(late.and_then(|late| late.into_iter().max())));
     put("captured", json!(seen.line().trim()));
-    put("disagreements", json!(partitions().filter(|p| p.books.is_some()).count()));
+    put("disagreements", json!(partitions().filter(|p| p.stop_reason.is_some()).count()));
     let topics = lags.iter().map(|lag| topic_json(lag, max_records));
     put("topics", topics.collect());
     let described = lags.iter().filter_map(|lag| Some((lag, lag.found.as_ref().ok()?)));

@@ -27,7 +27,7 @@ use crate::cli::{Progress, Report, Stop};
 use crate::exit::Exit;
 use crate::jobs::{Job, Kind};
 use crate::kafka::Span;
-use crate::quarantine::{Kept, Shelf};
+use crate::quarantine::{Kept, QuarantineRange};
 use crate::tables::{Pipeline, Table};
 
 use args::ReplayArgs;
@@ -60,9 +60,9 @@ fn run(call: &Call<'_>, args: ReplayArgs) -> Result<Report> {
 fn work(replay: &mut Replay, chosen: &[&'static Table], stop: &Stop) -> Result<Exit> {
     replay.lock(chosen)?;
     let names: Vec<&str> = chosen.iter().map(|table| table.name).collect();
-    let shelves = names.iter().map(|table| replay.shelves(table)).collect::<Result<Vec<_>>>()?;
+    let ranges = names.iter().map(|table| replay.ranges(table)).collect::<Result<Vec<_>>>()?;
     let mut progress = Progress::new(&replay.run.job, replay.planned());
-    let turns = turns::share(replay, &names, shelves)?;
+    let turns = turns::share(replay, &names, ranges)?;
     for (table, turns) in chosen.iter().zip(&turns) {
         replay_table(replay, table, turns, &mut progress, stop)?;
     }
@@ -77,12 +77,12 @@ fn replay_table(
     stop: &Stop,
 ) -> Result<()> {
     for turn in turns {
-        let shelf = &turn.shelf;
-        let mut rest = Span { start: shelf.start, end: shelf.end };
+        let range = &turn.range;
+        let mut rest = Span { start: range.start, end: range.end };
         while !rest.is_empty() && replay.goes_on() && !stop.asked() {
             let (span, kept) = replay.read(turn, rest)?;
             replay.passes("read");
-            batch(replay, table, shelf, span, &kept)?;
+            batch(replay, table, range, span, &kept)?;
             progress.advance(kept.len() as u64);
             stop.remember(replay.last_words());
             rest.start = span.end;
@@ -91,9 +91,9 @@ fn replay_table(
     Ok(())
 }
 
-fn batch(replay: &mut Replay, table: &'static Table, shelf: &Shelf, span: Span, kept: &[Kept]) -> Result<()> {
+fn batch(replay: &mut Replay, table: &'static Table, range: &QuarantineRange, span: Span, kept: &[Kept]) -> Result<()> {
     let arena = Arena::new();
-    let mut batch = Replayed::decode(table, shelf, span, kept)?;
+    let mut batch = Replayed::decode(table, range, span, kept)?;
     batch.set_aside_what_is_known(&replay.warehouse)?;
     batch.complete(&replay.warehouse, &arena)?;
     replay.judge(&mut batch)?;

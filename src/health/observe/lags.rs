@@ -49,7 +49,7 @@ pub fn look(look: &mut Look, tables: &[&'static Table], slot: &str) -> SeenLags 
     for (target, found) in measured(&lags) {
         for why in disagreements(found) {
             let topic = &target.topic;
-            let sentence = format!("{topic}: the books disagree, the next run will stop (exit 78): {why}");
+            let sentence = format!("{topic}: ledger and committed offset disagree, the next run will stop (exit 78): {why}");
             look.notes.seen(Alarm::BooksDisagree, topic, 0, sentence);
         }
     }
@@ -137,7 +137,7 @@ fn tell_errors(look: &mut Look, lags: &[Lag]) {
 
 /// Each partition tells its own; most of the time it is the same.
 fn disagreements(found: &TopicLag) -> BTreeSet<&str> {
-    found.partitions.iter().filter_map(|partition| partition.books.as_deref()).collect()
+    found.partitions.iter().filter_map(|partition| partition.stop_reason.as_deref()).collect()
 }
 
 fn offsets(found: &TopicLag) -> u64 {

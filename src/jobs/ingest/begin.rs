@@ -14,7 +14,7 @@ use crate::ledger::{LedgerEnd, LedgerRow, Lineages, Mode, WindowRow};
 use crate::source;
 
 /// Everything that the brokers and the ledger say.
-pub struct Books {
+pub struct GroupState {
     pub topic: TopicInfo,
     pub partitions: Vec<i32>,
     pub log: Vec<Span>,
@@ -46,15 +46,15 @@ pub fn plan(run: &mut Run) -> Result<Option<Plan>> {
     let committed = kafka::committed(&run.consumer, &run.topic, &partitions)?;
     let ledger = run.warehouse.ledger_ends(Some(run.table.name), &run.group, &run.topic)?;
     let lineages = lineage::enter(run, &topic)?;
-    let mut books = Books { topic, partitions, log, committed, ledger, lineages };
-    source_alarm::look(run, &books.ledger)?;
+    let mut state = GroupState { topic, partitions, log, committed, ledger, lineages };
+    source_alarm::look(run, &state.ledger)?;
     let plan = match explicit {
         Some(explicit) => {
             let explicit = run.without_late(explicit);
-            let spans = explicit.spans(&run.consumer, &run.topic, &books.partitions, &books.log, &books.committed)?;
-            books.range_plan(run, spans)?
+            let spans = explicit.spans(&run.consumer, &run.topic, &state.partitions, &state.log, &state.committed)?;
+            state.range_plan(run, spans)?
         }
-        None => books.group_plan(run)?,
+        None => state.group_plan(run)?,
     };
     let spans: Vec<_> = plan
         .spans
@@ -70,7 +70,7 @@ pub fn plan(run: &mut Run) -> Result<Option<Plan>> {
         // Not before the plan is made: a run that was refused has declared nothing.
         run.warehouse.declare_side_by_side(&run.declares, &run.run.id)?;
     }
-    run.kin = lineage::kin(run, &books.topic, &books.lineages, plan.generation);
+    run.kin = lineage::kin(run, &state.topic, &state.lineages, plan.generation);
     Ok(Some(plan))
 }
 
@@ -94,7 +94,7 @@ fn topic_missing(run: &Run, ledger: &[LedgerRow]) -> Result<()> {
     )))
 }
 
-impl Books {
+impl GroupState {
     pub fn partition_count(&self) -> u32 {
         self.topic.partitions.len() as u32
     }

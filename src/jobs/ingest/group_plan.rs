@@ -2,14 +2,14 @@
 
 use anyhow::Result;
 
-use crate::jobs::ingest::begin::Books;
+use crate::jobs::ingest::begin::GroupState;
 use crate::jobs::ingest::lineage;
 use crate::jobs::ingest::plan::{Plan, Planned};
 use crate::jobs::ingest::run::Run;
 use crate::kafka::{self, Committed, PlanMark, Span};
 use crate::ledger::{Mode, PartitionState, Start, WindowRow, decide, share};
 
-impl Books {
+impl GroupState {
     /// "What is new": continue the open plan, or write a new one.
     pub fn group_plan(&mut self, run: &mut Run) -> Result<Plan> {
         // Every stop comes first: nobody takes a number for a run that does not go on.

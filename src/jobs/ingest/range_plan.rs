@@ -3,14 +3,14 @@
 use anyhow::Result;
 
 use crate::exit::needs_person;
-use crate::jobs::ingest::begin::Books;
+use crate::jobs::ingest::begin::GroupState;
 use crate::jobs::ingest::lineage;
 use crate::jobs::ingest::plan::{Plan, Planned};
 use crate::jobs::ingest::run::Run;
 use crate::kafka::Span;
 use crate::ledger::{Mode, share};
 
-impl Books {
+impl GroupState {
     /// An explicit range: it needs the topic's generation, and nothing from the ledger. Of a topic that came in place of another one not
     /// a part is read first: what stands above it in the log would be below it in the table.
     pub fn range_plan(&mut self, run: &mut Run, spans: Vec<(i32, Span)>) -> Result<Plan> {

@@ -1,16 +1,16 @@
-//! When the books disagree: the explained stop, and `--resume-from`, a person's answer to it.
+//! When ledger and committed offset disagree: the explained stop, and `--resume-from`, a person's answer to it.
 
 use anyhow::Result;
 
 use crate::cdc::Generation;
 use crate::exit::needs_person;
 use crate::jobs::ingest::args::ResumeFrom;
-use crate::jobs::ingest::begin::Books;
+use crate::jobs::ingest::begin::GroupState;
 use crate::jobs::ingest::run::Run;
 use crate::kafka::{self, Committed};
 use crate::ledger::{Mode, Start};
 
-impl Books {
+impl GroupState {
     /// Where `--resume-from` goes on, for each partition with a stop.
     pub fn answers(&self, run: &Run, starts: &[Start]) -> Result<Vec<(usize, i64)>> {
         let stops: Vec<usize> = (0..starts.len()).filter(|i| matches!(starts[*i], Start::Stop(_))).collect();

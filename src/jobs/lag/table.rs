@@ -43,8 +43,8 @@ fn topic(table: &mut String, name: &str, width: usize, found: &TopicLag, max_rec
             log.end,
             offset(plan_end)
         );
-        if let Some(why) = &partition.books {
-            note(table, &format!("the books disagree, the next run will stop (exit 78): {why}"));
+        if let Some(why) = &partition.stop_reason {
+            note(table, &format!("ledger and committed offset disagree, the next run will stop (exit 78): {why}"));
         }
     }
     if let Some(error) = &found.ledger_error {

@@ -15,7 +15,7 @@ use crate::jobs::replay::turn::Turn;
 use crate::kafka::Span;
 use crate::ledger::RunRow;
 use crate::ledger::job_run::{JobRun, ended};
-use crate::quarantine::{Kept, Shelf};
+use crate::quarantine::{Kept, QuarantineRange};
 use crate::source::{self, LookUps, TargetLock};
 use crate::tables::Table;
 use crate::validate::Validator;
@@ -139,21 +139,21 @@ impl Replay {
     ///
     /// # Errors
     /// The warehouse is gone or refuses.
-    pub fn shelves(&mut self, table: &str) -> Result<Vec<Shelf>> {
+    pub fn ranges(&mut self, table: &str) -> Result<Vec<QuarantineRange>> {
         let selection = self.args.selection(table);
-        let mut shelves = self.warehouse.shelves(&selection)?;
-        for shelf in &mut shelves {
-            let settled = self.warehouse.settled(table, &shelf.topic)?;
-            let settled = settled.iter().find(|s| (&s.topic_id, s.partition) == (&shelf.topic_id, shelf.partition));
-            if let Some(settled) = settled.filter(|settled| settled.end < shelf.end) {
-                let all = shelf.records;
-                shelf.end = settled.end;
-                shelf.records = self.warehouse.count_on(&selection, shelf)?;
-                self.totals.ahead += all.saturating_sub(shelf.records);
+        let mut ranges = self.warehouse.ranges(&selection)?;
+        for range in &mut ranges {
+            let settled = self.warehouse.settled(table, &range.topic)?;
+            let settled = settled.iter().find(|s| (&s.topic_id, s.partition) == (&range.topic_id, range.partition));
+            if let Some(settled) = settled.filter(|settled| settled.end < range.end) {
+                let all = range.records;
+                range.end = settled.end;
+                range.records = self.warehouse.count_in(&selection, range)?;
+                self.totals.ahead += all.saturating_sub(range.records);
             }
-            self.totals.remaining += shelf.records;
+            self.totals.remaining += range.records;
         }
-        Ok(shelves)
+        Ok(ranges)
     }
 
     /// How many records this run is going to look at.
@@ -171,10 +171,10 @@ impl Replay {
     /// # Errors
     /// The warehouse is gone or refuses.
     pub fn read(&self, turn: &Turn, rest: Span) -> Result<(Span, Vec<Kept>)> {
-        let Turn { shelf, selection } = turn;
+        let Turn { range, selection } = turn;
         let limits = self.args.limits(self.args.max_records - self.totals.replayed);
-        let span = self.warehouse.first_batch(selection, shelf, rest, limits)?;
-        Ok((span, self.warehouse.kept(selection, shelf, span)?))
+        let span = self.warehouse.first_batch(selection, range, rest, limits)?;
+        Ok((span, self.warehouse.kept(selection, range, span)?))
     }
 
     /// Writes the final row and makes the summary.

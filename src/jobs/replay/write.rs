@@ -38,15 +38,15 @@ impl Replay {
 
     /// The rows; then store, then mark, as the ingest jobs do. The marks stand at an offset that the ledger tells of.
     fn land(&mut self, replayed: &Replayed<'_>, groups: &[Group], token: &str) -> Result<()> {
-        let (shelf, batch) = (replayed.shelf, &replayed.batch);
+        let (range, batch) = (replayed.range, &replayed.batch);
         let lineages = self.warehouse.lineages(batch.table.target)?;
-        let kin = Kin::of(&lineages, &shelf.topic, &shelf.topic_id, shelf.generation, &self.args.beside);
+        let kin = Kin::of(&lineages, &range.topic, &range.topic_id, range.generation, &self.args.beside);
         let place = Place {
-            topic: &shelf.topic,
-            topic_id: &shelf.topic_id,
-            generation: shelf.generation,
+            topic: &range.topic,
+            topic_id: &range.topic_id,
+            generation: range.generation,
             kin: &kin,
-            partition: shelf.partition,
+            partition: range.partition,
             start: groups.first().map_or(replayed.span.start, |group| group.span.start),
             run: &self.run.id,
         };
@@ -91,7 +91,7 @@ impl Replay {
             superseded: replayed.superseded.len() as u64,
             ..Counts::default()
         };
-        let (topic, batch) = (&replayed.shelf.topic, &replayed.batch);
+        let (topic, batch) = (&replayed.range.topic, &replayed.batch);
         for (record, event) in batch.records.iter().zip(&batch.events) {
             match event {
                 Event::Change(_) => counts.written += 1,
@@ -111,7 +111,7 @@ impl Replay {
         if counts.records() == records {
             return Ok(counts);
         }
-        let place = format!("{topic}, partition {}, offsets {}", replayed.shelf.partition, replayed.span);
+        let place = format!("{topic}, partition {}, offsets {}", replayed.range.partition, replayed.span);
         Err(fault(
             Exit::Bug,
             format!(
@@ -138,8 +138,8 @@ impl Replay {
 
     /// As in the ingest jobs; and with this run's id, so that a repair is never swallowed.
     pub fn token(&self, replayed: &Replayed<'_>, span: Span, hash: u128) -> String {
-        let shelf = replayed.shelf;
-        let place = format!("{}/{}/{}/{span}", shelf.topic_id, shelf.generation, shelf.partition);
+        let range = replayed.range;
+        let place = format!("{}/{}/{}/{span}", range.topic_id, range.generation, range.partition);
         format!("{}/{place}/{hash:032x}/{}", self.run.job, self.run.id)
     }
 

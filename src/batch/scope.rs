@@ -19,7 +19,7 @@ const LOGGED: u64 = 10;
 
 /// Where records stand, and which run lands them.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub struct BatchScope<'a> {
     pub topic: &'a str,
     pub topic_id: &'a str,
     pub generation: Generation,
@@ -31,7 +31,7 @@ pub struct Place<'a> {
     pub run: &'a str,
 }
 
-impl Place<'_> {
+impl BatchScope<'_> {
     /// The warnings, as they are stored.
     pub fn warning_rows<'r>(&'r self, batch: &'r Batch<'_>) -> Vec<WarningRow<'r>> {
         let now_ms = Utc::now().timestamp_millis();

@@ -12,7 +12,7 @@ mod news;
 mod numbers;
 mod observations;
 mod open_window;
-mod place;
+mod stream_key;
 pub(crate) mod plain_run;
 mod plan;
 mod retention;
@@ -41,7 +41,7 @@ pub use observations::{
     AlarmRow, ConnectorRow, LagRow, LastSaid, OpenRecords, QuarantineRow, RestartRow, SlotRow, Trend,
 };
 pub use open_window::OpenWindow;
-pub use place::Place;
+pub use stream_key::StreamKey;
 pub use plan::{LedgerEnd, PartitionState, Start, decide, share};
 pub use rows_missing::NewestWindow;
 pub use runs::{OpenRun, RecentRun};

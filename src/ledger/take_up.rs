@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::ledger::news::{News, STREAMS};
 use crate::ledger::open_window::OpenWindow;
-use crate::ledger::place::Place;
+use crate::ledger::stream_key::StreamKey;
 use crate::ledger::seq_set::SeqSet;
 use crate::warehouse::Warehouse;
 
@@ -26,8 +26,8 @@ pub(super) struct PositionRow<'a> {
 }
 
 impl<'a> PositionRow<'a> {
-    pub fn of(consumer: &'a str, place: &'a Place, seq: u64, run_id: &'a str) -> PositionRow<'a> {
-        let Place { source, group_id, topic, stream } = place;
+    pub fn of(consumer: &'a str, place: &'a StreamKey, seq: u64, run_id: &'a str) -> PositionRow<'a> {
+        let StreamKey { source, group_id, topic, stream } = place;
         PositionRow { consumer, source, group_id, topic, stream: *stream, seq, run_id }
     }
 }
@@ -125,7 +125,7 @@ impl Warehouse {
 
     fn write_postponed(&self, consumer: Consumer<'_>, windows: &SeqSet, is_done: bool) -> Result<()> {
         let Consumer { name, run_id, .. } = consumer;
-        let mut windows = windows.iter().map(|(Place { source, group_id, topic, stream }, seq)| PostponedRow {
+        let mut windows = windows.iter().map(|(StreamKey { source, group_id, topic, stream }, seq)| PostponedRow {
             consumer: name,
             source,
             group_id,

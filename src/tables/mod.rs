@@ -24,5 +24,5 @@ pub use key::KeyColumn;
 pub use limits::Limits;
 pub use pipeline::Pipeline;
 pub use reference::{Fact, Parent, Reference};
-pub use rule::{CompiledRule, Place, rule_type};
+pub use rule::{CompiledRule, InputCell, rule_type};
 pub use table::Table;

@@ -19,7 +19,7 @@ pub struct CompiledRule {
     /// Its tree.
     pub rule: Rule,
     /// Where the values are that it reads.
-    pub places: Vec<Place>,
+    pub places: Vec<InputCell>,
     /// References that it uses: while one of these rows is not there though the key is set, the rule is undecided.
     pub references: Vec<usize>,
     /// References whose rows must not have changed since the event.
@@ -30,7 +30,7 @@ pub struct CompiledRule {
 
 /// Where a value is that a rule reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum InputCell {
     /// The column at this place of the row.
     Own(usize),
     /// Of the row that a reference leads to.
@@ -56,11 +56,11 @@ impl CompiledRule {
         let rule = Rule::parse(&spec.expect, scope)?;
         let number = |name: &str| table.references.iter().position(|reference| reference.name == name);
         let place = |input: &rules::Input| match &input.reference {
-            None => table.schema.place(&input.column).map(Place::Own),
+            None => table.schema.place(&input.column).map(InputCell::Own),
             Some(name) => {
                 let reference = number(name)?;
                 let mut facts = table.references[reference].facts.iter();
-                facts.position(|fact| fact.column == input.column).map(|fact| Place::Parent { reference, fact })
+                facts.position(|fact| fact.column == input.column).map(|fact| InputCell::Parent { reference, fact })
             }
         };
         let places = rule.inputs().iter().filter_map(place).collect();
@@ -99,7 +99,7 @@ impl CompiledRule {
     /// What a rule reads at a place; `None` if the warehouse's type cannot hold it.
     fn value<'r>(
         &self,
-        place: Place,
+        place: InputCell,
         table: &'r Table,
         row: Row<'r>,
         parents: &[Option<&'r [Vec<u8>]>],
@@ -111,7 +111,7 @@ impl CompiledRule {
         }
         Some(match place {
             // What is looked up of such a type is only whether there is a value.
-            Place::Parent { reference, fact } if table.references[reference].facts[fact].is_opaque() => match cell {
+            InputCell::Parent { reference, fact } if table.references[reference].facts[fact].is_opaque() => match cell {
                 [0, ..] => Value::Opaque,
                 _ => Value::Null,
             },
@@ -121,14 +121,14 @@ impl CompiledRule {
 
     fn cell<'r>(
         &self,
-        place: Place,
+        place: InputCell,
         table: &'r Table,
         row: Row<'r>,
         parents: &[Option<&'r [Vec<u8>]>],
     ) -> (&'r ColumnType, Option<&'r [u8]>) {
         match place {
-            Place::Own(n) => (&table.columns()[n].column_type, Some(row.cell(n))),
-            Place::Parent { reference, fact } => {
+            InputCell::Own(n) => (&table.columns()[n].column_type, Some(row.cell(n))),
+            InputCell::Parent { reference, fact } => {
                 let cells = parents.get(reference).copied().flatten();
                 let cell = cells.and_then(|cells| cells.get(fact)).map(Vec::as_slice);
                 (&table.references[reference].facts[fact].column_type, cell)

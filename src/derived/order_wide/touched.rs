@@ -60,10 +60,10 @@ pub fn query(news: &News) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::{OpenWindow, Place};
+    use crate::ledger::{OpenWindow, StreamKey};
 
     fn window(source: &str, partition: i32, start_offset: i64, end_offset: i64) -> OpenWindow {
-        let place = Place { source: source.to_owned(), ..Place::default() };
+        let place = StreamKey { source: source.to_owned(), ..StreamKey::default() };
         OpenWindow { place, partition, start_offset, end_offset, ..OpenWindow::default() }
     }
 

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::batch::scope::Place;
+use crate::batch::scope::BatchScope;
 use crate::cli::Progress;
 use crate::jobs::ingest::counts::Counts;
 use crate::jobs::ingest::pending::Pending;
@@ -58,7 +58,7 @@ impl Run {
     fn apply_truncates(&mut self, pending: &Pending) -> Result<()> {
         self.warehouse.store_truncates(&pending.truncates, &pending.token)?;
         self.passes("truncates-stored");
-        let place = Place {
+        let scope = BatchScope {
             topic: &self.topic,
             topic_id: &pending.topic_id,
             generation: pending.generation,
@@ -67,7 +67,7 @@ impl Run {
             start: pending.span.start,
             run: &self.run.id,
         };
-        let marked = place.mark_truncated(
+        let marked = scope.mark_truncated(
             &self.warehouse,
             self.table,
             &self.args.beside,

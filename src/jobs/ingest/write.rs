@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use anyhow::Result;
 
-use crate::batch::scope::Place;
+use crate::batch::scope::BatchScope;
 use crate::batch::{Batch, Sending};
 use crate::jobs::ingest::pending::Pending;
 use crate::jobs::ingest::plan::{Plan, Planned};
@@ -31,7 +31,7 @@ impl Run {
         let mut counts = self.count(window, batch);
         counts.written = batch.changes().count() as u64;
         counts.close(&self.topic, window)?;
-        let place = Place {
+        let scope = BatchScope {
             topic: &self.topic,
             topic_id: &plan.topic_id,
             generation: plan.number_of(window),
@@ -40,7 +40,7 @@ impl Run {
             start: window.span.start,
             run: &self.run.id,
         };
-        place.refuse_mixed(&self.warehouse, batch)?;
+        scope.refuse_mixed(&self.warehouse, batch)?;
         if self.args.dry_run {
             self.totals.add(&counts);
             return Ok(None);
@@ -59,7 +59,7 @@ impl Run {
         if !batch.warnings.is_empty() {
             // A token of this run: what is warned of may differ when the window is done again, and the newest word counts.
             let token = format!("{token}/warnings/{}", self.run.id);
-            let warnings = place.warning_rows(batch);
+            let warnings = scope.warning_rows(batch);
             self.warehouse.insert::<WarningRow<'static>>(&self.warehouse.ops, "warnings", &token, warnings.iter())?;
         }
         let shown = RefCell::new(Shown::default());
@@ -81,7 +81,7 @@ impl Run {
             generation: plan.number_of(window),
             topic_id: plan.topic_id.clone(),
             in_flight,
-            truncates: place.truncate_rows(batch),
+            truncates: scope.truncate_rows(batch),
             written: batch.written(),
             resolved,
             verify: shown.into_inner(),

@@ -4,7 +4,7 @@
 use anyhow::Result;
 use chrono::Utc;
 
-use crate::batch::scope::Place;
+use crate::batch::scope::BatchScope;
 use crate::batch::{Batch, Sending};
 use crate::exit::{Exit, fault};
 use crate::jobs::replay::batch::Replayed;
@@ -41,7 +41,7 @@ impl Replay {
         let (range, batch) = (replayed.range, &replayed.batch);
         let lineages = self.warehouse.lineages(batch.table.target)?;
         let kin = Kin::of(&lineages, &range.topic, &range.topic_id, range.generation, &self.args.beside);
-        let place = Place {
+        let scope = BatchScope {
             topic: &range.topic,
             topic_id: &range.topic_id,
             generation: range.generation,
@@ -50,15 +50,15 @@ impl Replay {
             start: groups.first().map_or(replayed.span.start, |group| group.span.start),
             run: &self.run.id,
         };
-        place.refuse_mixed(&self.warehouse, batch)?;
-        self.insert(batch, &place, token)?;
+        scope.refuse_mixed(&self.warehouse, batch)?;
+        self.insert(batch, &scope, token)?;
         self.passes("rows-inserted");
-        let truncates = place.truncate_rows(batch);
+        let truncates = scope.truncate_rows(batch);
         self.warehouse.store_truncates(&truncates, token)?;
         self.passes("truncates-stored");
         let mut written = replayed.landed_rows();
         written.extend(batch.written());
-        let marked = place.mark_truncated(&self.warehouse, batch.table, &self.args.beside, &written, &truncates)?;
+        let marked = scope.mark_truncated(&self.warehouse, batch.table, &self.args.beside, &written, &truncates)?;
         self.totals.truncated_rows += marked;
         self.passes("truncates-applied");
         Ok(())
@@ -122,9 +122,9 @@ impl Replay {
     }
 
     /// Warnings first: once the rows are in the warehouse, nobody judges them again.
-    fn insert(&self, batch: &Batch<'_>, place: &Place<'_>, token: &str) -> Result<()> {
+    fn insert(&self, batch: &Batch<'_>, scope: &BatchScope<'_>, token: &str) -> Result<()> {
         if !batch.warnings.is_empty() {
-            let rows = place.warning_rows(batch);
+            let rows = scope.warning_rows(batch);
             let token = format!("{token}/warnings");
             self.warehouse.insert::<WarningRow<'static>>(&self.warehouse.ops, "warnings", &token, rows.iter())?;
         }

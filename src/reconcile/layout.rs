@@ -15,7 +15,7 @@ use crate::rows::{Column, Row};
 use crate::source::{self, SourceColumn};
 use crate::tables::Table;
 use crate::types::{AddedType, ColumnType};
-use crate::warehouse::{self, Origin, identifier};
+use crate::warehouse::{self, DerivedColumn, identifier};
 
 /// No text.
 const NULL_IN_WAREHOUSE: &str = "CAST(NULL, 'Nullable(String)')";
@@ -77,7 +77,7 @@ impl<'t> Layout<'t> {
             layout.unknown(column, in_warehouse);
         }
         let is_gone = |name: &str| !in_source.iter().any(|column| column.name == name);
-        let dropped = in_warehouse.iter().filter(|column| Origin::of(column).is_some() && is_gone(&column.name));
+        let dropped = in_warehouse.iter().filter(|column| DerivedColumn::of(column).is_some() && is_gone(&column.name));
         layout.not_compared.extend(dropped.map(|column| format!("{} is no longer in PostgreSQL", column.name)));
         let own = table.columns().iter().map(|column| (&column.name, Some(column.column_type.clone())));
         let added = layout.added.iter().map(|added| (&added.name, None));

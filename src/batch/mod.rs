@@ -74,7 +74,7 @@ impl<'m> Batch<'m> {
 
     /// Are there changes whose unchanged values were not sent?
     pub fn lacks_values(&self) -> bool {
-        self.events.iter().any(|event| matches!(event, Event::Partial(_)))
+        self.events.iter().any(|event| matches!(event, Event::ToastIncomplete(_)))
     }
 
     /// What the warehouse has to be asked for; `below` is the bound for a key whose first event stands at this place.
@@ -144,8 +144,8 @@ impl<'m> Batch<'m> {
 
 fn verdict(event: &Event<'_>) -> &'static str {
     match event {
-        Event::Change(_) | Event::Partial(_) => "written",
-        Event::Bad(violation, _) => violation.rule,
+        Event::Change(_) | Event::ToastIncomplete(_) => "written",
+        Event::Rejected(violation, _) => violation.rule,
         Event::Tombstone => "tombstone",
         Event::Truncate(_) => "truncate",
     }

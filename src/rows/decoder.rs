@@ -23,13 +23,13 @@ pub enum Event<'m> {
     /// A row was read, inserted, updated or deleted.
     Change(Change),
     /// As `Change`, but some column values were not sent.
-    Partial(Partial<'m>),
+    ToastIncomplete(IncompleteChange<'m>),
     /// The table was truncated.
     Truncate(Truncate),
     /// A null value after a delete.
     Tombstone,
     /// It cannot be decoded; with the row's key, if that could be read.
-    Bad(Violation, Option<String>),
+    Rejected(Violation, Option<String>),
 }
 
 /// A change of one row.
@@ -43,7 +43,7 @@ pub struct Change {
 
 /// A change whose unchanged TOAST values have to be carried forward from an earlier state of the row.
 #[derive(Debug, Clone)]
-pub struct Partial<'m> {
+pub struct IncompleteChange<'m> {
     /// What happened.
     pub head: Head,
     /// The canonical text of the row's key.
@@ -52,7 +52,7 @@ pub struct Partial<'m> {
     pub after: Fields<'m>,
 }
 
-impl<'m> Partial<'m> {
+impl<'m> IncompleteChange<'m> {
     /// The columns whose values were not sent.
     pub fn unavailable(&self) -> impl Iterator<Item = &str> {
         self.after.0.iter().filter(|(_, value)| is_placeholder(value)).map(|(name, _)| name.as_ref())
@@ -83,7 +83,7 @@ impl<'s> Decoder<'s> {
     /// Decodes one record; its row goes behind `rows`.
     ///
     /// # Errors
-    /// The offset does not fit in a version. A record that cannot be decoded is no error but [`Event::Bad`].
+    /// The offset does not fit in a version. A record that cannot be decoded is no error but [`Event::Rejected`].
     pub fn decode<'m>(&mut self, record: &Record<'m>, rows: &mut Rows) -> Result<Event<'m>> {
         let Some(value) = record.value else { return Ok(Event::Tombstone) };
         let version = Version::of(self.generation, record.offset)?;
@@ -95,7 +95,7 @@ impl<'s> Decoder<'s> {
         let event = self.decode_any(record, version, value, rows);
         Ok(event.unwrap_or_else(|violation| {
             rows.back_to(mark);
-            Event::Bad(violation, self.key_text(record))
+            Event::Rejected(violation, self.key_text(record))
         }))
     }
 
@@ -199,7 +199,7 @@ impl<'s> Decoder<'s> {
         if fields.0.iter().any(|(_, value)| is_placeholder(value)) {
             let json = fields.to_json();
             self.key.read(self.schema, json.as_bytes()).map_err(|error| explain(&json, &error))?;
-            return Ok(Event::Partial(Partial { head, key: self.key.text(self.schema), after: fields }));
+            return Ok(Event::ToastIncomplete(IncompleteChange { head, key: self.key.text(self.schema), after: fields }));
         }
         let json = if complete { Cow::Borrowed(after.get()) } else { Cow::Owned(fields.to_json()) };
         self.row_of(record, version, head, &json, rows).map(Event::Change)

@@ -9,7 +9,7 @@ mod schema;
 mod store;
 mod toast;
 
-pub use decoder::{Change, Decoder, Event, Partial};
+pub use decoder::{Change, Decoder, Event, IncompleteChange};
 pub use explain::refusal;
 pub use long::{LONG, LongRow, Unloaded, identity_of};
 pub use schema::{Column, SYSTEM_COLUMNS, Schema};
@@ -61,7 +61,7 @@ mod tests {
                 let extra = if extra.ends_with('}') { extra } else { "nothing".to_owned() };
                 format!("{} and {extra}, deleted {}", cells.join(" "), row.standing().deleted)
             }
-            Event::Bad(violation, _) => violation.detail,
+            Event::Rejected(violation, _) => violation.detail,
             other => format!("{other:?}"),
         }
     }

@@ -75,7 +75,7 @@ impl World {
     fn judge(&self, messages: &[Message]) -> (Vec<String>, Vec<String>) {
         let batch = self.batch(messages);
         let word = |event: &Event<'_>| match event {
-            Event::Bad(violation, _) => violation.rule.to_owned(),
+            Event::Rejected(violation, _) => violation.rule.to_owned(),
             Event::Truncate(_) => "truncate".to_owned(),
             _ => "written".to_owned(),
         };
@@ -160,7 +160,7 @@ fn a_broken_rule_is_told_with_its_values() {
     let messages = [line(5, 0)];
     let batch = World::new().batch(&messages);
     match &batch.events[0] {
-        Event::Bad(violation, Some(key)) => {
+        Event::Rejected(violation, Some(key)) => {
             assert_eq!((violation.rule, key.as_str()), ("quantity-positive", KEY));
             assert_eq!(violation.detail, "quantity is 0; expected quantity > 0");
         }

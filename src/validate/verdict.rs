@@ -95,7 +95,7 @@ impl Judge<'_> {
             let key = key.to_owned();
             let mut violations = broken.into_iter().map(|(violation, _)| violation);
             match rejection.and_then(|place| violations.nth(place)) {
-                Some(violation) => batch.events[index] = Event::Bad(violation, Some(key)),
+                Some(violation) => batch.events[index] = Event::Rejected(violation, Some(key)),
                 None => {
                     batch.warnings.extend(violations.map(|violation| Warning { index, key: key.clone(), violation }))
                 }

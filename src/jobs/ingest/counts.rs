@@ -64,12 +64,12 @@ impl Run {
             match event {
                 Event::Tombstone => counts.tombstones += 1,
                 Event::Truncate(_) => counts.truncates += 1,
-                Event::Bad(violation, key) => {
+                Event::Rejected(violation, key) => {
                     *counts.rejected.entry(violation.rule).or_default() += 1;
                     let key = key.as_deref().unwrap_or_default();
                     self.totals.logged.rejected(&self.topic, record, key, violation);
                 }
-                Event::Change(_) | Event::Partial(_) => {}
+                Event::Change(_) | Event::ToastIncomplete(_) => {}
             }
         }
         for warning in &batch.warnings {

@@ -76,7 +76,7 @@ impl Run {
 /// Records that are rejected for another reason than a missing row.
 fn bad_records<'b, 'm>(batch: &'b Batch<'m>) -> impl Iterator<Item = (&'b Violation, &'b Record<'m>)> {
     batch.events.iter().zip(&batch.records).filter_map(|(event, record)| match event {
-        Event::Bad(violation, _) if !is_orphan(batch.table, violation) => Some((violation, record)),
+        Event::Rejected(violation, _) if !is_orphan(batch.table, violation) => Some((violation, record)),
         _ => None,
     })
 }

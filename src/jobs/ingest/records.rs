@@ -29,7 +29,7 @@ impl Run {
         let now_ms = Utc::now().timestamp_millis();
         let mut rows = Vec::new();
         for (i, (record, event)) in batch.records.iter().zip(&batch.events).enumerate() {
-            let Event::Bad(violation, row_key) = event else { continue };
+            let Event::Rejected(violation, row_key) = event else { continue };
             let attempt = match earlier.get(&record.offset) {
                 None => 1,
                 Some(before) if before.status == "open" => before.attempt,

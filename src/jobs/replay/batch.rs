@@ -130,7 +130,7 @@ impl<'k> Replayed<'k> {
             .batch
             .events
             .iter()
-            .filter_map(|event| if let Event::Partial(partial) = event { Some(partial.key.as_str()) } else { None })
+            .filter_map(|event| if let Event::ToastIncomplete(incomplete) = event { Some(incomplete.key.as_str()) } else { None })
             .collect();
         let keys: Vec<&str> = keys.into_iter().collect();
         let of_batch: HashSet<i64> =
@@ -142,7 +142,7 @@ impl<'k> Replayed<'k> {
                 let record =
                     Record { partition: self.range.partition, offset, timestamp_ms: None, key: None, value: None };
                 let barrier = Violation::new(cdc::DECODE, "not selected");
-                bystanders.push((record, Event::Bad(barrier, Some(key.clone()))));
+                bystanders.push((record, Event::Rejected(barrier, Some(key.clone()))));
             }
         }
         Ok(bystanders)
@@ -153,9 +153,9 @@ impl<'k> Replayed<'k> {
 fn key_of(batch: &Batch<'_>, event: &Event<'_>, kept: &Kept) -> Option<String> {
     match event {
         Event::Change(change) => Some(batch.key(change).to_owned()),
-        Event::Partial(partial) => Some(partial.key.clone()),
-        Event::Bad(_, Some(key)) => Some(key.clone()),
-        Event::Bad(_, None) | Event::Truncate(_) | Event::Tombstone => {
+        Event::ToastIncomplete(incomplete) => Some(incomplete.key.clone()),
+        Event::Rejected(_, Some(key)) => Some(key.clone()),
+        Event::Rejected(_, None) | Event::Truncate(_) | Event::Tombstone => {
             Some(kept.row_key.clone()).filter(|key| !key.is_empty())
         }
     }

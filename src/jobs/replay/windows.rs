@@ -57,8 +57,8 @@ impl Replayed<'_> {
             match event {
                 Event::Change(_) => Group { written: 1, ..record },
                 Event::Truncate(_) => Group { truncates: 1, ..record },
-                Event::Bad(..) => Group { rejected: 1, ..record },
-                Event::Partial(_) | Event::Tombstone => record,
+                Event::Rejected(..) => Group { rejected: 1, ..record },
+                Event::ToastIncomplete(_) | Event::Tombstone => record,
             }
         });
         let landed = self.landed.iter().map(|kept| Group { written: 1, ..Group::of_record(kept.offset) });

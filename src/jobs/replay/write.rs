@@ -96,11 +96,11 @@ impl Replay {
             match event {
                 Event::Change(_) => counts.written += 1,
                 Event::Truncate(_) => counts.truncates += 1,
-                Event::Bad(violation, key) => {
+                Event::Rejected(violation, key) => {
                     *counts.refused.entry(violation.rule).or_default() += 1;
                     self.totals.logged.rejected(topic, record, key.as_deref().unwrap_or_default(), violation);
                 }
-                Event::Partial(_) | Event::Tombstone => {}
+                Event::ToastIncomplete(_) | Event::Tombstone => {}
             }
         }
         for warning in &batch.warnings {
@@ -153,7 +153,7 @@ impl Replay {
         rows.extend(replayed.landed.iter().map(|kept| closed(kept, "resolved")));
         for (kept, event) in replayed.kept.iter().zip(&replayed.batch.events) {
             rows.push(match event {
-                Event::Bad(violation, key) => RejectedRow {
+                Event::Rejected(violation, key) => RejectedRow {
                     rule: violation.rule,
                     detail: violation.detail.clone(),
                     row_key: key.clone().unwrap_or_else(|| kept.row_key.clone()),

@@ -137,7 +137,7 @@ impl Events<'_> {
                     Says::Row(self.layout.of_event(row, change.head.source.lsn())?)
                 })
             }
-            Event::Partial(_) | Event::Bad(..) => Some(Says::Nothing),
+            Event::ToastIncomplete(_) | Event::Rejected(..) => Some(Says::Nothing),
             Event::Truncate(_) | Event::Tombstone => None,
         })
     }

@@ -80,7 +80,7 @@ pub struct Completion<'m> {
 }
 
 /// The state of a key as the window goes by.
-enum Known<'m> {
+enum KeyState<'m> {
     Row(Fields<'m>),
     Nothing(&'static str),
 }
@@ -104,9 +104,9 @@ pub fn resolve<'m>(
         .filter_map(|event| if let Event::ToastIncomplete(incomplete) = event { Some(incomplete.key.clone()) } else { None })
         .collect();
     let mut completion = Completion::default();
-    let mut known: HashMap<String, Known<'m>> = HashMap::new();
+    let mut states: HashMap<String, KeyState<'m>> = HashMap::new();
     for (key, carried) in warehouse {
-        known.insert(key, from_warehouse(carried, &mut completion.unloaded, arena));
+        states.insert(key, from_warehouse(carried, &mut completion.unloaded, arena));
     }
     let mut hash = Xxh3::new();
     for (event, record) in events.iter_mut().zip(records) {
@@ -114,21 +114,21 @@ pub fn resolve<'m>(
             Event::Change(change) => {
                 let key = schema.key_of(rows.row(change.row));
                 if wanted.contains(key.as_str()) {
-                    known.insert(key, state_after(schema, change.head.op, record));
+                    states.insert(key, state_after(schema, change.head.op, record));
                 }
             }
             Event::Rejected(_, Some(key)) if wanted.contains(key.as_str()) => {
-                known.insert(key.clone(), Known::Nothing(REJECTED));
+                states.insert(key.clone(), KeyState::Nothing(REJECTED));
             }
             Event::Truncate(_) => {
-                for state in known.values_mut() {
-                    *state = Known::Nothing("the table was truncated before");
+                for state in states.values_mut() {
+                    *state = KeyState::Nothing("the table was truncated before");
                 }
             }
             Event::ToastIncomplete(incomplete) => {
                 let version = Version::of(generation, record.offset)?;
                 let shorten = |column: &str, value| completion.unloaded.shortened(schema, column, value, arena);
-                *event = match complete(incomplete, known.get(&incomplete.key), shorten) {
+                *event = match complete(incomplete, states.get(&incomplete.key), shorten) {
                     Ok(fields) => {
                         let json: &'m str = arena.alloc(fields.to_json());
                         hash.update(json.as_bytes());
@@ -136,7 +136,7 @@ pub fn resolve<'m>(
                             let (key, head) = (incomplete.key.clone(), incomplete.head);
                             completion.long.insert(record.offset, LongRow { key, head, json, bytes, is_kept });
                         }
-                        known.insert(incomplete.key.clone(), Known::Row(fields));
+                        states.insert(incomplete.key.clone(), KeyState::Row(fields));
                         match decoder.row_of(record, version, incomplete.head, json, rows) {
                             Ok(change) => Event::Change(change),
                             Err(violation) => Event::Rejected(violation, Some(incomplete.key.clone())),
@@ -145,7 +145,7 @@ pub fn resolve<'m>(
                     Err(why) => {
                         let columns = incomplete.unavailable().collect::<Vec<_>>().join(", ");
                         let detail = format!("the unchanged value of {columns} was not sent and {why}");
-                        known.insert(incomplete.key.clone(), Known::Nothing(REJECTED));
+                        states.insert(incomplete.key.clone(), KeyState::Nothing(REJECTED));
                         Event::Rejected(Violation::new(TOAST_UNAVAILABLE, detail), Some(incomplete.key.clone()))
                     }
                 };
@@ -157,42 +157,42 @@ pub fn resolve<'m>(
     Ok(completion)
 }
 
-fn from_warehouse<'m>(carried: Carried, unloaded: &mut Unloaded<'m>, arena: &'m Arena<String>) -> Known<'m> {
+fn from_warehouse<'m>(carried: Carried, unloaded: &mut Unloaded<'m>, arena: &'m Arena<String>) -> KeyState<'m> {
     match carried {
-        Carried::Quarantined => Known::Nothing("a newer event of this key lies in quarantine"),
+        Carried::Quarantined => KeyState::Nothing("a newer event of this key lies in quarantine"),
         Carried::Row(json) => match Fields::parse(arena.alloc(json)) {
             Ok(fields) => {
                 unloaded.take_note(&fields);
-                Known::Row(fields)
+                KeyState::Row(fields)
             }
-            Err(_) => Known::Nothing("the warehouse's row cannot be read"),
+            Err(_) => KeyState::Nothing("the warehouse's row cannot be read"),
         },
     }
 }
 
-fn state_after<'m>(schema: &Schema, op: Op, record: &Record<'m>) -> Known<'m> {
+fn state_after<'m>(schema: &Schema, op: Op, record: &Record<'m>) -> KeyState<'m> {
     if op == Op::Delete {
-        return Known::Nothing("the row was deleted before");
+        return KeyState::Nothing("the row was deleted before");
     }
     let after = record.value.and_then(|value| RawEnvelope::parse(value).ok()).and_then(|envelope| envelope.after);
     match after.map(|after| Fields::parse(after.get())) {
         Some(Ok(mut fields)) => {
             schema.rename(&mut fields);
-            Known::Row(fields)
+            KeyState::Row(fields)
         }
-        _ => Known::Nothing("the earlier event of this key has no readable row"),
+        _ => KeyState::Nothing("the earlier event of this key has no readable row"),
     }
 }
 
 /// `after` with every placeholder replaced by the known value, which `shorten` may replace by a stand-in.
 fn complete<'m>(
     incomplete: &IncompleteChange<'m>,
-    known: Option<&Known<'m>>,
+    state: Option<&KeyState<'m>>,
     mut shorten: impl FnMut(&str, &'m serde_json::value::RawValue) -> &'m serde_json::value::RawValue,
 ) -> Result<Fields<'m>, String> {
-    let row = match known {
-        Some(Known::Row(fields)) => fields,
-        Some(Known::Nothing(why)) => return Err((*why).to_owned()),
+    let row = match state {
+        Some(KeyState::Row(fields)) => fields,
+        Some(KeyState::Nothing(why)) => return Err((*why).to_owned()),
         None => return Err("neither this window nor the warehouse has the row".to_owned()),
     };
     let missing: HashSet<&str> = incomplete.unavailable().collect();

@@ -38,14 +38,14 @@ static EXISTS: Parent = Parent { facts: Vec::new(), unchanged_since: None };
 
 /// What the source says about the rows of a batch, and about the rows that these reference.
 #[derive(Debug, Default)]
-pub struct Known {
+pub struct LookupResults {
     /// By table: the keys that are not there.
     pub missing: HashMap<&'static str, HashSet<String>>,
     /// By the rule of a reference that asks for facts: the rows that are there.
     pub parents: HashMap<&'static str, HashMap<String, Parent>>,
 }
 
-impl Known {
+impl LookupResults {
     /// Is this row not in the source now?
     pub fn is_missing(&self, table: &str, key: &str) -> bool {
         self.missing.get(table).is_some_and(|missing| missing.contains(key))
@@ -79,15 +79,15 @@ impl Validator {
     ///
     /// # Errors
     /// A server is gone, refuses or is late.
-    pub(super) fn look_up(&mut self, servers: &mut Servers<'_>, batch: &Batch<'_>) -> Result<Known> {
+    pub(super) fn look_up(&mut self, servers: &mut Servers<'_>, batch: &Batch<'_>) -> Result<LookupResults> {
         let table: &'static Table = batch.table;
-        let mut known = Known::default();
+        let mut results = LookupResults::default();
         let own = live_rows(batch).map(|(key, _)| Cow::Borrowed(key)).collect();
         let mut wanted = vec![Wanted { name: table.name, relation: &table.relation, key: &table.key, keys: own }];
         for reference in &table.references {
             let keys = live_rows(batch).filter_map(|(_, row)| reference.key_of(&table.schema, row));
             if !reference.facts.is_empty() {
-                known.parents.insert(reference.rule, parents(servers, reference, &keys.collect())?);
+                results.parents.insert(reference.rule, parents(servers, reference, &keys.collect())?);
                 continue;
             }
             let parent = &reference.parent;
@@ -104,10 +104,10 @@ impl Validator {
         for wanted in &wanted {
             let missing = self.missing(servers, wanted)?;
             if !missing.is_empty() {
-                known.missing.insert(wanted.name, missing);
+                results.missing.insert(wanted.name, missing);
             }
         }
-        Ok(known)
+        Ok(results)
     }
 
     fn missing(&mut self, servers: &mut Servers<'_>, wanted: &Wanted<'_>) -> Result<HashSet<String>> {

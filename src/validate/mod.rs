@@ -9,7 +9,7 @@ mod tests;
 mod verdict;
 
 pub use limits::{LimitArgs, compiled_rules};
-pub use lookups::{Known, Parent, Servers};
+pub use lookups::{LookupResults, Parent, Servers};
 pub use settings::{ListedRule, RuleArgs, Settings, all_rules, rules_of};
 pub use verdict::{Doubts, Judge, Warning};
 
@@ -62,9 +62,9 @@ impl Validator {
             let rules = self.settings.compiled(self.pipeline, table)?;
             self.rules.insert(table.name, rules);
         }
-        let known = self.look_up(&mut servers, batch)?;
+        let lookups = self.look_up(&mut servers, batch)?;
         let rules = self.rules.get(table.name).map_or(&[][..], Vec::as_slice);
-        let judge = Judge { table, rules, settings: &self.settings, known: &known };
+        let judge = Judge { table, rules, settings: &self.settings, lookups: &lookups };
         let doubtful = judge.doubtful(batch);
         let keys: Vec<&str> = doubtful.iter().map(String::as_str).collect();
         let held = newest_versions(servers.warehouse, table.target, &table.key, &keys)?;

@@ -1,4 +1,4 @@
-//! The verdict without a server: what look-ups would have said stands in [`Known`].
+//! The verdict without a server: what look-ups would have said stands in [`LookupResults`].
 
 use std::collections::{HashMap, HashSet};
 
@@ -32,7 +32,7 @@ fn truncate(offset: i64) -> Message {
 
 /// What is known of the world: the line's order and product are there, the order is shipped, the product costs 10.
 struct World {
-    known: Known,
+    lookups: LookupResults,
     held: HashMap<String, u64>,
     truncates: Truncates,
     args: RuleArgs,
@@ -43,7 +43,7 @@ const KEY: &str = "1\u{1f}2";
 impl World {
     fn new() -> World {
         let mut world = World {
-            known: Known::default(),
+            lookups: LookupResults::default(),
             held: HashMap::new(),
             truncates: Truncates::default(),
             args: RuleArgs { rules: Vec::new(), limits: LimitArgs::default() },
@@ -57,12 +57,12 @@ impl World {
     fn parent(&mut self, rule: &'static str, key: &str, facts: &[Option<&str>], unchanged_since: Option<u64>) {
         let reference = table().references.iter().find(|reference| reference.rule == rule).unwrap();
         let facts = reference.facts.iter().zip(facts).map(|(fact, text)| fact.cell(*text)).collect();
-        let parents = self.known.parents.entry(rule).or_default();
+        let parents = self.lookups.parents.entry(rule).or_default();
         parents.insert(key.to_owned(), Parent { facts, unchanged_since });
     }
 
     fn without(mut self, rule: &'static str) -> World {
-        self.known.parents.insert(rule, HashMap::new());
+        self.lookups.parents.insert(rule, HashMap::new());
         self
     }
 
@@ -94,7 +94,7 @@ impl World {
         let mut batch = Batch::decode(table(), 1, messages.iter().map(record).collect()).unwrap();
         let settings = Settings::new(Pipeline::embedded(), &self.args).unwrap();
         let rules = settings.compiled(Pipeline::embedded(), table()).unwrap();
-        let judge = Judge { table: table(), rules: &rules, settings: &settings, known: &self.known };
+        let judge = Judge { table: table(), rules: &rules, settings: &settings, lookups: &self.lookups };
         let doubtful: HashSet<String> = judge.doubtful(&batch);
         judge.batch(&mut batch, &doubtful, Doubts::new(self.held.clone(), &self.truncates));
         batch
@@ -117,7 +117,7 @@ fn a_good_line_is_written() {
 #[test]
 fn what_is_not_in_the_source_is_refused() {
     let mut world = World::new();
-    world.known.missing.insert("order_details", HashSet::from([KEY.to_owned()]));
+    world.lookups.missing.insert("order_details", HashSet::from([KEY.to_owned()]));
     assert_eq!(world.judge(&[line(5, 3)]).0, all(&[NOT_IN_POSTGRES]));
     assert_eq!(World::new().without("order-exists").judge(&[line(5, 3)]).0, all(&["order-exists"]));
 }

@@ -7,7 +7,7 @@ use crate::cdc::{Op, Truncates, Violation};
 use crate::pipeline::Severity;
 use crate::rows::{Change, Event, Row};
 use crate::tables::{CompiledRule, Reference, Table};
-use crate::validate::lookups::{Known, Parent, live_rows};
+use crate::validate::lookups::{LookupResults, Parent, live_rows};
 use crate::validate::{NOT_IN_POSTGRES, Settings};
 
 /// A rule that a row breaks, though it is written.
@@ -30,7 +30,7 @@ pub struct Judge<'j> {
     /// Severities.
     pub settings: &'j Settings,
     /// What look-ups have said.
-    pub known: &'j Known,
+    pub lookups: &'j LookupResults,
 }
 
 /// What is known of keys that the look-ups put in doubt.
@@ -130,7 +130,7 @@ impl Judge<'_> {
     /// The rows that its references lead to, each with whether it leads to one.
     fn parents(&self, row: Row<'_>) -> Vec<(bool, Option<&Parent>)> {
         let parent = |reference: &Reference| match reference.key_of(&self.table.schema, row) {
-            Some(key) => (true, self.known.parent(reference, &key)),
+            Some(key) => (true, self.lookups.parent(reference, &key)),
             None => (false, None),
         };
         self.table.references.iter().map(parent).collect()
@@ -139,14 +139,14 @@ impl Judge<'_> {
     /// Is the row, or are some that it references, not in the source now?
     fn orphan(&self, key: &str, row: Row<'_>) -> Vec<(Violation, Severity)> {
         let table = self.table;
-        if self.known.is_missing(table.name, key) {
+        if self.lookups.is_missing(table.name, key) {
             let detail = format!("{} {key:?} is NOT in Postgres", table.name);
             return vec![(Violation::new(NOT_IN_POSTGRES, detail), Severity::Reject)];
         }
         let missing = |reference: &Reference| {
             let severity = self.settings.severity(table.name, reference.rule, Severity::Reject);
             let parent = reference.key_of(&table.schema, row).filter(|_| severity != Severity::Off)?;
-            if self.known.parent(reference, &parent).is_some() {
+            if self.lookups.parent(reference, &parent).is_some() {
                 return None;
             }
             let parent_table = reference.parent.name;

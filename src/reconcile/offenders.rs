@@ -16,7 +16,7 @@ use crate::checks::statement::{MOST_OFFENDERS, Side};
 use crate::exit::needs_person;
 use crate::reconcile::difference::Difference;
 use crate::rules::POSTGRES_SETTINGS;
-use crate::source::{Moment, key_in, key_parts};
+use crate::source::{SnapshotTx, key_in, key_parts};
 use crate::warehouse::{self, chunks};
 
 /// Who broke it.
@@ -139,9 +139,9 @@ impl Checker<'_> {
         let sql = question.sql(Side::Source, &condition);
         let parts = keys.map_or(Vec::new(), |keys| key_parts(&question.table.key, keys));
         let mut found = BTreeMap::new();
-        let mut moment = Moment::take(self.source()?, &tables)?.with_settings(POSTGRES_SETTINGS)?;
-        moment.query(&sql, &parts, |json| question.put(&mut found, json))?;
-        let snapshot = moment.end()?;
+        let mut snapshot_tx = SnapshotTx::take(self.source()?, &tables)?.with_settings(POSTGRES_SETTINGS)?;
+        snapshot_tx.query(&sql, &parts, |json| question.put(&mut found, json))?;
+        let snapshot = snapshot_tx.end()?;
         not_too_many(question, &found)?;
         Ok((found, json!({"lsn": snapshot.lsn})))
     }

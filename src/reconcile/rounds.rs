@@ -17,7 +17,7 @@ use crate::reconcile::compare::{Next, Tally, Terms, merge};
 use crate::reconcile::fence::{Fence, Passed};
 use crate::reconcile::layout::Layout;
 use crate::reconcile::rows::{Side, SideRow, SpoolWriter};
-use crate::source::{Moment, Rows, Snapshot, next_transaction};
+use crate::source::{SnapshotTx, Rows, Snapshot, next_transaction};
 use crate::tables::Table;
 use crate::warehouse::{Warehouse, chunks, key_between, key_in, key_names, key_order};
 
@@ -87,7 +87,7 @@ impl Checker<'_> {
     /// A server is gone or refuses.
     pub fn layout<'t>(&mut self, table: &'t Table) -> Result<Layout<'t>> {
         let in_warehouse = self.warehouse.columns(table.target)?;
-        let columns = Moment::take(self.source()?, &[table])?.columns(table)?;
+        let columns = SnapshotTx::take(self.source()?, &[table])?.columns(table)?;
         Ok(Layout::of(table, &columns, &in_warehouse))
     }
 
@@ -120,16 +120,16 @@ impl Checker<'_> {
     fn round(&mut self, table: &Table, rows: Rows<'_>, behind_fence: bool) -> Result<Compared> {
         let in_warehouse = self.warehouse.columns(table.target)?;
         let mut spool = SpoolWriter::new()?;
-        let mut moment = Moment::take(self.source()?, &[table])?;
-        let columns = moment.columns(table)?;
+        let mut snapshot_tx = SnapshotTx::take(self.source()?, &[table])?;
+        let columns = snapshot_tx.columns(table)?;
         let layout = Layout::of(table, &columns, &in_warehouse);
         let mut read = (0, String::new());
-        moment.read(table, &layout.in_source(), rows, |json| {
+        snapshot_tx.read(table, &layout.in_source(), rows, |json| {
             read.0 += 1;
             json.clone_into(&mut read.1);
             spool.push(json)
         })?;
-        let snapshot = moment.end()?;
+        let snapshot = snapshot_tx.end()?;
         let last = match rows {
             Rows::From(_, most) if read.0 == most => Some(layout.of_source(&read.1)?.key.text),
             _ => None,

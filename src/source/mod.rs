@@ -32,7 +32,7 @@ pub use lookup::{Existence, Found, is_possible, look_up};
 pub use replica::LookUps;
 pub use reserved::{identifier, is_reserved};
 pub use sessions::{Sessions, session_name};
-pub use snapshot::{Moment, Rows, key_in, key_parts};
+pub use snapshot::{SnapshotTx, Rows, key_in, key_parts};
 pub use transactions::{Snapshot, Written, lsn_position, next_transaction};
 
 /// A server that takes connections and says nothing must not hold up a job for ever.

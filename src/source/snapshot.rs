@@ -22,20 +22,20 @@ pub enum Rows<'k> {
     Of(&'k [String]),
 }
 
-/// A moment that is being looked at. The tables are locked, in the mode that disturbs nobody else, because TRUNCATE and ALTER TABLE do
+/// A transaction that looks at one moment. The tables are locked, in the mode that disturbs nobody else, because TRUNCATE and ALTER TABLE do
 /// not keep to snapshots.
-pub struct Moment<'c> {
+pub struct SnapshotTx<'c> {
     transaction: Transaction<'c>,
     /// What the moment knows.
     pub snapshot: Snapshot,
 }
 
-impl<'c> Moment<'c> {
+impl<'c> SnapshotTx<'c> {
     /// Locks tables, then fixes the moment. Not on a standby: its snapshots leave out running transactions.
     ///
     /// # Errors
     /// A table is not there (78), or is locked (75).
-    pub fn take(client: &'c mut Client, tables: &[&Table]) -> Result<Moment<'c>> {
+    pub fn take(client: &'c mut Client, tables: &[&Table]) -> Result<SnapshotTx<'c>> {
         let list = tables.iter().map(|table| table.relation.as_str()).collect::<Vec<_>>().join(", ");
         let what = || format!("looking at {list} in PostgreSQL");
         // In a transaction of its own: within the next one it would be what takes the snapshot.
@@ -49,14 +49,14 @@ impl<'c> Moment<'c> {
         transaction.batch_execute(TIME_LIMITS).with_context(what)?;
         transaction.batch_execute(&format!("LOCK TABLE {list} IN ACCESS SHARE MODE")).with_context(what)?;
         let snapshot = take_snapshot(&mut transaction, before).with_context(what)?;
-        Ok(Moment { transaction, snapshot })
+        Ok(SnapshotTx { transaction, snapshot })
     }
 
     /// Gives the session other settings, until the moment ends.
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn with_settings(mut self, settings: &[(&str, &str)]) -> Result<Moment<'c>> {
+    pub fn with_settings(mut self, settings: &[(&str, &str)]) -> Result<SnapshotTx<'c>> {
         let settings: String = settings.iter().map(|(name, value)| format!("SET LOCAL {name} = '{value}';")).collect();
         self.transaction.batch_execute(&settings).context("changing a session's settings in PostgreSQL")?;
         Ok(self)

@@ -4,13 +4,13 @@
 
 mod envelope;
 mod placeholder;
-mod resent;
+mod redelivered;
 mod truncate;
 mod version;
 
 pub use envelope::{Fields, Head, Op, RawEnvelope, Sequence, Source, is_about, key_object};
 pub use placeholder::{UNAVAILABLE, UNAVAILABLE_BASE64, forms, is_placeholder};
-pub use resent::Resent;
+pub use redelivered::Redelivered;
 pub use truncate::{CLOCK_SLACK_MS, Standing, Truncate, Truncates};
 pub use version::{Generation, MAX_GENERATION, Version};
 

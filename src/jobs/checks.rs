@@ -127,7 +127,7 @@ fn one(check: Check, checker: &mut Checker<'_>, table: &'static Table, findings:
     if is_idle {
         findings.nothing_new += 1;
         // Windows without a row are taken up as well, or they would be looked at for ever.
-        return checker.take_up(check.job(), &findings.run_id, table, &slice.news, &[], &[]);
+        return checker.ack(check.job(), &findings.run_id, table, &slice.news, &[], &[]);
     }
     let told = match (check, checker.args.scope) {
         (Check::Reconcile, args::Scope::Full) => mend::tell(checker, table, &findings.run_id),
@@ -145,7 +145,7 @@ fn one(check: Check, checker: &mut Checker<'_>, table: &'static Table, findings:
         findings.add(&checker.warehouse, finding)?;
     }
     if is_conclusive && checker.args.scope == Scope::New {
-        checker.take_up(check.job(), &findings.run_id, table, &slice.news, &undecided, &unfinished)?;
+        checker.ack(check.job(), &findings.run_id, table, &slice.news, &undecided, &unfinished)?;
     }
     Ok(())
 }

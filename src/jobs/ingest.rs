@@ -133,7 +133,7 @@ fn drain(run: &mut Run, plan: &Plan, stop: &Stop) -> Result<Rest> {
             stop.remember(run.last_words());
             let arena = Arena::new();
             let mut batch = Batch::decode(run.table, plan.number_of(&window), window.records())?;
-            run.totals.look_for_resent(&batch);
+            run.totals.count_redelivered(&batch);
             if batch.lacks_values() {
                 // What is carried forward may be in the insert that is still in flight.
                 run.settle(pending.take(), &mut progress)?;

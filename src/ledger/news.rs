@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use anyhow::Result;
 
 use crate::exit::needs_person;
-use crate::ledger::open_window::OpenWindow;
+use crate::ledger::unacked_window::UnackedWindow;
 use crate::ledger::stream_key::{STREAM_KEY, StreamKey};
 use crate::ledger::seq_set::SeqSet;
 use crate::ledger::spans::{OffsetSpan, Spans};
@@ -80,11 +80,11 @@ impl News {
     }
 
     /// Is it above the position that the consumer had, among what is taken up?
-    pub(super) fn has_as_new(&self, window: &OpenWindow) -> bool {
+    pub(super) fn has_as_new(&self, window: &UnackedWindow) -> bool {
         self.taken.iter().any(|taken| taken.has(window))
     }
 
-    fn take_in(&mut self, window: OpenWindow) {
+    fn take_in(&mut self, window: UnackedWindow) {
         self.windows += 1;
         self.truncates += window.truncates;
         match self.spans.get_mut(&window.place.source) {
@@ -105,8 +105,8 @@ fn keep_last(runs: &mut HashMap<String, u64>) {
     runs.retain(|_, number| *number >= first);
 }
 
-impl FromIterator<OpenWindow> for News {
-    fn from_iter<W: IntoIterator<Item = OpenWindow>>(windows: W) -> News {
+impl FromIterator<UnackedWindow> for News {
+    fn from_iter<W: IntoIterator<Item = UnackedWindow>>(windows: W) -> News {
         let mut news = News::default();
         windows.into_iter().for_each(|window| news.take_in(window));
         news
@@ -128,7 +128,7 @@ impl Taken {
         !self.is_cut
     }
 
-    fn has(&self, row: &OpenWindow) -> bool {
+    fn has(&self, row: &UnackedWindow) -> bool {
         self.place == row.place && self.before < row.seq && row.seq <= self.up_to
     }
 }
@@ -234,7 +234,7 @@ impl Warehouse {
 
     /// Rows of the ledger, stream by stream in the order of their numbers, page by page. A server that reads ahead would read half of what is
     /// left for each of them.
-    pub(super) fn each_row(&self, condition: &str, mut each: impl FnMut(OpenWindow)) -> Result<()> {
+    pub(super) fn each_row(&self, condition: &str, mut each: impl FnMut(UnackedWindow)) -> Result<()> {
         let mut behind = "1".to_owned();
         loop {
             let sql = format!(
@@ -248,7 +248,7 @@ impl Warehouse {
                  SETTINGS max_threads = 1, read_in_order_use_buffering = 0",
                 self.ops,
             );
-            let page: Vec<OpenWindow> = self.rows("looking for windows of the ledger", &sql)?;
+            let page: Vec<UnackedWindow> = self.rows("looking for windows of the ledger", &sql)?;
             let is_last = page.len() < PAGE;
             if let Some(last) = page.last() {
                 behind = last.place.behind(last.seq);

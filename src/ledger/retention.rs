@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::ledger::followers::{HeldBack, Holding, Positions};
 use crate::ledger::news::{PRUNED, STREAMS};
 use crate::ledger::stream_key::{STREAM_KEY, StreamKey};
-use crate::ledger::take_up::PositionRow;
+use crate::ledger::ack::PositionRow;
 use crate::warehouse::Warehouse;
 
 /// A stream of the ledger, and how far it may be removed by its age.

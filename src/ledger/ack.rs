@@ -6,7 +6,7 @@ use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::ledger::news::{News, STREAMS};
-use crate::ledger::open_window::OpenWindow;
+use crate::ledger::unacked_window::UnackedWindow;
 use crate::ledger::stream_key::StreamKey;
 use crate::ledger::seq_set::SeqSet;
 use crate::warehouse::Warehouse;
@@ -56,7 +56,7 @@ pub struct Consumer<'c> {
 }
 
 /// Which windows stay open.
-pub type StaysOpen<'f> = &'f dyn Fn(&OpenWindow) -> bool;
+pub type StaysOpen<'f> = &'f dyn Fn(&UnackedWindow) -> bool;
 
 impl Warehouse {
     /// Notes down that `consumer` is done with these news of `sources`, but for the windows that it leaves open, if any. First these, *then* the
@@ -65,7 +65,7 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn take_up(
+    pub fn ack(
         &self,
         consumer: Consumer<'_>,
         sources: &[&str],
@@ -98,7 +98,7 @@ impl Warehouse {
     ) -> Result<(SeqSet, SeqSet)> {
         let (mut opened, mut done) = (SeqSet::default(), SeqSet::default());
         let mut note =
-            |window: &OpenWindow| match (stays_open(window), news.postponed.contains(&window.place, window.seq)) {
+            |window: &UnackedWindow| match (stays_open(window), news.postponed.contains(&window.place, window.seq)) {
                 (true, false) => opened.add(&window.place, window.seq),
                 (false, true) => done.add(&window.place, window.seq),
                 _ => {}

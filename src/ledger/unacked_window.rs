@@ -8,7 +8,7 @@ use crate::ledger::stream_key::StreamKey;
 /// A window of the ledger.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Row, Deserialize)]
 #[allow(missing_docs)]
-pub struct OpenWindow {
+pub struct UnackedWindow {
     pub place: StreamKey,
     /// Its number in the stream.
     pub seq: u64,

@@ -105,7 +105,7 @@ impl<'s> Checker<'s> {
     }
 
     /// A named point, at which tests freeze the run.
-    pub fn passes(&self, point: &str) {
+    pub fn failpoint(&self, point: &str) {
         if let Some(stop_at) = &self.args.stop_at {
             stop_at.pass(point);
         }

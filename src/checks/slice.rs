@@ -125,8 +125,8 @@ impl Checker<'_> {
         let stays_open = |window: &UnackedWindow| stands_in(window) || unfinished.contains(&window.run_id);
         let some_stay = !undecided.is_empty() || !unfinished.is_empty();
         let stays_open = some_stay.then_some(&stays_open as StaysOpen<'_>);
-        let passes = |point: &str| self.passes(point);
-        let consumer = Consumer { name: consumer, run_id, passes: &passes };
+        let failpoint = |point: &str| self.failpoint(point);
+        let consumer = Consumer { name: consumer, run_id, failpoint: &failpoint };
         self.warehouse.ack(consumer, &[table.name], news, stays_open)
     }
 

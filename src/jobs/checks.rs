@@ -24,7 +24,7 @@ use crate::exit::Exit;
 use crate::health::observe::settings::CHECK_ALL;
 use crate::health::severity::Severity;
 use crate::jobs::checks::check::{ALL, Check};
-use crate::jobs::{Job, Kind, end_with_the_reader};
+use crate::jobs::{Job, Kind, restore_sigpipe};
 use crate::ledger::plain_run::PlainRun;
 use crate::reconcile::mend;
 use crate::tables::{Pipeline, Table};
@@ -61,7 +61,7 @@ fn run(call: &Call<'_>, checks: &[Check], args: CheckArgs) -> Result<Report> {
     let (job, pipeline) = (call.job, call.pipeline);
     let tables = pipeline.chosen(&args.table)?;
     if args.list || args.explain {
-        end_with_the_reader();
+        restore_sigpipe();
     }
     if args.list {
         let jobs: Vec<&str> = checks.iter().map(|check| check.job()).collect();

@@ -52,7 +52,7 @@ pub use args::{IngestArgs, examples};
 /// The run could not even be entered into the books; every later failure is in the report.
 pub fn run(call: &Call<'_>, table: &'static Table, args: IngestArgs) -> Result<Report> {
     let mut run = Run::open(call, table, args)?;
-    call.stop.remember(run.last_words());
+    call.stop.remember(run.shutdown_summary());
     let result = work(&mut run, call.stop);
     Ok(run.close(result))
 }
@@ -129,8 +129,8 @@ fn drain(run: &mut Run, plan: &Plan, stop: &Stop) -> Result<Rest> {
                 run.settle(pending.take(), &mut progress)?;
                 return Err(run.stops_at_gaps(&window));
             }
-            run.passes("read");
-            stop.remember(run.last_words());
+            run.failpoint("read");
+            stop.remember(run.shutdown_summary());
             let arena = Arena::new();
             let mut batch = Batch::decode(run.table, plan.number_of(&window), window.records())?;
             run.totals.count_redelivered(&batch);
@@ -140,7 +140,7 @@ fn drain(run: &mut Run, plan: &Plan, stop: &Stop) -> Result<Rest> {
                 run.carry(plan, &window, &mut batch, &arena)?;
             }
             run.judge(&mut batch)?;
-            run.passes("validated");
+            run.failpoint("validated");
             run.settle(pending.take(), &mut progress)?;
             run.within_reject_ratio(&batch)?;
             pending = run.write(plan, &rest, &window, &batch)?;

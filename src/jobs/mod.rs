@@ -118,7 +118,7 @@ fn tool(
     run: impl Fn(&ArgMatches) -> Result<()> + 'static,
 ) -> Job {
     let run = move |matches: &ArgMatches| {
-        end_with_the_reader();
+        restore_sigpipe();
         match run(matches) {
             Ok(()) => Exit::Done.code(),
             Err(error) => {
@@ -132,7 +132,7 @@ fn tool(
 }
 
 /// `lockstep rules | head`: when nobody reads any more, a tool ends, as every other does. (Rust ignores SIGPIPE.)
-fn end_with_the_reader() {
+fn restore_sigpipe() {
     // SAFETY: the default action is no handler of ours, and no other thread is running yet.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
 }

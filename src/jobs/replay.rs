@@ -52,7 +52,7 @@ pub fn job(pipeline: &'static Pipeline) -> Job {
 fn run(call: &Call<'_>, args: ReplayArgs) -> Result<Report> {
     let chosen = call.pipeline.chosen(&args.table)?;
     let mut replay = Replay::open(call, args)?;
-    call.stop.remember(replay.last_words());
+    call.stop.remember(replay.shutdown_summary());
     let result = work(&mut replay, &chosen, call.stop);
     Ok(replay.close(result))
 }
@@ -81,10 +81,10 @@ fn replay_table(
         let mut rest = Span { start: range.start, end: range.end };
         while !rest.is_empty() && replay.goes_on() && !stop.asked() {
             let (span, kept) = replay.read(turn, rest)?;
-            replay.passes("read");
+            replay.failpoint("read");
             batch(replay, table, range, span, &kept)?;
             progress.advance(kept.len() as u64);
-            stop.remember(replay.last_words());
+            stop.remember(replay.shutdown_summary());
             rest.start = span.end;
         }
     }
@@ -97,6 +97,6 @@ fn batch(replay: &mut Replay, table: &'static Table, range: &QuarantineRange, sp
     batch.set_aside_what_is_known(&replay.warehouse)?;
     batch.complete(&replay.warehouse, &arena)?;
     replay.judge(&mut batch)?;
-    replay.passes("validated");
+    replay.failpoint("validated");
     replay.write(&batch)
 }

@@ -52,7 +52,7 @@ pub struct Consumer<'c> {
     /// The run.
     pub run_id: &'c str,
     /// For tests: is told where it is.
-    pub passes: &'c dyn Fn(&str),
+    pub failpoint: &'c dyn Fn(&str),
 }
 
 /// Which windows stay open.
@@ -77,14 +77,14 @@ impl Warehouse {
             Some(stays_open) => self.opened_and_done(consumer.name, sources, news, stays_open)?,
         };
         self.write_postponed(consumer, &opened, false)?;
-        (consumer.passes)("windows-left-open");
+        (consumer.failpoint)("windows-left-open");
         let positions: Vec<PositionRow<'_>> = news
             .taken
             .iter()
             .map(|taken| PositionRow::of(consumer.name, &taken.place, taken.up_to, consumer.run_id))
             .collect();
         self.write_positions(&positions)?;
-        (consumer.passes)("positions-written");
+        (consumer.failpoint)("positions-written");
         self.write_postponed(consumer, &done, true)
     }
 

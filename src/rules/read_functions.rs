@@ -49,7 +49,7 @@ impl Reader<'_> {
             }
             ("now" | "current_timestamp" | "localtimestamp" | "current_time" | "localtime" | "clock_timestamp", _) => {
                 return Err(self.refusal(
-                    "beyond the subset: a moment that passes: say CURRENT_DATE, which is taken once for all judges",
+                    "beyond the subset: a moment that failpoint: say CURRENT_DATE, which is taken once for all judges",
                 ));
             }
             ("user" | "current_user" | "session_user", _) => {

@@ -30,15 +30,15 @@ pub fn is_of_table(name: &str) -> bool {
 
 impl Warehouse {
     /// Applies the schema, where every statement says IF NOT EXISTS, and replaces the views for people.
-    /// `passes` is told after each statement.
+    /// `failpoint` is told after each statement.
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn apply_schema(&self, pipeline: &'static Pipeline, passes: &dyn Fn(&str)) -> Result<()> {
+    pub fn apply_schema(&self, pipeline: &'static Pipeline, failpoint: &dyn Fn(&str)) -> Result<()> {
         for (_, file) in files(pipeline, &self.db, &self.ops)? {
             for statement in statements(&file) {
                 self.execute("applying the schema", statement)?;
-                passes("schema-statement");
+                failpoint("schema-statement");
             }
         }
         for table in &pipeline.tables {

@@ -39,7 +39,7 @@ pub fn plan(run: &mut Run) -> Result<Option<Plan>> {
     if explicit.is_none() && !run.args.dry_run {
         source::lock(&mut run.source, &run.group, &run.topic, &partitions)?;
         run.locked = true;
-        run.passes("locked");
+        run.failpoint("locked");
     }
     // Under the lock, everything is asked anew: another run may just have ended.
     let (partitions, log) = run.reachable(partitions)?;

@@ -82,11 +82,11 @@ impl GroupState {
     fn write_ahead(&self, run: &Run, origins: &[WindowRow], commits: &[(i32, Committed)]) -> Result<()> {
         if !origins.is_empty() {
             run.warehouse.write_windows(origins)?;
-            run.passes("origin-written");
+            run.failpoint("origin-written");
         }
         if !commits.is_empty() {
             kafka::commit(&run.consumer, &run.topic, commits)?;
-            run.passes("plan-committed");
+            run.failpoint("plan-committed");
         }
         Ok(())
     }

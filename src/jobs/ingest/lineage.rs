@@ -137,7 +137,7 @@ fn lock_of(run: &Run) -> TargetLock {
 fn take_alone(run: &mut Run, topic: &TopicInfo, lineages: &mut Lineages) -> Result<Taken> {
     let lock = lock_of(run);
     lock.unshare(&mut run.source)?;
-    run.passes("number-wanted");
+    run.failpoint("number-wanted");
     let deadline = Instant::now() + PATIENCE;
     loop {
         if lock.own(&mut run.source)? {
@@ -186,7 +186,7 @@ fn take_one(run: &Run, wanted: Lineage, lineages: &mut Lineages) -> Result<()> {
     let above = lineages.newest().map_or(wanted.generation, |newest| wanted.generation.max(newest + 1));
     for generation in above..=MAX_GENERATION {
         if run.warehouse.take_generation(&Lineage { generation, ..wanted.clone() })? {
-            run.passes("generation-taken");
+            run.failpoint("generation-taken");
             *lineages = run.warehouse.lineages(run.table.target)?;
             return Ok(());
         }

@@ -62,7 +62,7 @@ impl GroupState {
         decisions.iter().for_each(|decision| tracing::warn!("{decision}"));
         if !run.args.dry_run && !rows.is_empty() {
             run.warehouse.write_windows(&rows)?;
-            run.passes("reset-written");
+            run.failpoint("reset-written");
             kafka::commit(&run.consumer, &run.topic, &commits)?;
         }
         Ok(reset)

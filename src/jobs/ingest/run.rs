@@ -109,7 +109,7 @@ impl Run {
             let (topic, group_id) = (run.topic.clone(), run.group.clone());
             run.run.open(&run.warehouse, &mut run.source, |row| RunRow { topic, group_id, ..row })?;
         }
-        run.passes("opened");
+        run.failpoint("opened");
         Ok(run)
     }
 
@@ -144,7 +144,7 @@ impl Run {
     }
 
     /// The summary as it would be if the process had to end now.
-    pub fn last_words(&self) -> String {
+    pub fn shutdown_summary(&self) -> String {
         let why = "stopped before the open window was finished; the next run finishes it";
         self.report(Exit::Stopped, Some(why.to_owned())).line(&self.run.job)
     }
@@ -163,8 +163,8 @@ impl Run {
     }
 
     /// A named point for the crash tests.
-    pub fn passes(&self, point: &str) {
-        self.run.passes(point);
+    pub fn failpoint(&self, point: &str) {
+        self.run.failpoint(point);
     }
 
     /// The exit code of a run that found nothing.

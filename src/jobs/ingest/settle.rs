@@ -23,20 +23,20 @@ impl Run {
         if let Some(in_flight) = pending.in_flight.take() {
             in_flight.acknowledged(&self.warehouse)?;
         }
-        self.passes("rows-inserted");
+        self.failpoint("rows-inserted");
         self.apply_truncates(&pending)?;
-        self.passes("truncates-applied");
+        self.failpoint("truncates-applied");
         self.resolve(&pending)?;
-        self.passes("quarantine-resolved");
+        self.failpoint("quarantine-resolved");
         self.verify(&pending)?;
         source::still_held(&mut self.source)?;
         self.warehouse.write_windows(std::slice::from_ref(&pending.ledger))?;
-        self.passes("ledger-written");
+        self.failpoint("ledger-written");
         if let Some(committed) = &pending.commit {
             source::still_held(&mut self.source)?;
             commit(&self.consumer, &self.topic, &[(pending.partition, committed.clone())])?;
         }
-        self.passes("committed");
+        self.failpoint("committed");
         self.totals.add(&pending.counts);
         progress.advance(pending.span.len());
         Ok(())
@@ -49,7 +49,7 @@ impl Run {
             let (topic_id, partition) = (&pending.topic_id, pending.partition);
             self.warehouse.close_quarantine(&self.topic, topic_id, partition, part, "resolved", &self.run.id)?;
             self.totals.resolved += part.len() as u64;
-            self.passes("quarantine-part-resolved");
+            self.failpoint("quarantine-part-resolved");
         }
         Ok(())
     }
@@ -57,7 +57,7 @@ impl Run {
     /// Store, then mark; and after every insert look whether a truncate of another window concerns these rows.
     fn apply_truncates(&mut self, pending: &Pending) -> Result<()> {
         self.warehouse.store_truncates(&pending.truncates, &pending.token)?;
-        self.passes("truncates-stored");
+        self.failpoint("truncates-stored");
         let scope = BatchScope {
             topic: &self.topic,
             topic_id: &pending.topic_id,

@@ -55,7 +55,7 @@ impl Run {
                 rejected.iter(),
             )?;
         }
-        self.passes("rejected-inserted");
+        self.failpoint("rejected-inserted");
         if !batch.warnings.is_empty() {
             // A token of this run: what is warned of may differ when the window is done again, and the newest word counts.
             let token = format!("{token}/warnings/{}", self.run.id);
@@ -68,8 +68,8 @@ impl Run {
                 shown.borrow_mut().take_in(self.table, row);
             }
         };
-        let passes = |point: &str| self.passes(point);
-        let to_send = Sending { batch, passes: &passes, sent: &sent };
+        let failpoint = |point: &str| self.failpoint(point);
+        let to_send = Sending { batch, failpoint: &failpoint, sent: &sent };
         let in_flight = to_send.send(&self.warehouse, &token)?;
         let rejected_offsets: HashSet<i64> = rejected.iter().map(|row| row.offset).collect();
         let still_open = earlier.values().filter(|q| q.status == "open").map(|q| q.offset);

@@ -131,7 +131,7 @@ impl Replay {
                 return Err(lock.busy(&mut self.source, "a run is taking a new generation for it"));
             }
         }
-        self.passes("locked");
+        self.failpoint("locked");
         Ok(())
     }
 
@@ -218,13 +218,13 @@ impl Replay {
     }
 
     /// The summary as it would be if the process had to end now.
-    pub fn last_words(&self) -> String {
+    pub fn shutdown_summary(&self) -> String {
         let why = "stopped before the open batch was finished; the next replay takes it up again";
         self.report(Exit::Stopped, Some(why.to_owned())).line(&self.run.job)
     }
 
     /// A named point for the crash tests.
-    pub fn passes(&self, point: &str) {
-        self.run.passes(point);
+    pub fn failpoint(&self, point: &str) {
+        self.run.failpoint(point);
     }
 }

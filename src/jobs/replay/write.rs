@@ -52,15 +52,15 @@ impl Replay {
         };
         scope.refuse_mixed(&self.warehouse, batch)?;
         self.insert(batch, &scope, token)?;
-        self.passes("rows-inserted");
+        self.failpoint("rows-inserted");
         let truncates = scope.truncate_rows(batch);
         self.warehouse.store_truncates(&truncates, token)?;
-        self.passes("truncates-stored");
+        self.failpoint("truncates-stored");
         let mut written = replayed.landed_rows();
         written.extend(batch.written());
         let marked = scope.mark_truncated(&self.warehouse, batch.table, &self.args.beside, &written, &truncates)?;
         self.totals.truncated_rows += marked;
-        self.passes("truncates-applied");
+        self.failpoint("truncates-applied");
         Ok(())
     }
 
@@ -70,7 +70,7 @@ impl Replay {
             source::still_held(&mut self.source)?;
             self.warehouse.write_windows(&self.window_rows(replayed, groups, hash))?;
         }
-        self.passes("ledger-written");
+        self.failpoint("ledger-written");
         Ok(())
     }
 
@@ -80,7 +80,7 @@ impl Replay {
         let rows = self.closing_rows(replayed);
         let token = format!("{token}/quarantine");
         self.warehouse.insert::<RejectedRow<'static>>(&self.warehouse.ops, "rejected", &token, rows.iter())?;
-        self.passes("closed");
+        self.failpoint("closed");
         Ok(())
     }
 
@@ -128,8 +128,8 @@ impl Replay {
             let token = format!("{token}/warnings");
             self.warehouse.insert::<WarningRow<'static>>(&self.warehouse.ops, "warnings", &token, rows.iter())?;
         }
-        let passes = |point: &str| self.passes(point);
-        let to_send = Sending { batch, passes: &passes, sent: &|_| {} };
+        let failpoint = |point: &str| self.failpoint(point);
+        let to_send = Sending { batch, failpoint: &failpoint, sent: &|_| {} };
         if let Some(in_flight) = to_send.send(&self.warehouse, token)? {
             in_flight.acknowledged(&self.warehouse)?;
         }

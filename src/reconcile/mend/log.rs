@@ -74,7 +74,7 @@ pub fn sort_out(
     for (partition, span) in info.partitions.iter().zip(spans) {
         let mut start = span.start;
         while start < span.end {
-            checker.passes("repair-reads-log");
+            checker.failpoint("repair-reads-log");
             let window = match reader.window(*partition, Span { start, end: span.end }, None, checker.stop)? {
                 Reading::Window(window) => window,
                 Reading::OutOfTime => return Ok(None),

@@ -119,7 +119,7 @@ impl<'e, 'm> Sending<'e, 'm> {
         })?;
         let version = Version::of(self.batch.generation, record.offset)?;
         let mut decoder: Decoder<'_> = self.batch.decoder();
-        decoder.row_of(record, version, long.head, &json, whole).map_err(|violation| {
+        decoder.row_of(record, version, long.meta, &json, whole).map_err(|violation| {
             let place = format!("{} {:?}, offset {}", table.name, long.key, record.offset);
             let why = violation.detail;
             fault(Exit::Bug, format!("{place}: it was accepted, but cannot be decoded with its long values: {why}"))

@@ -99,7 +99,7 @@ impl<'de> Deserialize<'de> for Sequence {
 
 /// What is known of an event besides its row.
 #[derive(Debug, Clone, Copy)]
-pub struct Head {
+pub struct EventMeta {
     /// What happened.
     pub op: Op,
     /// `source`; empty for a message without it.

@@ -8,7 +8,7 @@ mod redelivered;
 mod truncate;
 mod version;
 
-pub use envelope::{Fields, Head, Op, RawEnvelope, Sequence, Source, is_about, key_object};
+pub use envelope::{Fields, EventMeta, Op, RawEnvelope, Sequence, Source, is_about, key_object};
 pub use placeholder::{UNAVAILABLE, UNAVAILABLE_BASE64, forms, is_placeholder};
 pub use redelivered::Redelivered;
 pub use truncate::{CLOCK_SLACK_MS, Standing, Truncate, Truncates};

@@ -170,7 +170,7 @@ fn partition_lag(partition: i32, committed: Option<Committed>, log: Span, view: 
         let ledger = view.row.map(|row| &row.end);
         let state =
             PartitionState { committed, ledger, foreign_ledger: view.foreign, log, partitions: view.partitions };
-        if let Start::Stop(why) = decide(&state) { Some(why) } else { None }
+        if let Start::Halt(why) = decide(&state) { Some(why) } else { None }
     });
     let mut lag = PartitionLag {
         partition,

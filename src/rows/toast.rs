@@ -114,7 +114,7 @@ pub fn resolve<'m>(
             Event::Change(change) => {
                 let key = schema.key_of(rows.row(change.row));
                 if wanted.contains(key.as_str()) {
-                    states.insert(key, state_after(schema, change.head.op, record));
+                    states.insert(key, state_after(schema, change.meta.op, record));
                 }
             }
             Event::Rejected(_, Some(key)) if wanted.contains(key.as_str()) => {
@@ -133,11 +133,11 @@ pub fn resolve<'m>(
                         let json: &'m str = arena.alloc(fields.to_json());
                         hash.update(json.as_bytes());
                         if let Some((bytes, is_kept)) = completion.unloaded.weigh(&fields) {
-                            let (key, head) = (incomplete.key.clone(), incomplete.head);
-                            completion.long.insert(record.offset, LongRow { key, head, json, bytes, is_kept });
+                            let (key, meta) = (incomplete.key.clone(), incomplete.meta);
+                            completion.long.insert(record.offset, LongRow { key, meta, json, bytes, is_kept });
                         }
                         states.insert(incomplete.key.clone(), KeyState::Row(fields));
-                        match decoder.row_of(record, version, incomplete.head, json, rows) {
+                        match decoder.row_of(record, version, incomplete.meta, json, rows) {
                             Ok(change) => Event::Change(change),
                             Err(violation) => Event::Rejected(violation, Some(incomplete.key.clone())),
                         }

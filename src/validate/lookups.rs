@@ -62,7 +62,7 @@ impl LookupResults {
 
 /// The rows of a batch that are there after their event, with their keys.
 pub fn live_rows<'b>(batch: &'b Batch<'_>) -> impl Iterator<Item = (&'b str, Row<'b>)> {
-    let changes = batch.changes().filter(|(_, change)| change.head.op != Op::Delete);
+    let changes = batch.changes().filter(|(_, change)| change.meta.op != Op::Delete);
     changes.map(|(_, change)| (batch.key(change), batch.row(change)))
 }
 

@@ -81,7 +81,7 @@ impl Judge<'_> {
                 _ => continue,
             };
             let key = batch.key(&change);
-            let broken = match change.head.op {
+            let broken = match change.meta.op {
                 Op::Delete => Vec::new(),
                 _ => self.broken(key, batch.row(&change), &change, &doubts),
             };
@@ -163,7 +163,7 @@ impl Judge<'_> {
 fn is_decided(rule: &CompiledRule, parents: &[(bool, Option<&Parent>)], change: &Change) -> bool {
     let is_there = |reference: &usize| parents[*reference].1.is_some() || !parents[*reference].0;
     // When it was written: a row that was sent again does not tell.
-    let written = change.head.source.own_lsn;
+    let written = change.meta.source.own_lsn;
     let is_unchanged = |reference: &usize| {
         let since = parents[*reference].1.and_then(|parent| parent.unchanged_since);
         since.is_some_and(|since| written.is_some_and(|written| written > since))

@@ -42,16 +42,16 @@ impl GroupState {
                 Start::Continue(span, plan_run) => {
                     (*span, PlanMark { late: late(i), ..PlanMark::new(span.end, plan_run) })
                 }
-                Start::Origin(at) | Start::Fresh(at) | Start::Close(at) => {
+                Start::Origin(at) | Start::NewPlan(at) | Start::FinishCommit(at) => {
                     let span = Span { start: *at, end: at + taken[i] as i64 };
                     let mark = PlanMark::new(span.end, &run.run.id);
                     let plan = (!span.is_empty()).then(|| mark.clone());
-                    if plan.is_some() || matches!(start, Start::Close(_)) {
+                    if plan.is_some() || matches!(start, Start::FinishCommit(_)) {
                         commits.push((partition, Committed { offset: *at, plan }));
                     }
                     (span, mark)
                 }
-                Start::Stop(_) => continue,
+                Start::Halt(_) => continue,
             };
             if !span.is_empty() {
                 spans.push(Planned { partition, span, seq, mark: Some(mark) });
@@ -94,7 +94,7 @@ impl GroupState {
 
 fn to_read(start: &Start, log: Span) -> u64 {
     match start {
-        Start::Origin(at) | Start::Fresh(at) | Start::Close(at) => Span { start: *at, end: log.end }.len(),
-        Start::Continue(..) | Start::Stop(_) => 0,
+        Start::Origin(at) | Start::NewPlan(at) | Start::FinishCommit(at) => Span { start: *at, end: log.end }.len(),
+        Start::Continue(..) | Start::Halt(_) => 0,
     }
 }

@@ -13,7 +13,7 @@ use crate::ledger::{Mode, Start};
 impl GroupState {
     /// Where `--resume-from` goes on, for each partition with a stop.
     pub fn answers(&self, run: &Run, starts: &[Start]) -> Result<Vec<(usize, i64)>> {
-        let stops: Vec<usize> = (0..starts.len()).filter(|i| matches!(starts[*i], Start::Stop(_))).collect();
+        let stops: Vec<usize> = (0..starts.len()).filter(|i| matches!(starts[*i], Start::Halt(_))).collect();
         match run.args.resume_from {
             None if !stops.is_empty() => Err(self.explain(run, starts)),
             None => Ok(Vec::new()),
@@ -46,7 +46,7 @@ impl GroupState {
         let mut commits = Vec::new();
         for &(i, new) in answers {
             let start = &mut starts[i];
-            let Start::Stop(reason) = start else { continue };
+            let Start::Halt(reason) = start else { continue };
             let partition = self.partitions[i];
             let old_end =
                 self.ledger.iter().rfind(|row| row.partition == partition).map_or(self.log[i].start, |row| row.end.end);
@@ -56,7 +56,7 @@ impl GroupState {
             ));
             rows.push(self.marker_row(run, i, Mode::Reset, generation, old_end, new, reason));
             commits.push((partition, Committed { offset: new, plan: None }));
-            *start = Start::Fresh(new);
+            *start = Start::NewPlan(new);
             reset.push(i);
         }
         decisions.iter().for_each(|decision| tracing::warn!("{decision}"));
@@ -97,7 +97,7 @@ impl GroupState {
             .zip(&self.partitions)
             .filter_map(
                 |(start, partition)| {
-                    if let Start::Stop(why) = start { Some((*partition, why.as_str())) } else { None }
+                    if let Start::Halt(why) = start { Some((*partition, why.as_str())) } else { None }
                 },
             )
             .collect();

@@ -56,10 +56,10 @@ impl Totals {
     pub fn count_redelivered(&mut self, batch: &Batch<'_>) {
         for (record, event) in batch.records.iter().zip(&batch.events) {
             if let Event::Change(change) = event
-                && change.head.op != Op::Read
-                && let Some(sequence) = change.head.source.sequence
+                && change.meta.op != Op::Read
+                && let Some(sequence) = change.meta.source.sequence
             {
-                let change_hash = xxh3_64_with_seed(batch.key(change).as_bytes(), change.head.op as u64);
+                let change_hash = xxh3_64_with_seed(batch.key(change).as_bytes(), change.meta.op as u64);
                 self.redelivered.see(record.partition, sequence, change_hash);
             }
         }

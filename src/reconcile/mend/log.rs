@@ -134,7 +134,7 @@ impl Events<'_> {
                 Some(if is_deleted {
                     Says::Deleted
                 } else {
-                    Says::Row(self.layout.of_event(row, change.head.source.lsn())?)
+                    Says::Row(self.layout.of_event(row, change.meta.source.lsn())?)
                 })
             }
             Event::ToastIncomplete(_) | Event::Rejected(..) => Some(Says::Nothing),

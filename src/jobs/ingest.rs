@@ -16,7 +16,7 @@ mod late;
 mod lineage;
 mod pending;
 mod plan;
-mod range_plan;
+mod backfill_plan;
 mod records;
 mod resume;
 pub(crate) mod run;

@@ -4,7 +4,7 @@ mod commit;
 mod consumer;
 pub(crate) mod gaps;
 mod poll;
-mod ranges;
+mod backfill;
 mod reader;
 mod topic;
 mod topic_setting;
@@ -13,7 +13,7 @@ use std::fmt;
 
 pub use commit::{Committed, PlanMark, commit, committed};
 pub use consumer::{Consumer, connect};
-pub use ranges::{Explicit, OffsetRange, parse_time};
+pub use backfill::{Backfill, OffsetRange, parse_time};
 pub use reader::{Limits, Reader, Reading, Window};
 pub use topic::{TopicInfo, describe, each_log_span, log_spans, offsets_at};
 pub use topic_setting::topic_setting;

@@ -17,8 +17,8 @@ pub enum Mode {
     Plan,
     /// A person's answer to a stop.
     Reset,
-    /// A window of an explicit range.
-    Range,
+    /// A window of a backfill: offsets that somebody asked for. In the books it is `range`, as in those of the first release.
+    Backfill,
     /// A batch out of the quarantine.
     Replay,
     /// Rows that check-reconcile mended.
@@ -32,7 +32,7 @@ impl Mode {
             Mode::Origin => "origin",
             Mode::Plan => "plan",
             Mode::Reset => "reset",
-            Mode::Range => "range",
+            Mode::Backfill => "range",
             Mode::Replay => "replay",
             Mode::Repair => "repair",
         }
@@ -43,7 +43,7 @@ impl Mode {
     pub fn stream(self, partition: i32) -> i32 {
         match self {
             Mode::Origin | Mode::Plan | Mode::Reset => partition,
-            Mode::Range | Mode::Replay | Mode::Repair => NO_PARTITION,
+            Mode::Backfill | Mode::Replay | Mode::Repair => NO_PARTITION,
         }
     }
 }

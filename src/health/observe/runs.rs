@@ -5,7 +5,7 @@
 //! read, then the rows. A run whose row still says 'running' then, and that had no session before, ended without its final row;
 //! with the order reversed, a run that ends in between would pass for lost.
 //!
-//! The locks would say less: an explicit range takes none, a run has none in its first moments, and of several shards each has some.
+//! The locks would say less: a backfill takes none, a run has none in its first moments, and of several shards each has some.
 //! What remains is a run that lives on after its session broke: it may be called lost, and its final row wins over the mark.
 
 use serde_json::{Value, json};

@@ -12,7 +12,7 @@ use crate::cli::{
     parse_duration,
 };
 use crate::exit::usage;
-use crate::kafka::{Explicit, Limits, OffsetRange, parse_time};
+use crate::kafka::{Backfill, Limits, OffsetRange, parse_time};
 use crate::validate::RuleArgs;
 
 /// Flags of `ingest-<table>`.
@@ -124,24 +124,24 @@ impl IngestArgs {
         Limits { records: self.window_records, bytes: self.window_bytes }
     }
 
-    /// The explicit range, if one was asked for.
+    /// The backfill, if one was asked for.
     ///
     /// # Errors
     /// Flags that cannot go together.
-    pub fn explicit(&self) -> Result<Option<Explicit>> {
-        let explicit = if self.from_beginning {
-            Some(Explicit::FromBeginning)
+    pub fn backfill(&self) -> Result<Option<Backfill>> {
+        let backfill = if self.from_beginning {
+            Some(Backfill::FromBeginning)
         } else if !self.offsets.is_empty() {
-            Some(Explicit::Offsets(self.offsets.clone()))
+            Some(Backfill::Offsets(self.offsets.clone()))
         } else if self.since.is_some() || self.until.is_some() {
-            Some(Explicit::Between(self.since, self.until))
+            Some(Backfill::Between(self.since, self.until))
         } else {
             None
         };
-        if explicit.is_some() && self.resume_from.is_some() {
+        if backfill.is_some() && self.resume_from.is_some() {
             return Err(usage("--resume-from moves the group; an explicit range does not: use one of them"));
         }
-        Ok(explicit)
+        Ok(backfill)
     }
 }
 

@@ -35,8 +35,8 @@ pub fn plan(run: &mut Run) -> Result<Option<Plan>> {
     let shard = run.args.shard;
     let partitions: Vec<i32> =
         topic.partitions.iter().copied().filter(|p| shard.is_none_or(|shard| shard.takes(*p))).collect();
-    let explicit = run.args.explicit()?;
-    if explicit.is_none() && !run.args.dry_run {
+    let backfill = run.args.backfill()?;
+    if backfill.is_none() && !run.args.dry_run {
         source::lock(&mut run.source, &run.group, &run.topic, &partitions)?;
         run.locked = true;
         run.failpoint("locked");
@@ -48,11 +48,11 @@ pub fn plan(run: &mut Run) -> Result<Option<Plan>> {
     let lineages = lineage::enter(run, &topic)?;
     let mut state = GroupState { topic, partitions, log, committed, ledger, lineages };
     source_alarm::look(run, &state.ledger)?;
-    let plan = match explicit {
-        Some(explicit) => {
-            let explicit = run.without_late(explicit);
-            let spans = explicit.spans(&run.consumer, &run.topic, &state.partitions, &state.log, &state.committed)?;
-            state.range_plan(run, spans)?
+    let plan = match backfill {
+        Some(backfill) => {
+            let backfill = run.without_late(backfill);
+            let spans = backfill.spans(&run.consumer, &run.topic, &state.partitions, &state.log, &state.committed)?;
+            state.backfill_plan(run, spans)?
         }
         None => state.group_plan(run)?,
     };

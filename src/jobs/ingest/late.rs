@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::exit::{Exit, try_again};
 use crate::jobs::ingest::plan::{Late, Plan, Planned};
 use crate::jobs::ingest::run::Run;
-use crate::kafka::{self, Committed, Explicit, PlanMark, Span};
+use crate::kafka::{self, Committed, Backfill, PlanMark, Span};
 use crate::ledger::Mode;
 use crate::source;
 
@@ -39,16 +39,16 @@ impl Run {
         Ok(reached)
     }
 
-    /// Of explicit offsets, those that can be read now; of the late partitions, those that were asked for.
-    pub fn without_late(&mut self, explicit: Explicit) -> Explicit {
-        let Explicit::Offsets(mut ranges) = explicit else { return explicit };
+    /// Of backfill offsets, those that can be read now; of the late partitions, those that were asked for.
+    pub fn without_late(&mut self, backfill: Backfill) -> Backfill {
+        let Backfill::Offsets(mut ranges) = backfill else { return backfill };
         let unreachable = std::mem::take(&mut self.late);
         ranges.retain(|range| {
             let Some(late) = unreachable.iter().find(|late| late.partition == range.partition) else { return true };
             self.late.push(Late { partition: range.partition, span: Some(range.span), why: late.why.clone() });
             false
         });
-        Explicit::Offsets(ranges)
+        Backfill::Offsets(ranges)
     }
 
     /// Notes a late partition down.
@@ -66,7 +66,7 @@ impl Run {
             return error;
         }
         let why: Vec<&str> = self.late.iter().map(|late| late.why.as_str()).collect();
-        let open = if plan.mode == Mode::Range { "see `next`" } else { "its plan stays open: run again" };
+        let open = if plan.mode == Mode::Backfill { "see `next`" } else { "its plan stays open: run again" };
         try_again(format!("{}; what the other partitions had is done, {open}", why.join("; ")))
     }
 
@@ -76,7 +76,7 @@ impl Run {
             Some((rest.partition, Committed { offset: rest.span.start, plan: Some(mark) }))
         };
         let commits: Vec<(i32, Committed)> = rests.iter().filter_map(late).collect();
-        if commits.is_empty() || plan.mode == Mode::Range || self.args.dry_run {
+        if commits.is_empty() || plan.mode == Mode::Backfill || self.args.dry_run {
             return Ok(());
         }
         source::still_held(&mut self.source)?;

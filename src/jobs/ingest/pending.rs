@@ -27,6 +27,6 @@ pub struct Pending {
     pub verify: Shown,
     pub rejected_offsets: HashSet<i64>,
     pub ledger: WindowRow,
-    /// `None` for an explicit range: the group does not move.
+    /// `None` for a backfill: the group does not move.
     pub commit: Option<Committed>,
 }

@@ -22,7 +22,7 @@ pub struct Plan {
     /// Partition by partition: those with the lowest number first, of these the longest, so that no partition waits for ever behind
     /// `--max-duration`.
     pub spans: Vec<Planned>,
-    /// What `--max-records` has cut off an explicit range.
+    /// What `--max-records` has cut off a backfill.
     pub cut: Vec<(i32, Span)>,
 }
 
@@ -32,7 +32,7 @@ impl Plan {
         self.numbers.at(window.partition, window.span.start)
     }
 
-    /// What is left when these spans are: a new plan finds the rest of a plan by itself, an explicit range keeps its own.
+    /// What is left when these spans are: a new plan finds the rest of a plan by itself, a backfill keeps its own.
     pub fn left(&self, mut left: Vec<(i32, Span)>) -> Vec<(i32, Span)> {
         for (partition, cut) in &self.cut {
             match left.iter_mut().find(|(p, span)| p == partition && span.end == cut.start) {

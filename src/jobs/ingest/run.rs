@@ -47,7 +47,7 @@ pub struct Run {
     pub totals: Totals,
     /// What the summary says about the plan.
     pub plan: Value,
-    /// For an explicit range that ended early: the flags that do the rest.
+    /// For a backfill that ended early: the flags that do the rest.
     pub next: Option<String>,
     /// Partitions that the run goes on without.
     pub late: Vec<Late>,
@@ -75,7 +75,7 @@ impl Run {
     /// # Errors
     /// One of the servers is not there, or refuses.
     pub fn open(call: &Call<'_>, table: &'static Table, args: IngestArgs) -> Result<Run> {
-        args.explicit()?;
+        args.backfill()?;
         let job_run = JobRun::begin(call.job).freezing_at(args.stop_at.as_ref());
         let topic = args.topic.clone().unwrap_or_else(|| table.topic(&args.prefix.prefix));
         let group = args.group.clone().unwrap_or_else(|| table.group(&args.prefix.prefix));
@@ -172,13 +172,13 @@ impl Run {
         if self.args.skip_empty { Exit::NothingToDo } else { Exit::Done }
     }
 
-    /// Puts into the summary what this run leaves. An explicit range, of which no books are kept, says how to go on.
+    /// Puts into the summary what this run leaves. A backfill, of which no books are kept, says how to go on.
     pub fn leaves(&mut self, plan: &Plan, unfinished: &[Planned]) {
         let mut left: Vec<(i32, Span)> = unfinished.iter().map(|rest| (rest.partition, rest.span)).collect();
         left.extend(self.late.iter().filter_map(|late| Some((late.partition, late.span?))));
         let left = plan.left(left);
         self.totals.remaining = left.iter().map(|(_, span)| span.len()).sum();
-        if plan.mode == Mode::Range && !left.is_empty() {
+        if plan.mode == Mode::Backfill && !left.is_empty() {
             let ranges: Vec<String> = left.iter().map(|(partition, span)| format!("{partition}:{span}")).collect();
             self.next = Some(format!("--offsets {}", ranges.join(",")));
         }
@@ -189,7 +189,7 @@ impl Run {
     /// # Errors
     /// The commit failed.
     pub fn end_early(&mut self, plan: &Plan, unfinished: &[Planned]) -> Result<()> {
-        if plan.mode == Mode::Range || self.args.dry_run {
+        if plan.mode == Mode::Backfill || self.args.dry_run {
             return Ok(());
         }
         source::still_held(&mut self.source)?;

@@ -14,7 +14,7 @@ use crate::checks::checker::{Checker, STOPPED};
 use crate::exit::{Exit, fault};
 use crate::kafka;
 use crate::reconcile::compare::{Next, Tally, Terms, merge};
-use crate::reconcile::fence::{Fence, Passed};
+use crate::reconcile::fence::{Fence, FenceOutcome};
 use crate::reconcile::layout::Layout;
 use crate::reconcile::rows::{Side, SideRow, SpoolWriter};
 use crate::source::{SnapshotTx, Rows, Snapshot, next_transaction};
@@ -170,19 +170,19 @@ impl Checker<'_> {
     fn pass_fence(&mut self, table: &Table, snapshot: &Snapshot) -> Result<(Value, Option<String>)> {
         let topic = table.topic(&self.args.prefix.prefix);
         let consumer = kafka::connect(&self.args.kafka, &table.group(&self.args.prefix.prefix))?;
-        let (slot, patience) = (self.args.slot.clone(), self.patience);
-        let fence = Fence { slot: &slot, topic: &topic, consumer: &consumer, patience, stop: self.stop };
+        let (slot, timeouts) = (self.args.slot.clone(), self.timeouts);
+        let fence = Fence { slot: &slot, topic: &topic, consumer: &consumer, timeouts, stop: self.stop };
         let passed = fence.wait(self.source()?, &snapshot.lsn);
         // librdkafka's orderly goodbye would take 100 ms and change nothing.
         std::mem::forget(consumer);
         Ok(match passed? {
-            Passed::Yes(place) => (place, None),
-            Passed::NotCaptured(stage) => {
-                self.patience.capture = Duration::ZERO;
+            FenceOutcome::Passed(place) => (place, None),
+            FenceOutcome::NotCaptured(stage) => {
+                self.timeouts.capture = Duration::ZERO;
                 (json!({"lsn": snapshot.lsn, "behind": stage}), Some(stage))
             }
-            Passed::NotIngested(stage) => {
-                self.patience.ingest = Duration::ZERO;
+            FenceOutcome::NotIngested(stage) => {
+                self.timeouts.ingest = Duration::ZERO;
                 (json!({"lsn": snapshot.lsn, "behind": stage}), Some(stage))
             }
         })

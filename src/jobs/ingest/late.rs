@@ -39,7 +39,7 @@ impl Run {
         Ok(reached)
     }
 
-    /// Of backfill offsets, those that can be read now; of the late partitions, those that were asked for.
+    /// Of offsets that were named, those that can be read now; of the late partitions, those that were asked for.
     pub fn without_late(&mut self, backfill: Backfill) -> Backfill {
         let Backfill::Offsets(mut ranges) = backfill else { return backfill };
         let unreachable = std::mem::take(&mut self.late);

@@ -69,7 +69,7 @@ impl Side<'_> {
 
 /// A column that a statement shows: as canonical text, the same on both sides.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
+pub struct ShownColumn {
     /// What it is called in the answer: `discount`, `product.units_in_stock`.
     pub name: String,
     reference: Option<&'static str>,
@@ -77,11 +77,11 @@ pub struct Shown {
     column_type: &'static ColumnType,
 }
 
-impl Shown {
+impl ShownColumn {
     /// A column of the table, or of the row that a reference leads to.
-    pub fn new(reference: Option<&'static str>, column: &'static str, column_type: &'static ColumnType) -> Shown {
+    pub fn new(reference: Option<&'static str>, column: &'static str, column_type: &'static ColumnType) -> ShownColumn {
         let name = reference.map_or_else(|| column.to_owned(), |reference| format!("{reference}.{column}"));
-        Shown { name, reference, column, column_type }
+        ShownColumn { name, reference, column, column_type }
     }
 
     /// What is selected; nothing of a type that has no text in the source.

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::json;
 
-use crate::checks::question::Question;
+use crate::checks::sql_check::SqlCheck;
 use crate::exit::usage;
 use crate::jobs::Job;
 use crate::jobs::checks::explain;
@@ -97,12 +97,12 @@ fn print_explained(pipeline: &'static Pipeline, tables: &[&'static Table], name:
         println!("-- As it is read");
         if let Some(reference) = table.references.iter().find(|reference| reference.rule == rule.name) {
             println!("the row that it references exists\n");
-            print!("{}", explain::both(&Question::orphans(table, reference), database));
+            print!("{}", explain::both(&SqlCheck::orphans(table, reference), database));
         }
         let compiled = compiled_rules(pipeline, table, &pipeline.limits())?.into_iter();
         for compiled in compiled.filter(|compiled| compiled.name() == rule.name) {
             println!("{}\n", as_read(&compiled));
-            print!("{}", explain::both(&Question::rule(table, compiled), database));
+            print!("{}", explain::both(&SqlCheck::rule(table, compiled), database));
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::checks::args::{CheckArgs, Scope};
 use crate::checks::catalogue::CONSTRAINTS;
-use crate::checks::question::Question;
+use crate::checks::sql_check::SqlCheck;
 use crate::checks::settings::Settings;
 use crate::checks::statement::Side;
 use crate::jobs::checks::check::Check;
@@ -40,15 +40,15 @@ pub fn print(pipeline: &'static Pipeline, checks: &[Check], args: &CheckArgs, ta
                     );
                 }
                 Check::Integrity => {
-                    integrity::questions(table).iter().for_each(|question| print!("{}", both(question, db)));
+                    integrity::sql_checks(table).iter().for_each(|sql_check| print!("{}", both(sql_check, db)));
                     println!(
                         "-- {CONSTRAINTS} of {}: what PostgreSQL has in pg_constraint, asked of ClickHouse\n",
                         table.name
                     );
                 }
                 Check::Rules => {
-                    let questions = rules::questions(pipeline, table, &limits, &settings)?;
-                    questions.iter().for_each(|question| print!("{}", both(question, db)));
+                    let sql_checks = rules::sql_checks(pipeline, table, &limits, &settings)?;
+                    sql_checks.iter().for_each(|sql_check| print!("{}", both(sql_check, db)));
                 }
                 Check::Reconcile => reconcile(args, table),
             }
@@ -58,9 +58,9 @@ pub fn print(pipeline: &'static Pipeline, checks: &[Check], args: &CheckArgs, ta
 }
 
 /// What both sides are asked, to be run by hand.
-pub fn both(question: &Question, db: &str) -> String {
-    let of = |side: Side<'_>| side.by_hand(&question.sql(side, "true"));
-    let (check, table) = (question.check, question.table.name);
+pub fn both(sql_check: &SqlCheck, db: &str) -> String {
+    let of = |side: Side<'_>| side.by_hand(&sql_check.sql(side, "true"));
+    let (check, table) = (sql_check.name, sql_check.table.name);
     format!(
         "-- {check} of {table}\n-- PostgreSQL\n{}\n-- ClickHouse\n{}\n\n",
         of(Side::Source),

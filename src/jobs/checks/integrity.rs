@@ -5,19 +5,19 @@ use anyhow::Result;
 
 use crate::checks::catalogue::{CONSTRAINTS, ONE_LIVE_ROW};
 use crate::checks::checker::Checker;
-use crate::checks::question::Question;
+use crate::checks::sql_check::SqlCheck;
 use crate::checks::results::{Finding, Status};
 use crate::checks::slice::Slice;
 use crate::health::severity::Severity;
 use crate::source;
 use crate::tables::{Table, read_constraint};
 
-/// The questions about a table, in the order in which they are asked.
-pub fn questions(table: &'static Table) -> Vec<Question> {
-    let mut questions = vec![Question::several_rows(table), Question::placeholders(table)];
-    questions.extend(Question::empty_texts(table));
-    questions.extend(table.references.iter().map(|reference| Question::orphans(table, reference)));
-    questions
+/// What is asked about a table, in that order.
+pub fn sql_checks(table: &'static Table) -> Vec<SqlCheck> {
+    let mut sql_checks = vec![SqlCheck::several_rows(table), SqlCheck::placeholders(table)];
+    sql_checks.extend(SqlCheck::empty_texts(table));
+    sql_checks.extend(table.references.iter().map(|reference| SqlCheck::orphans(table, reference)));
+    sql_checks
 }
 
 /// Checks a table.
@@ -26,13 +26,13 @@ pub fn questions(table: &'static Table) -> Vec<Question> {
 /// A server is gone or refuses.
 pub fn check(checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) -> Result<Vec<Finding>> {
     let mut findings: Vec<Finding> = Vec::new();
-    for question in questions(table) {
-        if checker.settings.severity(question.check, table) == Severity::Off {
+    for sql_check in sql_checks(table) {
+        if checker.settings.severity(sql_check.name, table) == Severity::Off {
             continue;
         }
-        let finding = match question.check == ONE_LIVE_ROW {
-            true => several_rows(checker, &question, slice)?,
-            false => checker.judge(&question, slice.keys.as_deref())?,
+        let finding = match sql_check.name == ONE_LIVE_ROW {
+            true => several_rows(checker, &sql_check, slice)?,
+            false => checker.judge(&sql_check, slice.keys.as_deref())?,
         };
         match findings.last_mut().filter(|last| last.check == finding.check) {
             // A table's pointers are one check.
@@ -47,20 +47,20 @@ pub fn check(checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) ->
 }
 
 /// The source has a primary key, so this is asked of the warehouse alone.
-fn several_rows(checker: &Checker<'_>, question: &Question, slice: &Slice) -> Result<Finding> {
-    let table = question.table;
-    let found = checker.offenders_in_warehouse(question, slice.keys.as_deref())?;
-    let mut finding = Finding::new(question.check, table.name, "0 keys with several live rows");
+fn several_rows(checker: &Checker<'_>, sql_check: &SqlCheck, slice: &Slice) -> Result<Finding> {
+    let table = sql_check.table;
+    let found = checker.offenders_in_warehouse(sql_check, slice.keys.as_deref())?;
+    let mut finding = Finding::new(sql_check.name, table.name, "0 keys with several live rows");
     finding.measured = found.len() as f64;
     finding.detail = "every key has one live row".to_owned();
     if !found.is_empty() {
-        finding.status = Status::of_no(checker.settings.severity(question.check, table));
+        finding.status = Status::of_no(checker.settings.severity(sql_check.name, table));
         finding.detail = format!(
             "{} keys have several live rows: is {} partitioned by something other than its key? (SHOW CREATE TABLE; migrate makes no such table)",
             found.len(),
             table.target
         );
-        finding.failures = found.iter().map(|(key, row)| question.blame_pipeline(key, row)).collect();
+        finding.failures = found.iter().map(|(key, row)| sql_check.blame_pipeline(key, row)).collect();
     }
     Ok(finding)
 }
@@ -77,8 +77,8 @@ fn constraints(checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) 
     for constraint in &constraints {
         match read_constraint(table, constraint) {
             Ok(rule) => {
-                let question = Question::constraint(table, constraint.shown(), rule);
-                join(&mut finding, checker.judge(&question, slice.keys.as_deref())?);
+                let sql_check = SqlCheck::constraint(table, constraint.shown(), rule);
+                join(&mut finding, checker.judge(&sql_check, slice.keys.as_deref())?);
             }
             Err(why) => unread.push(format!("{}: {why}", constraint.shown())),
         }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::checks::checker::Checker;
 use crate::checks::sql_check::{SqlCheck, OffenderRow};
-use crate::checks::results::{Failure, Finding, Status};
+use crate::checks::results::{Failure, CheckResult, CheckStatus};
 use crate::reconcile::offenders::Attribution;
 use crate::tables::Table;
 use crate::warehouse::newest_versions;
@@ -15,30 +15,30 @@ impl Checker<'_> {
     ///
     /// # Errors
     /// As [`Checker::ask`].
-    pub fn judge(&mut self, sql_check: &SqlCheck, keys: Option<&[String]>) -> Result<Finding> {
+    pub fn judge(&mut self, sql_check: &SqlCheck, keys: Option<&[String]>) -> Result<CheckResult> {
         let mut attribution = self.ask(sql_check, keys)?;
         if !sql_check.says_source() {
             attribution.in_source.clear();
         }
-        let mut finding =
-            Finding::new(sql_check.name, sql_check.table.name, "0 rows that break it in the warehouse only");
+        let mut result =
+            CheckResult::new(sql_check.name, sql_check.table.name, "0 rows that break it in the warehouse only");
         let severity = self.settings.severity(sql_check.name, sql_check.table);
-        finding.status = match &attribution {
-            attribution if !attribution.by_pipeline.is_empty() => Status::of_no(severity),
+        result.status = match &attribution {
+            attribution if !attribution.by_pipeline.is_empty() => CheckStatus::of_failure(severity),
             attribution if self.is_inconclusive(attribution.undecided.len() as u64, attribution.behind.as_ref()) => {
-                Status::Inconclusive
+                CheckStatus::Inconclusive
             }
-            attribution if !attribution.in_source.is_empty() || !attribution.held_back.is_empty() => Status::Warn,
-            _ => Status::Pass,
+            attribution if !attribution.in_source.is_empty() || !attribution.held_back.is_empty() => CheckStatus::Warn,
+            _ => CheckStatus::Pass,
         };
-        finding.measured = attribution.by_pipeline.len() as f64;
+        result.measured = attribution.by_pipeline.len() as f64;
         let of_source = self.source_failures(sql_check.table, &attribution)?;
         let in_quarantine = of_source.iter().filter(|failure| failure.detail == IN_QUARANTINE).count();
-        finding.detail = describe(&attribution, in_quarantine, sql_check.table);
-        finding.failures = [attribution.by_pipeline, of_source].concat();
-        finding.undecided = attribution.undecided;
-        finding.fence = attribution.fence;
-        Ok(finding)
+        result.detail = describe(&attribution, in_quarantine, sql_check.table);
+        result.failures = [attribution.by_pipeline, of_source].concat();
+        result.undecided = attribution.undecided;
+        result.fence = attribution.fence;
+        Ok(result)
     }
 
     /// The rows that break it in the source, each with where it is.

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::checks::checker::Checker;
-use crate::checks::results::Finding;
+use crate::checks::results::CheckResult;
 use crate::checks::slice::Slice;
 use crate::jobs::checks::{freshness, integrity, reconcile, rules, volume};
 use crate::tables::Table;
@@ -45,12 +45,12 @@ impl Check {
         }
     }
 
-    /// What a finding is called that stands for all checks of the job, because none could be made.
+    /// What a result is called that stands for all checks of the job, because none could be made.
     pub fn stands_for(self) -> &'static str {
         self.job().trim_start_matches("check-")
     }
 
-    pub fn look(self, checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) -> Result<Vec<Finding>> {
+    pub fn look(self, checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) -> Result<Vec<CheckResult>> {
         match self {
             Check::Freshness => freshness::check(checker, table),
             Check::Volume => volume::check(checker, table, slice),

@@ -6,7 +6,7 @@ use anyhow::Result;
 use crate::checks::catalogue::{CONSTRAINTS, ONE_LIVE_ROW};
 use crate::checks::checker::Checker;
 use crate::checks::sql_check::SqlCheck;
-use crate::checks::results::{Finding, Status};
+use crate::checks::results::{CheckResult, CheckStatus};
 use crate::checks::slice::Slice;
 use crate::health::severity::Severity;
 use crate::source;
@@ -24,79 +24,79 @@ pub fn sql_checks(table: &'static Table) -> Vec<SqlCheck> {
 ///
 /// # Errors
 /// A server is gone or refuses.
-pub fn check(checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) -> Result<Vec<Finding>> {
-    let mut findings: Vec<Finding> = Vec::new();
+pub fn check(checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) -> Result<Vec<CheckResult>> {
+    let mut results: Vec<CheckResult> = Vec::new();
     for sql_check in sql_checks(table) {
         if checker.settings.severity(sql_check.name, table) == Severity::Off {
             continue;
         }
-        let finding = match sql_check.name == ONE_LIVE_ROW {
+        let result = match sql_check.name == ONE_LIVE_ROW {
             true => several_rows(checker, &sql_check, slice)?,
             false => checker.judge(&sql_check, slice.keys.as_deref())?,
         };
-        match findings.last_mut().filter(|last| last.check == finding.check) {
+        match results.last_mut().filter(|last| last.check == result.check) {
             // A table's pointers are one check.
-            Some(last) => join(last, finding),
-            None => findings.push(finding),
+            Some(last) => join(last, result),
+            None => results.push(result),
         }
     }
     if checker.settings.severity(CONSTRAINTS, table) != Severity::Off {
-        findings.extend(constraints(checker, table, slice)?);
+        results.extend(constraints(checker, table, slice)?);
     }
-    Ok(findings)
+    Ok(results)
 }
 
 /// The source has a primary key, so this is asked of the warehouse alone.
-fn several_rows(checker: &Checker<'_>, sql_check: &SqlCheck, slice: &Slice) -> Result<Finding> {
+fn several_rows(checker: &Checker<'_>, sql_check: &SqlCheck, slice: &Slice) -> Result<CheckResult> {
     let table = sql_check.table;
     let found = checker.offenders_in_warehouse(sql_check, slice.keys.as_deref())?;
-    let mut finding = Finding::new(sql_check.name, table.name, "0 keys with several live rows");
-    finding.measured = found.len() as f64;
-    finding.detail = "every key has one live row".to_owned();
+    let mut result = CheckResult::new(sql_check.name, table.name, "0 keys with several live rows");
+    result.measured = found.len() as f64;
+    result.detail = "every key has one live row".to_owned();
     if !found.is_empty() {
-        finding.status = Status::of_no(checker.settings.severity(sql_check.name, table));
-        finding.detail = format!(
+        result.status = CheckStatus::of_failure(checker.settings.severity(sql_check.name, table));
+        result.detail = format!(
             "{} keys have several live rows: is {} partitioned by something other than its key? (SHOW CREATE TABLE; migrate makes no such table)",
             found.len(),
             table.target
         );
-        finding.failures = found.iter().map(|(key, row)| sql_check.blame_pipeline(key, row)).collect();
+        result.failures = found.iter().map(|(key, row)| sql_check.blame_pipeline(key, row)).collect();
     }
-    Ok(finding)
+    Ok(result)
 }
 
-/// What the source's constraints say of the warehouse's rows: one finding, if there are any. Those that cannot be read are named, each with
+/// What the source's constraints say of the warehouse's rows: one result, if there are any. Those that cannot be read are named, each with
 /// the reason.
-fn constraints(checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) -> Result<Option<Finding>> {
+fn constraints(checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) -> Result<Option<CheckResult>> {
     let constraints = source::constraints(checker.source()?, &table.relation)?;
     if constraints.is_empty() {
         return Ok(None);
     }
-    let mut finding = Finding::new(CONSTRAINTS, table.name, "0 rows of which a CHECK of the source is false");
+    let mut result = CheckResult::new(CONSTRAINTS, table.name, "0 rows of which a CHECK of the source is false");
     let mut unread = Vec::new();
     for constraint in &constraints {
         match read_constraint(table, constraint) {
             Ok(rule) => {
                 let sql_check = SqlCheck::constraint(table, constraint.shown(), rule);
-                join(&mut finding, checker.judge(&sql_check, slice.keys.as_deref())?);
+                join(&mut result, checker.judge(&sql_check, slice.keys.as_deref())?);
             }
             Err(why) => unread.push(format!("{}: {why}", constraint.shown())),
         }
     }
     let read = constraints.len() - unread.len();
-    finding.detail =
-        [format!("{read} of {} CHECK constraints looked at", constraints.len()), finding.detail].join("; ");
+    result.detail =
+        [format!("{read} of {} CHECK constraints looked at", constraints.len()), result.detail].join("; ");
     if !unread.is_empty() {
-        finding.detail += &format!("; not looked at: {}", unread.join("; "));
+        result.detail += &format!("; not looked at: {}", unread.join("; "));
     }
-    finding.not_compared = unread;
-    Ok(Some(finding))
+    result.not_compared = unread;
+    Ok(Some(result))
 }
 
-fn join(one: &mut Finding, other: Finding) {
-    if one.status == Status::Pass && one.undecided.is_empty() {
+fn join(one: &mut CheckResult, other: CheckResult) {
+    if one.status == CheckStatus::Pass && one.undecided.is_empty() {
         one.detail = other.detail;
-    } else if other.status != Status::Pass || !other.undecided.is_empty() {
+    } else if other.status != CheckStatus::Pass || !other.undecided.is_empty() {
         one.detail = format!("{}; {}", one.detail, other.detail);
     }
     one.status = one.status.max(other.status);

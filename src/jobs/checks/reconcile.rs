@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::checks::args::Scope;
 use crate::checks::checker::Checker;
-use crate::checks::results::{Failure, Finding, Status};
+use crate::checks::results::{Failure, CheckResult, CheckStatus};
 use crate::checks::slice::Slice;
 use crate::reconcile::compare::Tally;
 use crate::reconcile::rounds::Compared;
@@ -17,47 +17,47 @@ pub const NAME: &str = "reconcile";
 ///
 /// # Errors
 /// A server is gone or refuses.
-pub fn check(checker: &mut Checker<'_>, table: &Table, slice: &Slice) -> Result<Vec<Finding>> {
+pub fn check(checker: &mut Checker<'_>, table: &Table, slice: &Slice) -> Result<Vec<CheckResult>> {
     let compared = checker.compare(table, slice.keys.as_deref())?;
     Ok(vec![judge(checker, table, compared)])
 }
 
 /// What the comparison of a table means.
-fn judge(checker: &Checker<'_>, table: &Table, compared: Compared) -> Finding {
+fn judge(checker: &Checker<'_>, table: &Table, compared: Compared) -> CheckResult {
     let Compared { tally, fence, behind, not_compared, slices, .. } = compared;
-    let mut finding = Finding::new(NAME, table.name, "0 differing keys");
-    finding.measured = tally.different as f64;
-    finding.fence = fence;
-    finding.failures = tally.differing.iter().flat_map(|difference| difference.failures()).collect();
-    finding.failures.extend(tally.named_only.iter().map(|key| named_only(key)));
-    finding.failures.extend(tally.held_back.iter().map(|key| held_back(key)));
+    let mut result = CheckResult::new(NAME, table.name, "0 differing keys");
+    result.measured = tally.different as f64;
+    result.fence = fence;
+    result.failures = tally.differing.iter().flat_map(|difference| difference.failures()).collect();
+    result.failures.extend(tally.named_only.iter().map(|key| named_only(key)));
+    result.failures.extend(tally.held_back.iter().map(|key| held_back(key)));
     let is_empty = tally.rows == (0, 0) && tally.open() == 0 && checker.args.scope == Scope::Full;
     if is_empty && !checker.args.allow_empty {
-        finding.status = Status::Error;
+        result.status = CheckStatus::Error;
         let db = &checker.args.postgres.postgres_db;
-        finding.detail = format!("both sides are empty: is database {db} the right one? (--allow-empty if it is)");
-        return finding;
+        result.detail = format!("both sides are empty: is database {db} the right one? (--allow-empty if it is)");
+        return result;
     }
-    finding.detail = describe(&tally, table);
+    result.detail = describe(&tally, table);
     if slices > 1 {
-        finding.detail += &format!(", in {slices} slices");
+        result.detail += &format!(", in {slices} slices");
     }
     if !not_compared.is_empty() {
-        finding.detail += &format!("; not compared: {}", not_compared.join("; "));
+        result.detail += &format!("; not compared: {}", not_compared.join("; "));
     }
     let is_open = checker.is_inconclusive(tally.open(), behind.as_ref());
-    finding.status = match (tally.different, tally.quarantined) {
-        (1.., _) => Status::of_no(checker.settings.severity(NAME, table)),
-        _ if is_open => Status::Inconclusive,
-        (0, 1..) => Status::Warn,
-        (0, 0) => Status::Pass,
+    result.status = match (tally.different, tally.quarantined) {
+        (1.., _) => CheckStatus::of_failure(checker.settings.severity(NAME, table)),
+        _ if is_open => CheckStatus::Inconclusive,
+        (0, 1..) => CheckStatus::Warn,
+        (0, 0) => CheckStatus::Pass,
     };
     if let Some(stage) = behind {
-        finding.detail = format!("{stage} ({})", finding.detail);
+        result.detail = format!("{stage} ({})", result.detail);
     }
-    finding.undecided = tally.undecided;
-    finding.not_compared = not_compared;
-    finding
+    result.undecided = tally.undecided;
+    result.not_compared = not_compared;
+    result
 }
 
 /// One of more rows, or longer ones, than a run keeps.

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::checks::checker::Checker;
 use crate::checks::sql_check::SqlCheck;
-use crate::checks::results::Finding;
+use crate::checks::results::CheckResult;
 use crate::checks::settings::Settings;
 use crate::checks::slice::Slice;
 use crate::health::severity::Severity;
@@ -31,7 +31,7 @@ pub fn sql_checks(
 ///
 /// # Errors
 /// A server is gone or refuses.
-pub fn check(checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) -> Result<Vec<Finding>> {
+pub fn check(checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) -> Result<Vec<CheckResult>> {
     let sql_checks = sql_checks(checker.pipeline, table, &checker.limits, &checker.settings)?;
     sql_checks.iter().map(|sql_check| checker.judge(sql_check, slice.keys.as_deref())).collect()
 }

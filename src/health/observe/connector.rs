@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::look::{CLICKHOUSE, Look};
-use crate::health::connect::{Connect, Part, Status};
+use crate::health::connect::{Connect, Part, ConnectorStatus};
 use crate::health::finding::{Finding, Verdict, broken, clip};
 use crate::health::observe::alarm::Alarm;
 use crate::health::slot::Reader;
@@ -14,7 +14,7 @@ pub struct SeenConnector {
     name: String,
     /// Its replication slot, by its settings.
     pub slot: String,
-    pub status: Status,
+    pub status: ConnectorStatus,
     /// How it does as the slot's reader.
     pub reader: Reader,
     connect: Connect,

@@ -11,7 +11,7 @@ use crate::cli::{Declared, Report};
 use crate::exit::Exit;
 use crate::jobs::ingest::args::IngestArgs;
 use crate::jobs::ingest::plan::{Late, Plan, Planned};
-use crate::jobs::ingest::totals::{Counted, Totals};
+use crate::jobs::ingest::totals::{Counted, IngestTotals};
 use crate::kafka::{self, Committed, Consumer, Span};
 use crate::ledger::job_run::{JobRun, ended};
 use crate::ledger::{Kin, Mode, RunRow};
@@ -44,7 +44,7 @@ pub struct Run {
     pub source_id: String,
     /// Another one than when the last window was closed: the warning.
     pub source_changed: Option<String>,
-    pub totals: Totals,
+    pub totals: IngestTotals,
     /// What the summary says about the plan.
     pub plan: Value,
     /// For a backfill that ended early: the flags that do the rest.
@@ -97,7 +97,7 @@ impl Run {
             declares: Declared::default(),
             source_id: String::new(),
             source_changed: None,
-            totals: Totals::default(),
+            totals: IngestTotals::default(),
             plan: Value::Null,
             next: None,
             late: Vec::new(),

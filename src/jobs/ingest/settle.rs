@@ -7,7 +7,7 @@ use crate::cli::Progress;
 use crate::jobs::ingest::counts::Counts;
 use crate::jobs::ingest::pending::Pending;
 use crate::jobs::ingest::run::Run;
-use crate::jobs::ingest::totals::Totals;
+use crate::jobs::ingest::totals::IngestTotals;
 use crate::kafka::commit;
 use crate::source;
 
@@ -79,7 +79,7 @@ impl Run {
     }
 }
 
-impl Totals {
+impl IngestTotals {
     /// Takes in a finished window.
     pub fn add(&mut self, counts: &Counts) {
         self.written += counts.written;

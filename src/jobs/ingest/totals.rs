@@ -14,7 +14,7 @@ use crate::rows::Event;
 
 /// Counters of a run. Every term is counted by the code that did it.
 #[derive(Debug, Default)]
-pub struct Totals {
+pub struct IngestTotals {
     /// Rows inserted.
     pub written: u64,
     /// Records rejected, by rule.
@@ -46,7 +46,7 @@ pub struct Totals {
     redelivered: Redelivered,
 }
 
-impl Totals {
+impl IngestTotals {
     /// Records rejected.
     pub fn rejected(&self) -> u64 {
         self.rejected_by_rule.values().sum()

@@ -23,7 +23,7 @@ use crate::warehouse::Warehouse;
 
 /// Counters of a replay.
 #[derive(Debug, Default)]
-pub struct Totals {
+pub struct ReplayTotals {
     /// Records looked at.
     pub replayed: u64,
     /// Selected records that this run does not come to.
@@ -38,7 +38,7 @@ pub struct Totals {
     batches: u64,
 }
 
-impl Totals {
+impl ReplayTotals {
     /// Takes in a finished batch.
     pub fn add(&mut self, counts: &Counts) {
         self.replayed += counts.records();
@@ -65,7 +65,7 @@ pub struct Replay {
     pub look_ups: LookUps,
     pub validator: Validator,
     pub warehouse: Warehouse,
-    pub totals: Totals,
+    pub totals: ReplayTotals,
 }
 
 /// What a replay says at its end.
@@ -100,7 +100,7 @@ impl Replay {
             look_ups: LookUps::connect(&args.postgres, &args.replica, &name)?,
             validator: Validator::new(call.pipeline, &args.rules)?,
             warehouse: Warehouse::new(&args.clickhouse)?,
-            totals: Totals::default(),
+            totals: ReplayTotals::default(),
             source,
             run,
             args,
@@ -188,7 +188,7 @@ impl Replay {
         }
         let mut report = self.report(exit, error);
         if !self.args.dry_run {
-            let Totals { counts, .. } = &self.totals;
+            let ReplayTotals { counts, .. } = &self.totals;
             let (written, rejected, truncates) = (counts.written, counts.refused(), counts.truncates);
             self.run.close(&self.warehouse, &mut report, |row| RunRow { written, rejected, truncates, ..row });
             source::unlock(&mut self.source);
@@ -197,7 +197,7 @@ impl Replay {
     }
 
     fn report(&self, exit: Exit, error: Option<String>) -> Report {
-        let Totals { counts, .. } = &self.totals;
+        let ReplayTotals { counts, .. } = &self.totals;
         let summary = Summary {
             dry_run: self.args.dry_run,
             replayed: self.totals.replayed,

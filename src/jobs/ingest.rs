@@ -41,7 +41,7 @@ use crate::tables::Table;
 
 use args::OnGaps;
 use pending::Pending;
-use plan::{Late, Plan, Planned};
+use plan::{Late, ReadPlan, Planned};
 use run::Run;
 
 pub use args::{IngestArgs, examples};
@@ -84,7 +84,7 @@ struct Rest {
 }
 
 /// Works through the plan; returns what is left of it.
-fn drain(run: &mut Run, plan: &Plan, stop: &Stop) -> Result<Rest> {
+fn drain(run: &mut Run, plan: &ReadPlan, stop: &Stop) -> Result<Rest> {
     let deadline = run.args.max_duration.map(|limit| Instant::now() + limit);
     // However little time there is, one window is done: runs that are repeated get somewhere.
     let mut begun = false;

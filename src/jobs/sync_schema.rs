@@ -20,7 +20,7 @@ use crate::ledger::plain_run::PlainRun;
 use crate::source;
 use crate::tables::{Pipeline, Table};
 use crate::warehouse::{Warehouse, has, quote, view_of};
-use compare::{Plan, Sides, compare};
+use compare::{AlterPlan, Sides, compare};
 
 /// Flags of `sync-schema`.
 #[derive(Debug, Args)]
@@ -130,8 +130,8 @@ impl Sync {
         Ok(found)
     }
 
-    fn carry_out(&mut self, table: &Table, target: &str, plan: Plan, found: &mut Found) -> Result<()> {
-        let Plan { alters, problems, notes, unknown_before } = plan;
+    fn carry_out(&mut self, table: &Table, target: &str, plan: AlterPlan, found: &mut Found) -> Result<()> {
+        let AlterPlan { alters, problems, notes, unknown_before } = plan;
         problems.into_iter().for_each(|problem| found.for_a_person(problem));
         found.notes = notes;
         for column in unknown_before {

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::exit::needs_person;
 use crate::jobs::ingest::begin::GroupState;
 use crate::jobs::ingest::lineage;
-use crate::jobs::ingest::plan::{Plan, Planned};
+use crate::jobs::ingest::plan::{ReadPlan, Planned};
 use crate::jobs::ingest::run::Run;
 use crate::kafka::Span;
 use crate::ledger::{Mode, share};
@@ -13,7 +13,7 @@ use crate::ledger::{Mode, share};
 impl GroupState {
     /// A backfill needs the topic's generation, and nothing from the ledger. Of a topic that came in place of another one not
     /// a part is read first: what stands above it in the log would be below it in the table.
-    pub fn backfill_plan(&mut self, run: &mut Run, spans: Vec<(i32, Span)>) -> Result<Plan> {
+    pub fn backfill_plan(&mut self, run: &mut Run, spans: Vec<(i32, Span)>) -> Result<ReadPlan> {
         if self.is_another(&run.topic) {
             return Err(needs_person(format!(
                 "{} is not the topic that the ledger knows (it was recreated, or has other partitions): \
@@ -39,6 +39,6 @@ impl GroupState {
         if !taken.is_empty() {
             lineage::refuse_older(run, &self.lineages, number.generation)?;
         }
-        Ok(Plan { cut, ..self.plan(Mode::Backfill, number, taken) })
+        Ok(ReadPlan { cut, ..self.plan(Mode::Backfill, number, taken) })
     }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::cdc::Generation;
 use crate::exit::needs_person;
 use crate::jobs::ingest::lineage::{self, Taken};
-use crate::jobs::ingest::plan::{Plan, Planned};
+use crate::jobs::ingest::plan::{ReadPlan, Planned};
 use crate::jobs::ingest::run::Run;
 use crate::jobs::ingest::source_alarm;
 use crate::kafka::{self, Committed, Span, TopicInfo};
@@ -27,7 +27,7 @@ pub struct GroupState {
 ///
 /// # Errors
 /// Another run is at work (75); the books disagree (78); a server is gone.
-pub fn plan(run: &mut Run) -> Result<Option<Plan>> {
+pub fn plan(run: &mut Run) -> Result<Option<ReadPlan>> {
     let ledger = run.warehouse.ledger_ends(Some(run.table.name), &run.group, &run.topic)?;
     let Some(topic) = kafka::describe(&run.consumer, &run.topic)? else {
         return topic_missing(run, &ledger).map(|()| None);
@@ -125,12 +125,12 @@ impl GroupState {
     }
 
     /// The plan of these spans. What has a lower number comes first: the value that a placeholder stands for is carried from it.
-    pub fn plan(&self, mode: Mode, Taken { generation, rose }: Taken, mut spans: Vec<Planned>) -> Plan {
+    pub fn plan(&self, mode: Mode, Taken { generation, rose }: Taken, mut spans: Vec<Planned>) -> ReadPlan {
         let numbers = self.lineages.numbers(&self.topic.id, self.partition_count()).unwrap_or_default();
         spans.sort_by_key(|planned| {
             (numbers.at(planned.partition, planned.span.start), std::cmp::Reverse(planned.span.len()))
         });
-        Plan {
+        ReadPlan {
             mode,
             topic_id: self.topic.id.clone(),
             partitions: self.partition_count(),

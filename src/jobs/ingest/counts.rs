@@ -12,7 +12,7 @@ use crate::rows::Event;
 
 /// What the offsets of a window came to.
 #[derive(Debug, Default)]
-pub struct Counts {
+pub struct WindowCounts {
     pub written: u64,
     pub rejected: BTreeMap<&'static str, u64>,
     pub tombstones: u64,
@@ -24,7 +24,7 @@ pub struct Counts {
     pub warned: BTreeMap<&'static str, u64>,
 }
 
-impl Counts {
+impl WindowCounts {
     /// Every offset is written, rejected, or counted with a reason; else the run fails and the window stays open.
     ///
     /// # Errors
@@ -54,11 +54,11 @@ impl Counts {
 
 impl Run {
     /// Counts everything but the rows, and logs the first rejections and warnings.
-    pub fn count(&mut self, window: &Window<'_>, batch: &Batch<'_>) -> Counts {
-        let mut counts = Counts {
+    pub fn count(&mut self, window: &Window<'_>, batch: &Batch<'_>) -> WindowCounts {
+        let mut counts = WindowCounts {
             gaps: window.gaps.iter().map(Span::len).sum(),
             gap_spans: (window.partition, window.gaps.clone()),
-            ..Counts::default()
+            ..WindowCounts::default()
         };
         for (record, event) in batch.records.iter().zip(&batch.events) {
             match event {

@@ -4,14 +4,14 @@ use anyhow::Result;
 
 use crate::jobs::ingest::begin::GroupState;
 use crate::jobs::ingest::lineage;
-use crate::jobs::ingest::plan::{Plan, Planned};
+use crate::jobs::ingest::plan::{ReadPlan, Planned};
 use crate::jobs::ingest::run::Run;
 use crate::kafka::{self, Committed, PlanMark, Span};
 use crate::ledger::{Mode, PartitionState, Start, WindowRow, decide, share};
 
 impl GroupState {
     /// "What is new": continue the open plan, or write a new one.
-    pub fn group_plan(&mut self, run: &mut Run) -> Result<Plan> {
+    pub fn group_plan(&mut self, run: &mut Run) -> Result<ReadPlan> {
         // Every stop comes first: nobody takes a number for a run that does not go on.
         lineage::refuse_number(run, &self.topic, &self.lineages)?;
         let mut starts: Vec<Start> = (0..self.partitions.len()).map(|i| self.decide(i)).collect();

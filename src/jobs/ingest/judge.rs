@@ -6,7 +6,7 @@ use typed_arena::Arena;
 use crate::batch::Batch;
 use crate::cdc::{Record, Truncates, Violation};
 use crate::exit::{Exit, fault};
-use crate::jobs::ingest::plan::Plan;
+use crate::jobs::ingest::plan::ReadPlan;
 use crate::jobs::ingest::run::Run;
 use crate::kafka::Window;
 use crate::rows::Event;
@@ -32,7 +32,7 @@ impl Run {
     /// The warehouse is gone or refuses.
     pub fn carry<'m>(
         &self,
-        plan: &Plan,
+        plan: &ReadPlan,
         window: &Window<'_>,
         batch: &mut Batch<'m>,
         arena: &'m Arena<String>,

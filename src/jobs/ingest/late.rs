@@ -8,7 +8,7 @@ use anyhow::{Error, Result};
 use serde_json::{Value, json};
 
 use crate::exit::{Exit, try_again};
-use crate::jobs::ingest::plan::{Late, Plan, Planned};
+use crate::jobs::ingest::plan::{Late, ReadPlan, Planned};
 use crate::jobs::ingest::run::Run;
 use crate::kafka::{self, Committed, Backfill, PlanMark, Span};
 use crate::ledger::Mode;
@@ -61,7 +61,7 @@ impl Run {
     ///
     /// # Errors
     /// Always: 75, or what has kept the plans from being marked.
-    pub fn ends_late(&mut self, plan: &Plan, rests: &[Planned]) -> Error {
+    pub fn ends_late(&mut self, plan: &ReadPlan, rests: &[Planned]) -> Error {
         if let Err(error) = self.mark_late(plan, rests) {
             return error;
         }
@@ -70,7 +70,7 @@ impl Run {
         try_again(format!("{}; what the other partitions had is done, {open}", why.join("; ")))
     }
 
-    fn mark_late(&mut self, plan: &Plan, rests: &[Planned]) -> Result<()> {
+    fn mark_late(&mut self, plan: &ReadPlan, rests: &[Planned]) -> Result<()> {
         let late = |rest: &Planned| {
             let mark = PlanMark { late: true, ..rest.mark.clone()? };
             Some((rest.partition, Committed { offset: rest.span.start, plan: Some(mark) }))

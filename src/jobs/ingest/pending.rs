@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::cdc::Generation;
-use crate::jobs::ingest::counts::Counts;
+use crate::jobs::ingest::counts::WindowCounts;
 use crate::jobs::ingest::shown::Shown;
 use crate::kafka::{Committed, Span};
 use crate::ledger::{TruncateRow, WindowRow, Written};
@@ -16,7 +16,7 @@ pub struct Pending {
     pub generation: Generation,
     pub topic_id: String,
     pub token: String,
-    pub counts: Counts,
+    pub counts: WindowCounts,
     pub in_flight: Option<InFlight>,
     pub truncates: Vec<TruncateRow>,
     /// What truncates may remove of it.

@@ -6,8 +6,8 @@ use crate::ledger::{Mode, Numbers};
 
 /// What this run is going to do.
 #[derive(Debug, Clone)]
-pub struct Plan {
-    /// Plan or range.
+pub struct ReadPlan {
+    /// Plan or backfill.
     pub mode: Mode,
     /// Topic id.
     pub topic_id: String,
@@ -26,7 +26,7 @@ pub struct Plan {
     pub cut: Vec<(i32, Span)>,
 }
 
-impl Plan {
+impl ReadPlan {
     /// The number that a window is written under: all of its offsets have it.
     pub fn number_of(&self, window: &Window<'_>) -> Generation {
         self.numbers.at(window.partition, window.span.start)

@@ -6,8 +6,8 @@ use anyhow::Result;
 use chrono::Utc;
 
 use crate::batch::Batch;
-use crate::jobs::ingest::counts::Counts;
-use crate::jobs::ingest::plan::{Plan, Planned};
+use crate::jobs::ingest::counts::WindowCounts;
+use crate::jobs::ingest::plan::{ReadPlan, Planned};
 use crate::jobs::ingest::run::Run;
 use crate::kafka::Window;
 use crate::ledger::WindowRow;
@@ -21,7 +21,7 @@ impl Run {
     /// The records that are rejected, as quarantine rows.
     pub fn rejected_rows<'r>(
         &'r self,
-        plan: &'r Plan,
+        plan: &'r ReadPlan,
         window: &Window<'_>,
         batch: &'r Batch<'_>,
         earlier: &HashMap<i64, Quarantined>,
@@ -62,10 +62,10 @@ impl Run {
     /// The ledger row.
     pub fn window_row(
         &self,
-        plan: &Plan,
+        plan: &ReadPlan,
         planned: &Planned,
         window: &Window<'_>,
-        counts: &Counts,
+        counts: &WindowCounts,
         token: &str,
     ) -> WindowRow {
         WindowRow {

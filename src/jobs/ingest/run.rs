@@ -10,7 +10,7 @@ use crate::cli::Call;
 use crate::cli::{Declared, Report};
 use crate::exit::Exit;
 use crate::jobs::ingest::args::IngestArgs;
-use crate::jobs::ingest::plan::{Late, Plan, Planned};
+use crate::jobs::ingest::plan::{Late, ReadPlan, Planned};
 use crate::jobs::ingest::totals::{Counted, IngestTotals};
 use crate::kafka::{self, Committed, Consumer, Span};
 use crate::ledger::job_run::{JobRun, ended};
@@ -173,7 +173,7 @@ impl Run {
     }
 
     /// Puts into the summary what this run leaves. A backfill, of which no books are kept, says how to go on.
-    pub fn leaves(&mut self, plan: &Plan, unfinished: &[Planned]) {
+    pub fn leaves(&mut self, plan: &ReadPlan, unfinished: &[Planned]) {
         let mut left: Vec<(i32, Span)> = unfinished.iter().map(|rest| (rest.partition, rest.span)).collect();
         left.extend(self.late.iter().filter_map(|late| Some((late.partition, late.span?))));
         let left = plan.left(left);
@@ -188,7 +188,7 @@ impl Run {
     ///
     /// # Errors
     /// The commit failed.
-    pub fn end_early(&mut self, plan: &Plan, unfinished: &[Planned]) -> Result<()> {
+    pub fn end_early(&mut self, plan: &ReadPlan, unfinished: &[Planned]) -> Result<()> {
         if plan.mode == Mode::Backfill || self.args.dry_run {
             return Ok(());
         }

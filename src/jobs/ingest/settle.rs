@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::batch::scope::BatchScope;
 use crate::cli::Progress;
-use crate::jobs::ingest::counts::Counts;
+use crate::jobs::ingest::counts::WindowCounts;
 use crate::jobs::ingest::pending::Pending;
 use crate::jobs::ingest::run::Run;
 use crate::jobs::ingest::totals::IngestTotals;
@@ -81,7 +81,7 @@ impl Run {
 
 impl IngestTotals {
     /// Takes in a finished window.
-    pub fn add(&mut self, counts: &Counts) {
+    pub fn add(&mut self, counts: &WindowCounts) {
         self.written += counts.written;
         for (rule, count) in &counts.rejected {
             *self.rejected_by_rule.entry(rule).or_default() += count;

@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::batch::scope::BatchScope;
 use crate::batch::{Batch, Sending};
 use crate::jobs::ingest::pending::Pending;
-use crate::jobs::ingest::plan::{Plan, Planned};
+use crate::jobs::ingest::plan::{ReadPlan, Planned};
 use crate::jobs::ingest::run::Run;
 use crate::jobs::ingest::shown::Shown;
 use crate::kafka::{Committed, Window};
@@ -22,7 +22,7 @@ impl Run {
     /// The accounts do not close; a server is gone or refuses.
     pub fn write(
         &mut self,
-        plan: &Plan,
+        plan: &ReadPlan,
         planned: &Planned,
         window: &Window<'_>,
         batch: &Batch<'_>,
@@ -98,7 +98,7 @@ impl Run {
 
     /// Same token ⇔ same rows, by construction; and it says who planned it. A weaker token loses rows: ClickHouse answers 200 and drops a *different* answer
     /// to the same span, or rows that were deleted since.
-    fn token(&self, plan: &Plan, planned: &Planned, window: &Window<'_>, batch: &Batch<'_>) -> String {
+    fn token(&self, plan: &ReadPlan, planned: &Planned, window: &Window<'_>, batch: &Batch<'_>) -> String {
         // The run that made the plan, however often the plan is continued: a repetition is recognized. But a range that is
         // read again, explicitly or after a reset, repairs: it must write though the same rows were written, and deleted, before.
         let planned_by = planned.mark.as_ref().map_or(&self.run.id, |mark| &mark.run);

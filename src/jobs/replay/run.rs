@@ -10,7 +10,7 @@ use crate::cli::Call;
 use crate::cli::Report;
 use crate::exit::Exit;
 use crate::jobs::replay::args::ReplayArgs;
-use crate::jobs::replay::counts::Counts;
+use crate::jobs::replay::counts::ReplayCounts;
 use crate::jobs::replay::turn::Turn;
 use crate::kafka::Span;
 use crate::ledger::RunRow;
@@ -34,13 +34,13 @@ pub struct ReplayTotals {
     pub truncated_rows: u64,
     /// What is logged of them.
     pub logged: Logged,
-    counts: Counts,
+    counts: ReplayCounts,
     batches: u64,
 }
 
 impl ReplayTotals {
     /// Takes in a finished batch.
-    pub fn add(&mut self, counts: &Counts) {
+    pub fn add(&mut self, counts: &ReplayCounts) {
         self.replayed += counts.records();
         self.remaining = self.remaining.saturating_sub(counts.records());
         self.batches += 1;

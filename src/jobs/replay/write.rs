@@ -8,7 +8,7 @@ use crate::batch::scope::BatchScope;
 use crate::batch::{Batch, Sending};
 use crate::exit::{Exit, fault};
 use crate::jobs::replay::batch::Replayed;
-use crate::jobs::replay::counts::Counts;
+use crate::jobs::replay::counts::ReplayCounts;
 use crate::jobs::replay::run::Replay;
 use crate::jobs::replay::windows::Group;
 use crate::kafka::Span;
@@ -85,11 +85,11 @@ impl Replay {
     }
 
     /// Counts, and logs the first refusals and warnings. Every record is accounted for, or the run fails.
-    fn count(&mut self, replayed: &Replayed<'_>) -> Result<Counts> {
-        let mut counts = Counts {
+    fn count(&mut self, replayed: &Replayed<'_>) -> Result<ReplayCounts> {
+        let mut counts = ReplayCounts {
             landed: replayed.landed.len() as u64,
             superseded: replayed.superseded.len() as u64,
-            ..Counts::default()
+            ..ReplayCounts::default()
         };
         let (topic, batch) = (&replayed.range.topic, &replayed.batch);
         for (record, event) in batch.records.iter().zip(&batch.events) {

@@ -10,7 +10,7 @@ use crate::warehouse::{Column, DerivedColumn, MissingDefault, has, identifier};
 
 /// What is to be done about a table, and to be said.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Plan {
+pub struct AlterPlan {
     /// What ALTER TABLE has to do, each by itself.
     pub alters: Vec<Alter>,
     /// What a person has to do.
@@ -43,8 +43,8 @@ pub struct Sides<'a> {
 }
 
 /// Compares them.
-pub fn compare(sides: &Sides<'_>) -> Plan {
-    let mut plan = Plan::default();
+pub fn compare(sides: &Sides<'_>) -> AlterPlan {
+    let mut plan = AlterPlan::default();
     for column in &sides.source.columns {
         if SYSTEM_COLUMNS.contains(&column.name.as_str()) {
             plan.problems.push(collision(&column.name));
@@ -69,7 +69,7 @@ fn collision(name: &str) -> String {
 }
 
 /// Columns of the file that the warehouse does not have.
-fn missing(sides: &Sides<'_>, plan: &mut Plan) {
+fn missing(sides: &Sides<'_>, plan: &mut AlterPlan) {
     let missing = sides.table.source_columns().filter(|name| sides.kept(name).is_none());
     plan.problems.extend(
         missing.map(|name| {
@@ -78,7 +78,7 @@ fn missing(sides: &Sides<'_>, plan: &mut Plan) {
     );
 }
 
-fn unknown_column(sides: &Sides<'_>, column: &SourceColumn, plan: &mut Plan) {
+fn unknown_column(sides: &Sides<'_>, column: &SourceColumn, plan: &mut AlterPlan) {
     let SourceColumn { name, source_type, .. } = column;
     if column.generated {
         plan.notes
@@ -119,7 +119,7 @@ fn unknown_column(sides: &Sides<'_>, column: &SourceColumn, plan: &mut Plan) {
     }
 }
 
-fn add(sides: &Sides<'_>, column: &SourceColumn, plan: &mut Plan) {
+fn add(sides: &Sides<'_>, column: &SourceColumn, plan: &mut AlterPlan) {
     let missing_default = column.missing.clone().map(|value| MissingDefault { value, before_lsn: sides.source.lsn });
     let derived = DerivedColumn { postgres_type: column.source_type.text.clone(), missing_default };
     if column.has_default && derived.missing_default.is_none() {
@@ -147,7 +147,7 @@ fn modify(name: &str, derived: &DerivedColumn, connector: &Connector) -> Alter {
 }
 
 /// Columns that were added, and are gone in PostgreSQL.
-fn dropped(sides: &Sides<'_>, plan: &mut Plan) {
+fn dropped(sides: &Sides<'_>, plan: &mut AlterPlan) {
     let is_gone = |name: &str| !sides.source.columns.iter().any(|column| column.name == name);
     let added = sides.warehouse.iter().filter(|column| DerivedColumn::of(column).is_some());
     for column in added.filter(|column| sides.table.schema.is_unknown(&column.name) && is_gone(&column.name)) {

@@ -12,7 +12,7 @@ use crate::exit::{Exit, fault, needs_person};
 use crate::ledger::plain_run::PlainRun;
 use crate::ledger::run_rows;
 use crate::source;
-use crate::tables::{Limits, Pipeline};
+use crate::tables::{RuleLimits, Pipeline};
 use crate::warehouse::Warehouse;
 
 /// The connector confirms its place in the log every second or two. What differs is worth that much, even with `--wait 0s`.
@@ -32,7 +32,7 @@ pub struct Checker<'s> {
     /// Severities, and what is late or unusual.
     pub settings: Settings,
     /// What rules name.
-    pub limits: Limits,
+    pub limits: RuleLimits,
     /// ClickHouse.
     pub warehouse: Warehouse,
     /// Asked to stop?

@@ -36,7 +36,7 @@ use crate::batch::Batch;
 use crate::cli::Call;
 use crate::cli::{Progress, Report, Stop};
 use crate::exit::Exit;
-use crate::kafka::{Reader, Reading, Span};
+use crate::kafka::{LogReader, Reading, Span};
 use crate::tables::Table;
 
 use args::OnGaps;
@@ -93,7 +93,7 @@ fn drain(run: &mut Run, plan: &ReadPlan, stop: &Stop) -> Result<Rest> {
     let consumer = run.consumer.clone();
     let topic = run.topic.clone();
     let mut reader =
-        Reader::new(&consumer, &topic, run.args.limits(), run.args.lose_record)?.with_patience(run.args.patience);
+        LogReader::new(&consumer, &topic, run.args.limits(), run.args.lose_record)?.with_patience(run.args.patience);
     let mut progress = Progress::new(&run.run.job, plan.spans.iter().map(|planned| planned.span.len()).sum());
     let mut pending: Option<Pending> = None;
     let mut spans = plan.spans.iter().cloned();

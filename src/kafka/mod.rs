@@ -14,7 +14,7 @@ use std::fmt;
 pub use commit::{Committed, PlanMark, commit, committed};
 pub use consumer::{Consumer, connect};
 pub use backfill::{Backfill, OffsetRange, parse_time};
-pub use reader::{Limits, Reader, Reading, Window};
+pub use reader::{WindowLimits, LogReader, Reading, Window};
 pub use topic::{TopicInfo, describe, each_log_span, log_spans, offsets_at};
 pub use topic_setting::topic_setting;
 

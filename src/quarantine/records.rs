@@ -8,7 +8,7 @@ use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::cdc::{Generation, Record};
-use crate::kafka::{Limits, Span};
+use crate::kafka::{WindowLimits, Span};
 use crate::quarantine::rejected::{Bytes, RejectedRow, in_span};
 use crate::quarantine::selection::Selection;
 use crate::warehouse::{Warehouse, chunks, quote};
@@ -200,7 +200,7 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn first_batch(&self, selection: &Selection, range: &QuarantineRange, rest: Span, limits: Limits) -> Result<Span> {
+    pub fn first_batch(&self, selection: &Selection, range: &QuarantineRange, rest: Span, limits: WindowLimits) -> Result<Span> {
         let sql = format!(
             "SELECT rejected.`offset` AS offset, length(key) + length(payload) + length(headers) AS bytes
              FROM {}.rejected FINAL WHERE {} AND {} ORDER BY rejected.`offset` LIMIT {}",

@@ -102,7 +102,7 @@ impl Rule {
 
     fn read(text: &str, scope: &Scope) -> Result<Rule, Refusal> {
         let syntax = parse::parse(text)?;
-        let mut reader = read::Reader::new(scope);
+        let mut reader = read::ExprReader::new(scope);
         let expr = reader.truth(&syntax)?;
         let inputs = reader.inputs;
         let is_used =

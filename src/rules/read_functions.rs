@@ -3,13 +3,13 @@
 use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments};
 
 use crate::rules::calendar;
-use crate::rules::read::{Read, Reader, bare};
+use crate::rules::read::{Read, ExprReader, bare};
 use crate::rules::tree::{Expr, Extreme, Node, Side};
 use crate::rules::types::{Digits, Kind};
 use crate::rules::unify::Operand;
 use crate::rules::value::Value;
 
-impl Reader<'_> {
+impl ExprReader<'_> {
     pub(super) fn function(&mut self, function: &ast::Function) -> Read<Operand> {
         let name = function.name.to_string().to_ascii_lowercase();
         if name == "current_date" && matches!(function.args, FunctionArguments::None) {

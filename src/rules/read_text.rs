@@ -4,11 +4,11 @@ use sqlparser::ast;
 
 use crate::rules::like::Like;
 use crate::rules::pattern::Pattern;
-use crate::rules::read::{Read, Reader, bare, not};
+use crate::rules::read::{Read, ExprReader, bare, not};
 use crate::rules::tree::{Expr, Node, Side};
 use crate::rules::types::Kind;
 
-impl Reader<'_> {
+impl ExprReader<'_> {
     pub(super) fn like(
         &mut self,
         text: &ast::Expr,

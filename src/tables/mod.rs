@@ -21,7 +21,7 @@ mod table;
 
 pub use constraint::read_constraint;
 pub use key::KeyColumn;
-pub use limits::Limits;
+pub use limits::RuleLimits;
 pub use pipeline::Pipeline;
 pub use reference::{Fact, Parent, Reference};
 pub use rule::{CompiledRule, InputCell, rule_type};

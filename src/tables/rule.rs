@@ -8,7 +8,7 @@ use ethnum::i256;
 use crate::pipeline::{Located, Problem, RuleSpec};
 use crate::rows::{Row, Schema};
 use crate::rules::{self, Refusal, Rule, Scope, Type, Value};
-use crate::tables::{Fact, Limits, Pipeline, Table};
+use crate::tables::{Fact, RuleLimits, Pipeline, Table};
 use crate::types::{self, ColumnType, Kind};
 
 /// A rule of a table.
@@ -47,7 +47,7 @@ impl CompiledRule {
     ///
     /// # Errors
     /// A rule's text cannot be judged with a limit's value, though it could with the file's.
-    pub fn of(pipeline: &Pipeline, table: &Table, limits: &Limits) -> Result<Vec<CompiledRule>, Refusal> {
+    pub fn of(pipeline: &Pipeline, table: &Table, limits: &RuleLimits) -> Result<Vec<CompiledRule>, Refusal> {
         let scope = scope(pipeline, table, limits);
         table.spec.rules.iter().map(|spec| CompiledRule::new(spec, table, &scope)).collect()
     }
@@ -138,7 +138,7 @@ impl CompiledRule {
 }
 
 /// What the names in a table's rules stand for.
-pub(super) fn scope(pipeline: &Pipeline, table: &Table, limits: &Limits) -> Scope {
+pub(super) fn scope(pipeline: &Pipeline, table: &Table, limits: &RuleLimits) -> Scope {
     let mut scope = own_scope(table);
     scope.limits = limits.declared().to_vec();
     scope.references = table

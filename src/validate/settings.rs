@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::exit::usage;
 use crate::pipeline::Severity;
-use crate::tables::{CompiledRule, Limits, Pipeline, Table};
+use crate::tables::{CompiledRule, RuleLimits, Pipeline, Table};
 use crate::validate::limits::{LimitArgs, compiled_rules};
 
 /// Flags about rules.
@@ -33,7 +33,7 @@ fn parse_rule(text: &str) -> Result<(String, Severity), String> {
 /// Severities and limits of a run.
 #[derive(Debug)]
 pub struct Settings {
-    limits: Limits,
+    limits: RuleLimits,
     /// By rule, or table and rule.
     severities: HashMap<String, Severity>,
 }

@@ -6,7 +6,7 @@ use super::look::{CLICKHOUSE, Look};
 use crate::health::connect::{Connect, Part, ConnectorStatus};
 use crate::health::finding::{Finding, Verdict, broken, clip};
 use crate::health::observe::alarm::Alarm;
-use crate::health::slot::Reader;
+use crate::health::slot::SlotReader;
 use crate::ledger::{ConnectorRow, RestartRow};
 
 /// A connector that was asked.
@@ -16,7 +16,7 @@ pub struct SeenConnector {
     pub slot: String,
     pub status: ConnectorStatus,
     /// How it does as the slot's reader.
-    pub reader: Reader,
+    pub reader: SlotReader,
     connect: Connect,
 }
 
@@ -59,7 +59,7 @@ fn ask(look: &Look) -> Result<(SeenConnector, Finding), Finding> {
     let snapshots = runs && connect.is_snapshotting();
     let name = look.args.connect.connector.clone();
     let slot = config["slot.name"].as_str().unwrap_or("debezium").to_owned();
-    Ok((SeenConnector { name, slot, status, reader: Reader { runs, snapshots }, connect }, health))
+    Ok((SeenConnector { name, slot, status, reader: SlotReader { runs, snapshots }, connect }, health))
 }
 
 impl SeenConnector {

@@ -8,7 +8,7 @@ use crate::checks::results::CheckResult;
 use crate::checks::settings::Settings;
 use crate::checks::slice::Slice;
 use crate::health::severity::Severity;
-use crate::tables::{Limits, Pipeline, Table};
+use crate::tables::{RuleLimits, Pipeline, Table};
 use crate::validate::compiled_rules;
 
 /// What is asked about a table: its rules that are not off, except for those that only the moment of the change can tell.
@@ -18,7 +18,7 @@ use crate::validate::compiled_rules;
 pub fn sql_checks(
     pipeline: &Pipeline,
     table: &'static Table,
-    limits: &Limits,
+    limits: &RuleLimits,
     settings: &Settings,
 ) -> Result<Vec<SqlCheck>> {
     let rules = compiled_rules(pipeline, table, limits)?.into_iter();

@@ -5,7 +5,7 @@ use super::sheet::{Server, Sheet};
 use super::wanted::Wanted;
 use crate::health::connect::Connect;
 use crate::health::finding::{Finding, ok, warn};
-use crate::health::slot::Reader;
+use crate::health::slot::SlotReader;
 
 /// What the other checks need to know of the connector.
 #[derive(Debug, Clone)]
@@ -17,7 +17,7 @@ pub struct Connector {
     /// publication.autocreate.mode
     pub autocreate: String,
     /// How it does as the slot's reader.
-    pub reader: Reader,
+    pub reader: SlotReader,
     /// The Kafka cluster that its worker uses.
     pub cluster: String,
 }
@@ -59,7 +59,7 @@ pub fn check(sheet: &Sheet, wanted: &Wanted) -> Option<Connector> {
         slot: text("slot.name", "debezium"),
         publication: text("publication.name", "dbz_publication"),
         autocreate: text("publication.autocreate.mode", "all_tables"),
-        reader: Reader { runs, snapshots },
+        reader: SlotReader { runs, snapshots },
         cluster: worker.cluster,
     })
 }

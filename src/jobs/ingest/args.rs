@@ -12,7 +12,7 @@ use crate::cli::{
     parse_duration,
 };
 use crate::exit::usage;
-use crate::kafka::{Backfill, Limits, OffsetRange, parse_time};
+use crate::kafka::{Backfill, WindowLimits, OffsetRange, parse_time};
 use crate::validate::RuleArgs;
 
 /// Flags of `ingest-<table>`.
@@ -120,8 +120,8 @@ impl IngestArgs {
     }
 
     /// Where windows are cut.
-    pub fn limits(&self) -> Limits {
-        Limits { records: self.window_records, bytes: self.window_bytes }
+    pub fn limits(&self) -> WindowLimits {
+        WindowLimits { records: self.window_records, bytes: self.window_bytes }
     }
 
     /// The backfill, if one was asked for.

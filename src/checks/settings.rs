@@ -121,7 +121,7 @@ impl Settings {
     pub fn severity(&self, check: &str, table: &Table) -> Severity {
         self.named(&format!("{}.{check}", table.name)).unwrap_or_else(|| {
             let is_off =
-                |rule: &RuleSpec| rule.name.as_str() == check && rule.severity == crate::pipeline::Severity::Off;
+                |rule: &RuleSpec| rule.name.as_str() == check && rule.severity == crate::pipeline::RuleSeverity::Off;
             let off = table.spec.rules.iter().any(is_off).then_some(Severity::Off);
             self.named(check).or(off).unwrap_or_else(|| Settings::built_in(check))
         })

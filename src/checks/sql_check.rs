@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::checks::catalogue;
 use crate::checks::conditions;
 use crate::checks::results::Failure;
-use crate::checks::statement::{Names, ShownColumn, Side};
+use crate::checks::statement::{Names, ShownColumn, ServerSide};
 use crate::rules::{self, ROW, Relations, Rule};
 use crate::tables::{CompiledRule, Pipeline, Reference, Table};
 use crate::types::KEY_SEPARATOR;
@@ -100,7 +100,7 @@ impl SqlCheck {
     }
 
     /// The statement for a side, for the rows that fulfil a condition.
-    pub fn sql(&self, side: Side<'_>, condition: &str) -> String {
+    pub fn sql(&self, side: ServerSide<'_>, condition: &str) -> String {
         let server = side.server();
         let mut shown: Vec<String> = self.shown.iter().filter_map(|shown| shown.select(server)).collect();
         let columns = if self.is_of_pipeline() { Vec::new() } else { self.columns() };
@@ -214,7 +214,7 @@ impl SqlCheck {
         rule.inputs().iter().filter_map(shown).collect()
     }
 
-    fn rows_of_parents(&self, side: Side<'_>, used: &rules::Reference) -> String {
+    fn rows_of_parents(&self, side: ServerSide<'_>, used: &rules::Reference) -> String {
         let Some(reference) = self.references().find(|reference| reference.name == used.name) else {
             return String::new();
         };
@@ -251,11 +251,11 @@ mod tests {
 
     #[test]
     fn one_text_asks_both_sides() {
-        let source = rule("discount-limit").sql(Side::Source, "true");
+        let source = rule("discount-limit").sql(ServerSide::Source, "true");
         let rows =
             r#"FROM (SELECT "order_id", "product_id", "discount" FROM public.order_details WHERE true) AS "_row""#;
         assert!(source.contains(rows) && source.ends_with("IS FALSE)\nLIMIT 100001"), "{source}");
-        let warehouse = rule("discount-limit").sql(Side::Warehouse("dw"), "order_id = 1");
+        let warehouse = rule("discount-limit").sql(ServerSide::Warehouse("dw"), "order_id = 1");
         let rows =
             r#"(SELECT "order_id", "product_id", "discount" FROM dw.fact_order_details FINAL WHERE order_id = 1)"#;
         assert!(warehouse.contains(rows) && warehouse.contains("toDecimal256('0.2500', 4)"), "{warehouse}");
@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn rows_of_a_key_are_counted() {
-        let sql = SqlCheck::several_rows(table("order_details")).sql(Side::Warehouse("dw"), "true");
+        let sql = SqlCheck::several_rows(table("order_details")).sql(ServerSide::Warehouse("dw"), "true");
         assert!(sql.contains(r#"GROUP BY "_row"."order_id", "_row"."product_id""#), "{sql}");
     }
 }

@@ -57,7 +57,7 @@ pub use problem::{Problem, Problems};
 pub use source_sql::{grants, name_in_sql, publication};
 pub use spec::{
     BinaryHandling, ClickHouseSpec, ColumnSpec, Connector, DecimalHandling, Example, ExcludedColumn, Limit,
-    PipelineSpec, ReferenceSpec, RuleSpec, Severity, SourceTable, TableSpec, TimePrecision, Warehouse,
+    PipelineSpec, ReferenceSpec, RuleSpec, RuleSeverity, SourceTable, TableSpec, TimePrecision, Warehouse,
 };
 pub use table::ENGINE_RULES;
 pub use text::{At, Located, TextFile, Texts};

@@ -117,7 +117,7 @@ words! {
         Hex = "hex",
     }
     /// What happens to a row that breaks a rule.
-    Severity {
+    RuleSeverity {
         /// It goes to the quarantine.
         Reject = "reject",
         /// It is written, and the breach is recorded.
@@ -234,7 +234,7 @@ pub struct RuleSpec {
     /// What has to hold: an SQL expression, as PostgreSQL spells it.
     pub expect: Located<String>,
     /// What happens to a row for which it does not.
-    pub severity: Severity,
+    pub severity: RuleSeverity,
     /// Why it matters.
     pub why: String,
     /// Values that break it.

@@ -24,7 +24,7 @@ pub struct Added {
 
 impl Added {
     /// How a column of the source is compared, or why it is not.
-    pub fn of(column: &SourceColumn, kept: &[warehouse::Column], connector: &Connector) -> Result<Added, String> {
+    pub fn of(column: &SourceColumn, kept: &[warehouse::ExistingColumn], connector: &Connector) -> Result<Added, String> {
         let (name, now) = (&column.name, &column.source_type);
         let Some(kept) = kept.iter().find(|kept| kept.name == *name) else {
             return Err("is not in the warehouse: sync-schema adds it".to_owned());

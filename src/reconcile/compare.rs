@@ -11,7 +11,7 @@ use crate::exit::{Exit, fault};
 use crate::reconcile::difference::Difference;
 use crate::reconcile::key::Key;
 use crate::reconcile::layout::Layout;
-use crate::reconcile::rows::{EventOf, Side, SideRow};
+use crate::reconcile::rows::{EventOf, SideRows, SideRow};
 use crate::source::{Snapshot, Written};
 use crate::warehouse::Warehouse;
 
@@ -72,7 +72,7 @@ pub type Next<'n> = &'n mut dyn FnMut() -> Result<u64>;
 ///
 /// # Errors
 /// One of them fails, or is not in order.
-pub fn merge(terms: Terms<'_>, source: &mut impl Side, warehouse: &mut impl Side, next: Next<'_>) -> Result<Tally> {
+pub fn merge(terms: Terms<'_>, source: &mut impl SideRows, warehouse: &mut impl SideRows, next: Next<'_>) -> Result<Tally> {
     let mut comparison =
         Comparison { terms, next, tally: Tally::default(), differences: Vec::new(), waiting: Vec::new() };
     let layout = terms.layout;
@@ -107,7 +107,7 @@ struct InOrder<'s, S> {
     last: Option<Key>,
 }
 
-impl<'s, S: Side> InOrder<'s, S> {
+impl<'s, S: SideRows> InOrder<'s, S> {
     fn new(side: &'s mut S) -> InOrder<'s, S> {
         InOrder { side, last: None }
     }

@@ -60,7 +60,7 @@ impl ComparedColumn {
 
 impl<'t> Layout<'t> {
     /// Of the columns that the source has, and those that the warehouse has.
-    pub fn of(table: &'t Table, in_source: &[SourceColumn], in_warehouse: &[warehouse::Column]) -> Layout<'t> {
+    pub fn of(table: &'t Table, in_source: &[SourceColumn], in_warehouse: &[warehouse::ExistingColumn]) -> Layout<'t> {
         let mut layout = Layout {
             table,
             columns: Arc::default(),
@@ -112,7 +112,7 @@ impl<'t> Layout<'t> {
         self.asked.push(asked);
     }
 
-    fn unknown(&mut self, column: &SourceColumn, in_warehouse: &[warehouse::Column]) {
+    fn unknown(&mut self, column: &SourceColumn, in_warehouse: &[warehouse::ExistingColumn]) {
         let name = source::identifier(&column.name);
         match AddedType::of(&column.source_type, &self.table.connector).sent(&name) {
             Some(sent) => self.unknown.push((name, sent)),
@@ -240,22 +240,22 @@ mod tests {
         }
     }
 
-    fn kept(name: &str, postgres_type: &str) -> warehouse::Column {
+    fn kept(name: &str, postgres_type: &str) -> warehouse::ExistingColumn {
         let comment = format!("from _extra: {}", json!({"postgres_type": postgres_type}));
-        warehouse::Column { name: name.to_owned(), comment, ..warehouse::Column::default() }
+        warehouse::ExistingColumn { name: name.to_owned(), comment, ..warehouse::ExistingColumn::default() }
     }
 
-    fn layout(columns: &[SourceColumn], in_warehouse: &[warehouse::Column]) -> Layout<'static> {
+    fn layout(columns: &[SourceColumn], in_warehouse: &[warehouse::ExistingColumn]) -> Layout<'static> {
         let own = [source("region_id", "smallint"), source("region_description", "bpchar")];
         Layout::of(Pipeline::embedded().table("region").unwrap(), &[&own, columns].concat(), in_warehouse)
     }
 
     #[test]
     fn what_is_not_compared_is_named_with_the_reason() {
-        let by_hand = warehouse::Column {
+        let by_hand = warehouse::ExistingColumn {
             name: "mine".to_owned(),
             default_kind: "DEFAULT".to_owned(),
-            ..warehouse::Column::default()
+            ..warehouse::ExistingColumn::default()
         };
         let in_warehouse =
             [kept("place", "point"), kept("size", "integer"), kept("gone", "text"), by_hand, kept("fine", "text")];

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::checks::checker::Checker;
 use crate::checks::sql_check::{SqlCheck, OffenderRow};
 use crate::checks::results::{Failure, KEPT_FAILURES};
-use crate::checks::statement::{MOST_OFFENDERS, Side};
+use crate::checks::statement::{MOST_OFFENDERS, ServerSide};
 use crate::exit::needs_person;
 use crate::reconcile::difference::Difference;
 use crate::rules::POSTGRES_SETTINGS;
@@ -136,7 +136,7 @@ impl Checker<'_> {
     ) -> Result<(BTreeMap<String, OffenderRow>, Value)> {
         let tables: Vec<_> = std::iter::once(sql_check.table).chain(sql_check.others(self.pipeline)).collect();
         let condition = keys.map_or("true".to_owned(), |_| key_in(&sql_check.table.key));
-        let sql = sql_check.sql(Side::Source, &condition);
+        let sql = sql_check.sql(ServerSide::Source, &condition);
         let parts = keys.map_or(Vec::new(), |keys| key_parts(&sql_check.table.key, keys));
         let mut found = BTreeMap::new();
         let mut snapshot_tx = SnapshotTx::take(self.source()?, &tables)?.with_settings(POSTGRES_SETTINGS)?;
@@ -165,7 +165,7 @@ impl Checker<'_> {
         };
         let mut found = BTreeMap::new();
         for condition in conditions {
-            let sql = sql_check.sql(Side::Warehouse(&self.warehouse.db), &condition);
+            let sql = sql_check.sql(ServerSide::Warehouse(&self.warehouse.db), &condition);
             let lines = self.warehouse.json_lines(&what, &sql)?;
             lines.lines().try_for_each(|line| sql_check.put(&mut found, line))?;
         }

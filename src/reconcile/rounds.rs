@@ -16,7 +16,7 @@ use crate::kafka;
 use crate::reconcile::compare::{Next, Tally, Terms, merge};
 use crate::reconcile::fence::{Fence, FenceOutcome};
 use crate::reconcile::layout::Layout;
-use crate::reconcile::rows::{Side, SideRow, SpoolWriter};
+use crate::reconcile::rows::{SideRows, SideRow, SpoolWriter};
 use crate::source::{SnapshotTx, Rows, Snapshot, next_transaction};
 use crate::tables::Table;
 use crate::warehouse::{Warehouse, chunks, key_between, key_in, key_names, key_order};

@@ -4,7 +4,7 @@ use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArgumentList, F
 
 use crate::rules::calendar;
 use crate::rules::read::{Read, ExprReader, bare};
-use crate::rules::tree::{Expr, Extreme, Node, Side};
+use crate::rules::tree::{Expr, Extreme, Node, TrimSide};
 use crate::rules::types::{Digits, Kind};
 use crate::rules::unify::Operand;
 use crate::rules::value::Value;
@@ -37,12 +37,12 @@ impl ExprReader<'_> {
             }
             ("upper", [x]) => Expr::new(Node::Upper(Box::new(self.text(x)?)), Kind::Text),
             ("lower", [x]) => Expr::new(Node::Lower(Box::new(self.text(x)?)), Kind::Text),
-            ("btrim", [x]) => self.trimmed(Side::Both, x, None)?,
-            ("btrim", [x, what]) => self.trimmed(Side::Both, x, Some(what))?,
-            ("ltrim", [x]) => self.trimmed(Side::Leading, x, None)?,
-            ("ltrim", [x, what]) => self.trimmed(Side::Leading, x, Some(what))?,
-            ("rtrim", [x]) => self.trimmed(Side::Trailing, x, None)?,
-            ("rtrim", [x, what]) => self.trimmed(Side::Trailing, x, Some(what))?,
+            ("btrim", [x]) => self.trimmed(TrimSide::Both, x, None)?,
+            ("btrim", [x, what]) => self.trimmed(TrimSide::Both, x, Some(what))?,
+            ("ltrim", [x]) => self.trimmed(TrimSide::Leading, x, None)?,
+            ("ltrim", [x, what]) => self.trimmed(TrimSide::Leading, x, Some(what))?,
+            ("rtrim", [x]) => self.trimmed(TrimSide::Trailing, x, None)?,
+            ("rtrim", [x, what]) => self.trimmed(TrimSide::Trailing, x, Some(what))?,
             ("date_part", [field, moment]) => {
                 let field = self.text_literal(field, "the part of a date")?;
                 self.extract(&field, moment)?

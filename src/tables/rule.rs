@@ -163,9 +163,9 @@ pub(super) fn own_scope(table: &Table) -> Scope {
     Scope::of(columns_of(&table.schema), today)
 }
 
-fn columns_of(schema: &Schema) -> Vec<rules::Column> {
+fn columns_of(schema: &Schema) -> Vec<rules::ScopeColumn> {
     let column =
-        |column: &crate::rows::Column| rules::Column { name: column.name.clone(), ty: rule_type(&column.column_type) };
+        |column: &crate::rows::Column| rules::ScopeColumn { name: column.name.clone(), ty: rule_type(&column.column_type) };
     schema.columns().iter().map(column).collect()
 }
 

@@ -66,7 +66,7 @@ impl World {
         self
     }
 
-    fn with_rule(mut self, name: &str, severity: crate::pipeline::Severity) -> World {
+    fn with_rule(mut self, name: &str, severity: crate::pipeline::RuleSeverity) -> World {
         self.args.rules.push((name.to_owned(), severity));
         self
     }
@@ -124,7 +124,7 @@ fn what_is_not_in_the_source_is_refused() {
 
 #[test]
 fn a_flag_says_what_becomes_of_an_orphan() {
-    use crate::pipeline::Severity::{Off, Warn};
+    use crate::pipeline::RuleSeverity::{Off, Warn};
     let orphan = || World::new().without("order-exists");
     let judged = orphan().with_rule("order-exists", Warn).judge(&[line(5, 3)]);
     assert_eq!(judged, (all(&["written"]), all(&["order-exists"])));
@@ -134,7 +134,7 @@ fn a_flag_says_what_becomes_of_an_orphan() {
 
 #[test]
 fn a_warning_hides_no_refusal() {
-    use crate::pipeline::Severity::Warn;
+    use crate::pipeline::RuleSeverity::Warn;
     let both = World::new().without("order-exists").without("product-exists").with_rule("order-exists", Warn);
     assert_eq!(both.judge(&[line(5, 3)]), (all(&["product-exists"]), Vec::new()), "what is refused needs no warning");
 }

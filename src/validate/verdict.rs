@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::batch::Batch;
 use crate::cdc::{Op, Truncates, Violation};
-use crate::pipeline::Severity;
+use crate::pipeline::RuleSeverity;
 use crate::rows::{Change, Event, Row};
 use crate::tables::{CompiledRule, Reference, Table};
 use crate::validate::lookups::{LookupResults, Parent, live_rows};
@@ -85,7 +85,7 @@ impl Judge<'_> {
                 Op::Delete => Vec::new(),
                 _ => self.broken(key, batch.row(&change), &change, &doubts),
             };
-            let rejection = broken.iter().position(|(_, severity)| *severity == Severity::Reject);
+            let rejection = broken.iter().position(|(_, severity)| *severity == RuleSeverity::Reject);
             if rejection.is_none() && doubtful.contains(key) {
                 doubts.settled_later.insert(key.to_owned());
             }
@@ -105,7 +105,7 @@ impl Judge<'_> {
     }
 
     /// The rules that a row breaks: that it exists, that what it references exists, and its table's own.
-    fn broken(&self, key: &str, row: Row<'_>, change: &Change, doubts: &Doubts<'_>) -> Vec<(Violation, Severity)> {
+    fn broken(&self, key: &str, row: Row<'_>, change: &Change, doubts: &Doubts<'_>) -> Vec<(Violation, RuleSeverity)> {
         let mut broken = self.orphan(key, row);
         if !broken.is_empty() && doubts.is_past(key, row) {
             broken.clear();
@@ -137,15 +137,15 @@ impl Judge<'_> {
     }
 
     /// Is the row, or are some that it references, not in the source now?
-    fn orphan(&self, key: &str, row: Row<'_>) -> Vec<(Violation, Severity)> {
+    fn orphan(&self, key: &str, row: Row<'_>) -> Vec<(Violation, RuleSeverity)> {
         let table = self.table;
         if self.lookups.is_missing(table.name, key) {
             let detail = format!("{} {key:?} is NOT in Postgres", table.name);
-            return vec![(Violation::new(NOT_IN_POSTGRES, detail), Severity::Reject)];
+            return vec![(Violation::new(NOT_IN_POSTGRES, detail), RuleSeverity::Reject)];
         }
         let missing = |reference: &Reference| {
-            let severity = self.settings.severity(table.name, reference.rule, Severity::Reject);
-            let parent = reference.key_of(&table.schema, row).filter(|_| severity != Severity::Off)?;
+            let severity = self.settings.severity(table.name, reference.rule, RuleSeverity::Reject);
+            let parent = reference.key_of(&table.schema, row).filter(|_| severity != RuleSeverity::Off)?;
             if self.lookups.parent(reference, &parent).is_some() {
                 return None;
             }

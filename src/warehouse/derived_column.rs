@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::types::{AddedType, Connector, SourceType};
-use crate::warehouse::{Column, identifier, quote};
+use crate::warehouse::{ExistingColumn, identifier, quote};
 
 /// Stands before the JSON in the comment of such a column.
 const MARK: &str = "from _extra: ";
@@ -32,7 +32,7 @@ pub struct MissingDefault {
 
 impl DerivedColumn {
     /// What a column was made for, if it is one of these.
-    pub fn of(column: &Column) -> Option<DerivedColumn> {
+    pub fn of(column: &ExistingColumn) -> Option<DerivedColumn> {
         serde_json::from_str(column.comment.strip_prefix(MARK)?).ok()
     }
 
@@ -84,9 +84,9 @@ mod tests {
         let plain = DerivedColumn { postgres_type: "text".to_owned(), missing_default: None };
         for derived in [derived, plain] {
             let comment = format!("{MARK}{}", json!(derived));
-            assert_eq!(DerivedColumn::of(&Column { comment, ..Column::default() }), Some(derived));
+            assert_eq!(DerivedColumn::of(&ExistingColumn { comment, ..ExistingColumn::default() }), Some(derived));
         }
-        assert_eq!(DerivedColumn::of(&Column { comment: "mine".to_owned(), ..Column::default() }), None);
+        assert_eq!(DerivedColumn::of(&ExistingColumn { comment: "mine".to_owned(), ..ExistingColumn::default() }), None);
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod views;
 
 pub use carried::{carried_rows, long_values};
 pub use client::{Warehouse, identifier, quote};
-pub use columns::{Column, Unfit};
+pub use columns::{ExistingColumn, Unfit};
 pub use derived_column::{DerivedColumn, MissingDefault, has};
 pub use insert::InFlight;
 pub use insert_rows::RowsInsert;

@@ -6,7 +6,7 @@ use crate::checks::args::{CheckArgs, Scope};
 use crate::checks::catalogue::CONSTRAINTS;
 use crate::checks::sql_check::SqlCheck;
 use crate::checks::settings::Settings;
-use crate::checks::statement::Side;
+use crate::checks::statement::ServerSide;
 use crate::jobs::checks::check::Check;
 use crate::jobs::checks::{integrity, rules, volume};
 use crate::source;
@@ -59,12 +59,12 @@ pub fn print(pipeline: &'static Pipeline, checks: &[Check], args: &CheckArgs, ta
 
 /// What both sides are asked, to be run by hand.
 pub fn both(sql_check: &SqlCheck, db: &str) -> String {
-    let of = |side: Side<'_>| side.by_hand(&sql_check.sql(side, "true"));
+    let of = |side: ServerSide<'_>| side.by_hand(&sql_check.sql(side, "true"));
     let (check, table) = (sql_check.name, sql_check.table.name);
     format!(
         "-- {check} of {table}\n-- PostgreSQL\n{}\n-- ClickHouse\n{}\n\n",
-        of(Side::Source),
-        of(Side::Warehouse(db))
+        of(ServerSide::Source),
+        of(ServerSide::Warehouse(db))
     )
 }
 

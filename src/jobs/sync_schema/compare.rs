@@ -6,7 +6,7 @@ use crate::rows::SYSTEM_COLUMNS;
 use crate::source::{Changed, Drift, SourceColumn, SourceTable, stays};
 use crate::tables::Table;
 use crate::types::Connector;
-use crate::warehouse::{Column, DerivedColumn, MissingDefault, has, identifier};
+use crate::warehouse::{ExistingColumn, DerivedColumn, MissingDefault, has, identifier};
 
 /// What is to be done about a table, and to be said.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub struct Sides<'a> {
     /// PostgreSQL.
     pub source: &'a SourceTable,
     /// ClickHouse.
-    pub warehouse: &'a [Column],
+    pub warehouse: &'a [ExistingColumn],
     /// The warehouse table's full name.
     pub target: &'a str,
 }
@@ -157,7 +157,7 @@ fn dropped(sides: &Sides<'_>, plan: &mut AlterPlan) {
 }
 
 impl Sides<'_> {
-    fn kept(&self, name: &str) -> Option<&Column> {
+    fn kept(&self, name: &str) -> Option<&ExistingColumn> {
         self.warehouse.iter().find(|column| column.name == name)
     }
 }

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use lockstep::rules::{
-    CLICKHOUSE_SETTINGS, Column, POSTGRES_SETTINGS, Reference, Refusal, Relations, Rule, Scope, Server, Type, Value,
+    CLICKHOUSE_SETTINGS, ScopeColumn, POSTGRES_SETTINGS, Reference, Refusal, Relations, Rule, Scope, Server, Type, Value,
 };
 use postgres::SimpleQueryMessage;
 
@@ -26,7 +26,7 @@ const ORDERS: [(&str, &str); 2] =
 impl Bench {
     pub fn new(test: &str) -> Bench {
         let edges = columns();
-        let columns = edges.iter().map(|edges| Column { name: edges.name.to_owned(), ty: edges.ty.clone() }).collect();
+        let columns = edges.iter().map(|edges| ScopeColumn { name: edges.name.to_owned(), ty: edges.ty.clone() }).collect();
         let scope = Scope::of(columns, NaiveDate::from_ymd_opt(2024, 2, 29).unwrap());
         let bench = Bench { name: format!("rules_{test}_{}", std::process::id()), scope, rows: rows(&edges), edges };
         bench.create();
@@ -220,7 +220,7 @@ impl Bench {
     }
 
     pub fn offenders(&self) {
-        let parent = |name: &str| Column { name: name.to_owned(), ty: Type::Int(64) };
+        let parent = |name: &str| ScopeColumn { name: name.to_owned(), ty: Type::Int(64) };
         let mut scope = self.scope.clone();
         let key = vec![("j".to_owned(), "id".to_owned())];
         scope.references =

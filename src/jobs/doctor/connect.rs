@@ -1,7 +1,7 @@
 //! Does the connector run, and with the settings that the jobs rely on?
 
 use super::settings::SETTINGS;
-use super::sheet::{Server, Sheet};
+use super::report::{Server, DoctorReport};
 use super::wanted::Wanted;
 use crate::health::connect::Connect;
 use crate::health::finding::{Finding, ok, warn};
@@ -23,9 +23,9 @@ pub struct Connector {
 }
 
 /// Makes the checks.
-pub fn check(sheet: &Sheet, wanted: &Wanted) -> Option<Connector> {
-    let put = |check, finding| sheet.put(Server::Connect, check, finding);
-    let skip = |checks: &[&'static str], why| sheet.skip(Server::Connect, checks, why);
+pub fn check(report: &DoctorReport, wanted: &Wanted) -> Option<Connector> {
+    let put = |check, finding| report.put(Server::Connect, check, finding);
+    let skip = |checks: &[&'static str], why| report.skip(Server::Connect, checks, why);
     let connect = Connect::new(&wanted.args.connect, wanted.pipeline.spec);
     let worker = match connect.worker() {
         Ok(worker) => worker,

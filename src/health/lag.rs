@@ -103,14 +103,14 @@ fn measure(consumer: &Consumer, warehouse: &Warehouse, target: &Target) -> Resul
     let Some(info) = kafka::describe(consumer, &target.topic)? else {
         return Ok(TopicLag::of(false, Vec::new(), None));
     };
-    let mut found = look(consumer, warehouse, target, &info)?;
+    let mut found = measure_once(consumer, warehouse, target, &info)?;
     // A job that is at work moves one thing between two looks at others. What is wrong stays as it is.
     for _ in 0..LOOKS_AT_A_DISAGREEMENT {
         if found.partitions.iter().all(|partition| partition.stop_reason.is_none()) {
             break;
         }
         std::thread::sleep(BETWEEN_LOOKS);
-        let before = std::mem::replace(&mut found, look(consumer, warehouse, target, &info)?);
+        let before = std::mem::replace(&mut found, measure_once(consumer, warehouse, target, &info)?);
         for (partition, before) in found.partitions.iter_mut().zip(before.partitions) {
             partition.stop_reason.take_if(|why| before.stop_reason.as_ref() != Some(why));
         }
@@ -128,7 +128,7 @@ fn measure(consumer: &Consumer, warehouse: &Warehouse, target: &Target) -> Resul
 
 /// The log's ends, then the ledger's: what was read meanwhile is not taken for unread. The commits between them, which the ledger is
 /// never behind.
-fn look(consumer: &Consumer, warehouse: &Warehouse, target: &Target, info: &TopicInfo) -> Result<TopicLag> {
+fn measure_once(consumer: &Consumer, warehouse: &Warehouse, target: &Target, info: &TopicInfo) -> Result<TopicLag> {
     let Target { source, group, topic } = target;
     let log = kafka::log_spans(consumer, topic, &info.partitions)?;
     let committed = kafka::committed(consumer, topic, &info.partitions)?;

@@ -154,7 +154,7 @@ impl Captured {
 }
 
 /// Says of each topic how long its oldest unread records wait, and how late its table is.
-pub fn judge(lags: &mut [Lag], captured: Option<&Captured>, now_ms: i64) {
+pub fn measure(lags: &mut [Lag], captured: Option<&Captured>, now_ms: i64) {
     for topic in lags.iter_mut().filter_map(|lag| lag.found.as_mut().ok()) {
         let up_to = captured.map(|captured| captured.complete_up_to(topic, now_ms));
         topic.late_seconds = up_to.as_ref().and_then(|up_to| up_to.as_ref().ok()).map(|up_to| seconds(now_ms, *up_to));

@@ -53,7 +53,7 @@ impl Slot {
 ///
 /// # Errors
 /// PostgreSQL is gone or refuses.
-pub fn look(client: &mut Client, name: &str, reader: SlotReader) -> Result<Option<Slot>> {
+pub fn read(client: &mut Client, name: &str, reader: SlotReader) -> Result<Option<Slot>> {
     let deadline = Instant::now() + RESTART;
     loop {
         let slot = slot(client, name)?;

@@ -133,7 +133,7 @@ fn one(check: Check, checker: &mut Checker<'_>, table: &'static Table, results: 
         (Check::Reconcile, args::Scope::Full) => mend::tell(checker, table, &results.run_id),
         _ => Ok(()),
     };
-    let looked = told.and_then(|()| check.look(checker, table, &slice));
+    let looked = told.and_then(|()| check.run(checker, table, &slice));
     let mut found = looked.or_else(|error| not_made(check, table, error))?;
     if let Some(first) = found.first_mut().filter(|_| check != Check::Volume) {
         first.detail += &slice.note(table);

@@ -11,7 +11,7 @@ mod counts;
 mod gaps;
 mod group_plan;
 mod grown;
-mod judge;
+mod validate;
 mod late;
 mod lineage;
 mod pending;
@@ -139,7 +139,7 @@ fn drain(run: &mut Run, plan: &ReadPlan, stop: &Stop) -> Result<Rest> {
                 run.settle(pending.take(), &mut progress)?;
                 run.carry(plan, &window, &mut batch, &arena)?;
             }
-            run.judge(&mut batch)?;
+            run.validate(&mut batch)?;
             run.failpoint("validated");
             run.settle(pending.take(), &mut progress)?;
             run.within_reject_ratio(&batch)?;

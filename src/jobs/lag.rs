@@ -37,7 +37,7 @@ fn run(call: &Call<'_>, args: LagArgs) -> Result<Report> {
     let mut measure = || -> (Vec<Lag>, capture::Seen) {
         let captured = source.captured(call.pipeline, &args, &targets);
         let mut lags = measure(&args.kafka, &warehouse, &targets);
-        let seen = source.judge(&mut lags, captured);
+        let seen = source.measure_lateness(&mut lags, captured);
         (lags, seen)
     };
     let (mut lags, mut seen) = measure();

@@ -60,15 +60,15 @@ struct Seen {
 fn run(call: &Call<'_>, args: ObserveArgs) -> Result<Report> {
     let tables = call.pipeline.chosen(&args.tables.table)?;
     let mut look = Look::begin(call, args)?;
-    let connector = connector::look(&mut look);
+    let connector = connector::observe(&mut look);
     let (slot, sessions) = look.at_the_source(connector.as_ref())?;
-    let runs = runs::look(&mut look, sessions.as_ref());
+    let runs = runs::observe(&mut look, sessions.as_ref());
     let slot_name = look.slot_name(connector.as_ref());
-    let lags = lags::look(&mut look, &tables, &slot_name);
-    gaps::look(&mut look, &lags.lags);
-    rows::look(&mut look, &tables);
-    let quarantine = quarantine::look(&mut look);
-    consumers::look(&mut look);
+    let lags = lags::observe(&mut look, &tables, &slot_name);
+    gaps::observe(&mut look, &lags.lags);
+    rows::observe(&mut look, &tables);
+    let quarantine = quarantine::observe(&mut look);
+    consumers::observe(&mut look);
     let seen = Seen { connector, slot, runs, lags, quarantine };
     if call.stop.asked() {
         return Ok(Report { exit: Exit::Stopped, ..look.report(&seen, 0) });
@@ -78,7 +78,7 @@ fn run(call: &Call<'_>, args: ObserveArgs) -> Result<Report> {
     }
     let restarts = connector::restart_failed(&mut look, seen.connector.as_ref());
     look.blind_for_long(&seen);
-    news::judge(&mut look);
+    news::mark(&mut look);
     if let Err(error) = look.warehouse.write_observed("observed_alarms", &look.id, &news::rows(&look)) {
         look.notes.unseen("writing down what was said", &broken(&error, CLICKHOUSE));
     }
@@ -126,7 +126,7 @@ impl Look {
         let sessions = source::Sessions::now(&mut client)
             .inspect_err(|error| self.notes.unseen("runs", &broken(error, POSTGRES)))
             .ok();
-        let slot = slot::look(self, &mut client, connector);
+        let slot = slot::observe(self, &mut client, connector);
         self.session = Some(client);
         Ok((slot, sessions))
     }

@@ -16,7 +16,7 @@ mod counts;
 mod run;
 mod turn;
 mod turns;
-mod verdict;
+mod validate;
 mod windows;
 mod write;
 
@@ -96,7 +96,7 @@ fn batch(replay: &mut Replay, table: &'static Table, range: &QuarantineRange, sp
     let mut batch = Replayed::decode(table, range, span, kept)?;
     batch.set_aside_what_is_known(&replay.warehouse)?;
     batch.complete(&replay.warehouse, &arena)?;
-    replay.judge(&mut batch)?;
+    replay.validate(&mut batch)?;
     replay.failpoint("validated");
     replay.write(&batch)
 }

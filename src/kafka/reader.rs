@@ -174,7 +174,7 @@ impl<'c> LogReader<'c> {
                 // A replica that has got on, though only past control records, has made progress.
                 Polled::End { partition: p, offset } if p == partition => waiting.reaches(offset),
                 Polled::End { .. } => {}
-                Polled::Failed(error) => waiting.no_broker |= self.judge(error, partition, expected)?,
+                Polled::Failed(error) => waiting.no_broker |= self.classify(error, partition, expected)?,
                 Polled::Nothing => waiting.start(),
             }
             if waiting.longer_than(self.patience) {
@@ -243,7 +243,7 @@ impl<'c> LogReader<'c> {
     }
 
     /// Lets librdkafka try again by itself; `Ok(true)` when no broker is reachable at the moment.
-    fn judge(&self, error: KafkaError, partition: i32, offset: i64) -> Result<bool> {
+    fn classify(&self, error: KafkaError, partition: i32, offset: i64) -> Result<bool> {
         let place = format!("reading {}, partition {partition} at offset {offset}", self.topic);
         match error.rdkafka_error_code() {
             Some(Code::AllBrokersDown) => Ok(true),

@@ -11,11 +11,11 @@ use crate::tables::Table;
 use crate::warehouse::newest_versions;
 
 impl Checker<'_> {
-    /// Asks both sides, and judges.
+    /// Asks both sides, and says whose fault it is.
     ///
     /// # Errors
     /// As [`Checker::ask`].
-    pub fn judge(&mut self, sql_check: &SqlCheck, keys: Option<&[String]>) -> Result<CheckResult> {
+    pub fn attribute(&mut self, sql_check: &SqlCheck, keys: Option<&[String]>) -> Result<CheckResult> {
         let mut attribution = self.ask(sql_check, keys)?;
         if !sql_check.says_source() {
             attribution.in_source.clear();

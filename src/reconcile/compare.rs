@@ -96,7 +96,7 @@ pub fn merge(terms: Terms<'_>, source: &mut impl SideRows, warehouse: &mut impl 
         }
         comparison.key(pair)?;
     }
-    comparison.judge_waiting()?;
+    comparison.classify_waiting()?;
     comparison.settle()?;
     Ok(comparison.tally)
 }
@@ -140,26 +140,26 @@ impl Comparison<'_, '_> {
         self.tally.rows.0 += u64::from(pair.0.is_some());
         self.tally.rows.1 += u64::from(pair.1.as_ref().is_some_and(SideRow::is_live));
         match written(&pair).map_or(Some(true), |written| self.terms.snapshot.sees_at_once(written)) {
-            Some(is_seen) => return self.judge(pair, is_seen),
+            Some(is_seen) => return self.classify(pair, is_seen),
             None => self.waiting.push(pair),
         }
-        if is_chunk(self.waiting.iter().map(bytes)) { self.judge_waiting() } else { Ok(()) }
+        if is_chunk(self.waiting.iter().map(bytes)) { self.classify_waiting() } else { Ok(()) }
     }
 
     /// The id is asked for after the warehouse's rows were read: whatever they come from has got its own by then.
-    fn judge_waiting(&mut self) -> Result<()> {
+    fn classify_waiting(&mut self) -> Result<()> {
         if self.waiting.is_empty() {
             return Ok(());
         }
         let next = (self.next)()?;
         for pair in std::mem::take(&mut self.waiting) {
             let is_seen = written(&pair).is_none_or(|written| self.terms.snapshot.sees(written, next));
-            self.judge(pair, is_seen)?;
+            self.classify(pair, is_seen)?;
         }
         Ok(())
     }
 
-    fn judge(&mut self, (source, warehouse): Pair, is_seen: bool) -> Result<()> {
+    fn classify(&mut self, (source, warehouse): Pair, is_seen: bool) -> Result<()> {
         let live = warehouse.as_ref().filter(|row| row.is_live());
         let Some(key) = source.as_ref().or(warehouse.as_ref()).map(|row| row.key.text.clone()) else { return Ok(()) };
         let is_same = source.as_ref().map(|row| &row.texts) == live.map(|row| &row.texts);

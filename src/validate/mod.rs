@@ -56,7 +56,7 @@ impl Validator {
     ///
     /// # Errors
     /// A server is gone, refuses or is late.
-    pub fn judge(&mut self, mut servers: Servers<'_>, batch: &mut Batch<'_>, truncates: &Truncates) -> Result<()> {
+    pub fn validate(&mut self, mut servers: Servers<'_>, batch: &mut Batch<'_>, truncates: &Truncates) -> Result<()> {
         let table = batch.table;
         if !self.rules.contains_key(table.name) {
             let rules = self.settings.compiled(self.pipeline, table)?;

@@ -72,7 +72,7 @@ impl World {
     }
 
     /// One word for each record: written, or the rule that refuses it; then the rules that were warned of.
-    fn judge(&self, messages: &[Message]) -> (Vec<String>, Vec<String>) {
+    fn validate(&self, messages: &[Message]) -> (Vec<String>, Vec<String>) {
         let batch = self.batch(messages);
         let word = |event: &Event<'_>| match event {
             Event::Rejected(violation, _) => violation.rule.to_owned(),
@@ -111,24 +111,24 @@ fn all(words: &[&str]) -> Vec<String> {
 
 #[test]
 fn a_good_line_is_written() {
-    assert_eq!(World::new().judge(&[line(5, 3)]), (all(&["written"]), Vec::new()));
+    assert_eq!(World::new().validate(&[line(5, 3)]), (all(&["written"]), Vec::new()));
 }
 
 #[test]
 fn what_is_not_in_the_source_is_refused() {
     let mut world = World::new();
     world.lookups.missing.insert("order_details", HashSet::from([KEY.to_owned()]));
-    assert_eq!(world.judge(&[line(5, 3)]).0, all(&[NOT_IN_POSTGRES]));
-    assert_eq!(World::new().without("order-exists").judge(&[line(5, 3)]).0, all(&["order-exists"]));
+    assert_eq!(world.validate(&[line(5, 3)]).0, all(&[NOT_IN_POSTGRES]));
+    assert_eq!(World::new().without("order-exists").validate(&[line(5, 3)]).0, all(&["order-exists"]));
 }
 
 #[test]
 fn a_flag_says_what_becomes_of_an_orphan() {
     use crate::pipeline::RuleSeverity::{Off, Warn};
     let orphan = || World::new().without("order-exists");
-    let judged = orphan().with_rule("order-exists", Warn).judge(&[line(5, 3)]);
+    let judged = orphan().with_rule("order-exists", Warn).validate(&[line(5, 3)]);
     assert_eq!(judged, (all(&["written"]), all(&["order-exists"])));
-    let off = orphan().with_rule("order_details.order-exists", Off).judge(&[line(5, 3)]);
+    let off = orphan().with_rule("order_details.order-exists", Off).validate(&[line(5, 3)]);
     assert_eq!(off, (all(&["written"]), Vec::new()));
 }
 
@@ -136,23 +136,23 @@ fn a_flag_says_what_becomes_of_an_orphan() {
 fn a_warning_hides_no_refusal() {
     use crate::pipeline::RuleSeverity::Warn;
     let both = World::new().without("order-exists").without("product-exists").with_rule("order-exists", Warn);
-    assert_eq!(both.judge(&[line(5, 3)]), (all(&["product-exists"]), Vec::new()), "what is refused needs no warning");
+    assert_eq!(both.validate(&[line(5, 3)]), (all(&["product-exists"]), Vec::new()), "what is refused needs no warning");
 }
 
 #[test]
 fn what_cannot_win_needs_no_parents() {
     let orphan = || World::new().without("order-exists");
     let delete = || message(9, "d", r#""unit_price":0.0,"quantity":0,"discount":0.0"#);
-    assert_eq!(orphan().judge(&[line(5, 3), delete()]).0, all(&["written", "written"]), "deleted later");
-    assert_eq!(orphan().judge(&[line(5, 3), truncate(9)]).0, all(&["written", "truncate"]), "truncated later");
+    assert_eq!(orphan().validate(&[line(5, 3), delete()]).0, all(&["written", "written"]), "deleted later");
+    assert_eq!(orphan().validate(&[line(5, 3), truncate(9)]).0, all(&["written", "truncate"]), "truncated later");
     let mut held = orphan();
     held.held.insert(KEY.to_owned(), Version::of(1, 7).unwrap().get());
-    assert_eq!(held.judge(&[line(5, 3)]).0, all(&["written"]), "the warehouse has a later event");
-    assert_eq!(held.judge(&[line(8, 3)]).0, all(&["order-exists"]), "the warehouse has an earlier event");
+    assert_eq!(held.validate(&[line(5, 3)]).0, all(&["written"]), "the warehouse has a later event");
+    assert_eq!(held.validate(&[line(8, 3)]).0, all(&["order-exists"]), "the warehouse has an earlier event");
     let mut gone = orphan();
     gone.truncates.last.push((0, 9));
     gone.truncates.fronts.push((0, Truncate { lsn: 1, ts_ms: 1 }));
-    assert_eq!(gone.judge(&[line(5, 3)]).0, all(&["written"]), "a known truncate has removed it");
+    assert_eq!(gone.validate(&[line(5, 3)]).0, all(&["written"]), "a known truncate has removed it");
 }
 
 #[test]
@@ -171,10 +171,10 @@ fn a_broken_rule_is_told_with_its_values() {
 #[test]
 fn a_limit_can_be_moved() {
     let discounted = || [message(5, "c", r#""unit_price":10.0,"quantity":1,"discount":0.3"#)];
-    assert_eq!(World::new().judge(&discounted()).0, all(&["discount-limit"]));
+    assert_eq!(World::new().validate(&discounted()).0, all(&["discount-limit"]));
     let mut moved = World::new();
     moved.args.limits.limits.push(("discount".to_owned(), "0.5".to_owned()));
-    assert_eq!(moved.judge(&discounted()).0, all(&["written"]));
+    assert_eq!(moved.validate(&discounted()).0, all(&["written"]));
     for (name, value) in [("discount", "2"), ("discount", "x"), ("nothing", "1")] {
         let args =
             RuleArgs { rules: Vec::new(), limits: LimitArgs { limits: vec![(name.to_owned(), value.to_owned())] } };
@@ -187,27 +187,27 @@ fn a_limit_can_be_moved() {
 fn a_rule_reads_the_rows_that_are_referenced() {
     let mut open = World::new();
     open.parent("order-exists", "1", &[None], None);
-    assert_eq!(open.judge(&[line(5, 5)]).1, all(&[]), "five are in stock");
-    assert_eq!(open.judge(&[line(5, 6)]).1, all(&["open-line-inventory"]));
+    assert_eq!(open.validate(&[line(5, 5)]).1, all(&[]), "five are in stock");
+    assert_eq!(open.validate(&[line(5, 6)]).1, all(&["open-line-inventory"]));
     open.parent("product-exists", "2", &[Some("10"), None, None, Some("0")], None);
-    assert_eq!(open.judge(&[line(5, 6)]).1, all(&[]), "unknown is no offence");
+    assert_eq!(open.validate(&[line(5, 6)]).1, all(&[]), "unknown is no offence");
     open.parent("product-exists", "2", &[Some("10"), Some("not a number"), None, Some("0")], None);
-    assert_eq!(open.judge(&[line(5, 6)]).1, all(&[]), "nor is what the type cannot hold");
+    assert_eq!(open.validate(&[line(5, 6)]).1, all(&[]), "nor is what the type cannot hold");
 }
 
 #[test]
 fn a_rule_about_the_moment_is_judged_while_the_parent_has_not_changed() {
     let cheap = || [message(5, "c", r#""unit_price":9.0,"quantity":1,"discount":0.0"#)];
-    assert_eq!(World::new().judge(&cheap()).1, all(&["list-price"]));
+    assert_eq!(World::new().validate(&cheap()).1, all(&["list-price"]));
     for since in [None, Some(500), Some(600)] {
         let mut world = World::new();
         world.parent("product-exists", "2", &[Some("10"), Some("5"), None, Some("0")], since);
-        assert_eq!(world.judge(&cheap()).1, all(&[]), "{since:?}");
+        assert_eq!(world.validate(&cheap()).1, all(&[]), "{since:?}");
     }
 }
 
 #[test]
 fn what_cannot_be_decoded_stays_as_it_is() {
     let broken = [message(5, "c", r#""unit_price":10.0,"quantity":"x","discount":0.0"#)];
-    assert_eq!(World::new().judge(&broken).0, all(&[DECODE]));
+    assert_eq!(World::new().validate(&broken).0, all(&[DECODE]));
 }

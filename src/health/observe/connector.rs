@@ -21,7 +21,7 @@ pub struct SeenConnector {
 }
 
 /// Looks at the connector.
-pub fn look(look: &mut Look) -> Option<SeenConnector> {
+pub fn observe(look: &mut Look) -> Option<SeenConnector> {
     let what = format!("connector {}", look.args.connect.connector);
     match ask(look) {
         Ok((seen, health)) => {

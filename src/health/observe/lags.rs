@@ -32,7 +32,7 @@ pub struct SeenLags {
 }
 
 /// Looks at the topics of these tables: how far the connector is, where the topics and the ledger end, and what time it is at the source.
-pub fn look(look: &mut Look, tables: &[&'static Table], slot: &str) -> SeenLags {
+pub fn observe(look: &mut Look, tables: &[&'static Table], slot: &str) -> SeenLags {
     let prefixes = &look.args.tables;
     let target = |table: &&'static Table| Target {
         source: Some(table.name),
@@ -44,7 +44,7 @@ pub fn look(look: &mut Look, tables: &[&'static Table], slot: &str) -> SeenLags 
     let mut lags = health::measure(&look.args.kafka, &look.warehouse, &targets);
     let now_ms = clocks(look).now_ms;
     let captured = captured.filter(|captured| tell_ahead(look, captured, now_ms));
-    lateness::judge(&mut lags, captured.as_ref(), now_ms);
+    lateness::measure(&mut lags, captured.as_ref(), now_ms);
     tell_errors(look, &lags);
     for (target, found) in measured(&lags) {
         for why in disagreements(found) {

@@ -12,11 +12,11 @@ use crate::ledger::{OpenRecords, QuarantineRow};
 const SUMMARISED: usize = 20;
 
 /// Looks at the quarantine.
-pub fn look(look: &mut Look) -> Option<Vec<OpenRecords>> {
+pub fn observe(look: &mut Look) -> Option<Vec<OpenRecords>> {
     let limits = look.settings.observe.quarantine.clone();
     match look.warehouse.open_records(limits.attempts) {
         Ok(open) => {
-            open.iter().for_each(|open| judge(look, open));
+            open.iter().for_each(|open| tell(look, open));
             grows(look, &open);
             Some(open)
         }
@@ -27,7 +27,7 @@ pub fn look(look: &mut Look) -> Option<Vec<OpenRecords>> {
     }
 }
 
-fn judge(look: &mut Look, open: &OpenRecords) {
+fn tell(look: &mut Look, open: &OpenRecords) {
     let limits = look.settings.observe.quarantine.clone();
     let OpenRecords { table, rule, records, exhausted, .. } = open;
     let (subject, show) = (format!("{table}/{rule}"), format!("rejected --table {table} --rule {rule}"));

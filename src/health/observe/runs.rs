@@ -30,14 +30,14 @@ pub struct SeenRuns {
 }
 
 /// Marks lost runs, if it is known who is alive, and looks at the last ones.
-pub fn look(look: &mut Look, sessions: Option<&Sessions>) -> Option<SeenRuns> {
+pub fn observe(look: &mut Look, sessions: Option<&Sessions>) -> Option<SeenRuns> {
     match ask(look, sessions) {
         Ok(seen) => {
             for run in &seen.lost {
                 look.notes.seen(Alarm::RunLost, &run.job, 0, lost(run));
             }
             for runs in &seen.jobs {
-                judge(look, runs, &seen.lost);
+                tell(look, runs, &seen.lost);
             }
             Some(seen)
         }
@@ -86,7 +86,7 @@ fn lost(run: &OpenRun) -> String {
 }
 
 /// What is to be said of a job, by its last runs.
-fn judge(look: &mut Look, runs: &[RecentRun], just_lost: &[OpenRun]) {
+fn tell(look: &mut Look, runs: &[RecentRun], just_lost: &[OpenRun]) {
     let Some(newest) = runs.first() else { return };
     if !just_lost.iter().any(|lost| lost.run_id == newest.run_id) {
         bad_end(look, newest);

@@ -17,10 +17,10 @@ pub struct SeenSlot {
 }
 
 /// Looks at the slot; one that is not there at all is a wrong name, or a connector that has never come so far.
-pub fn look(look: &mut Look, client: &mut Client, connector: Option<&SeenConnector>) -> Option<SeenSlot> {
+pub fn observe(look: &mut Look, client: &mut Client, connector: Option<&SeenConnector>) -> Option<SeenSlot> {
     let name = look.slot_name(connector);
     let reader = connector.map(|connector| connector.reader).unwrap_or_default();
-    let slot = match slot::look(client, &name, reader) {
+    let slot = match slot::read(client, &name, reader) {
         Ok(slot) => slot,
         Err(error) => {
             look.notes.unseen("slot", &broken(&error, POSTGRES));

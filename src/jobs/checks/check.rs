@@ -50,7 +50,7 @@ impl Check {
         self.job().trim_start_matches("check-")
     }
 
-    pub fn look(self, checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) -> Result<Vec<CheckResult>> {
+    pub fn run(self, checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) -> Result<Vec<CheckResult>> {
         match self {
             Check::Freshness => freshness::check(checker, table),
             Check::Volume => volume::check(checker, table, slice),

@@ -46,7 +46,7 @@ pub fn check(checker: &mut Checker<'_>, table: &Table) -> Result<Vec<CheckResult
     // The clocks come last: what is late becomes no younger by having been looked at.
     let source = Clock::of_source(checker.source()?)?;
     let warehouse = Clock::of_warehouse(&checker.warehouse)?;
-    lateness::judge(&mut lags, Some(&captured), source.now_ms);
+    lateness::measure(&mut lags, Some(&captured), source.now_ms);
     let topic = lags.remove(0).found?;
     let up_to = captured.complete_up_to(&topic, source.now_ms).map_err(try_again)?;
     let seconds = lateness::seconds(source.now_ms, up_to);

@@ -32,7 +32,7 @@ pub fn check(checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) ->
         }
         let result = match sql_check.name == ONE_LIVE_ROW {
             true => several_rows(checker, &sql_check, slice)?,
-            false => checker.judge(&sql_check, slice.keys.as_deref())?,
+            false => checker.attribute(&sql_check, slice.keys.as_deref())?,
         };
         match results.last_mut().filter(|last| last.check == result.check) {
             // A table's pointers are one check.
@@ -78,7 +78,7 @@ fn constraints(checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) 
         match read_constraint(table, constraint) {
             Ok(rule) => {
                 let sql_check = SqlCheck::constraint(table, constraint.shown(), rule);
-                join(&mut result, checker.judge(&sql_check, slice.keys.as_deref())?);
+                join(&mut result, checker.attribute(&sql_check, slice.keys.as_deref())?);
             }
             Err(why) => unread.push(format!("{}: {why}", constraint.shown())),
         }

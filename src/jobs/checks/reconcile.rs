@@ -19,11 +19,11 @@ pub const NAME: &str = "reconcile";
 /// A server is gone or refuses.
 pub fn check(checker: &mut Checker<'_>, table: &Table, slice: &Slice) -> Result<Vec<CheckResult>> {
     let compared = checker.compare(table, slice.keys.as_deref())?;
-    Ok(vec![judge(checker, table, compared)])
+    Ok(vec![result_of(checker, table, compared)])
 }
 
 /// What the comparison of a table means.
-fn judge(checker: &Checker<'_>, table: &Table, compared: Compared) -> CheckResult {
+fn result_of(checker: &Checker<'_>, table: &Table, compared: Compared) -> CheckResult {
     let Compared { tally, fence, behind, not_compared, slices, .. } = compared;
     let mut result = CheckResult::new(NAME, table.name, "0 differing keys");
     result.measured = tally.different as f64;

@@ -33,5 +33,5 @@ pub fn sql_checks(
 /// A server is gone or refuses.
 pub fn check(checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) -> Result<Vec<CheckResult>> {
     let sql_checks = sql_checks(checker.pipeline, table, &checker.limits, &checker.settings)?;
-    sql_checks.iter().map(|sql_check| checker.judge(sql_check, slice.keys.as_deref())).collect()
+    sql_checks.iter().map(|sql_check| checker.attribute(sql_check, slice.keys.as_deref())).collect()
 }

@@ -47,7 +47,7 @@ pub fn plan(run: &mut Run) -> Result<Option<ReadPlan>> {
     let ledger = run.warehouse.ledger_ends(Some(run.table.name), &run.group, &run.topic)?;
     let lineages = lineage::enter(run, &topic)?;
     let mut state = GroupState { topic, partitions, log, committed, ledger, lineages };
-    source_alarm::look(run, &state.ledger)?;
+    source_alarm::warn_if_changed(run, &state.ledger)?;
     let plan = match backfill {
         Some(backfill) => {
             let backfill = run.without_late(backfill);

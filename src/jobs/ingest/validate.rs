@@ -21,9 +21,9 @@ impl Run {
     ///
     /// # Errors
     /// A server is gone, refuses or is late.
-    pub fn judge(&mut self, batch: &mut Batch<'_>) -> Result<()> {
+    pub fn validate(&mut self, batch: &mut Batch<'_>) -> Result<()> {
         let servers = Servers { source: &mut self.source, look_ups: &mut self.look_ups, warehouse: &self.warehouse };
-        self.validator.judge(servers, batch, &Truncates::default())
+        self.validator.validate(servers, batch, &Truncates::default())
     }
 
     /// Completes changes whose unchanged TOAST values were not sent. The insert in flight is acknowledged by now.

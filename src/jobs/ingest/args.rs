@@ -177,9 +177,11 @@ pub enum ResumeFrom {
     Ledger,
     /// Where the group has committed
     Committed,
-    /// Where the log starts: nothing that is still there is left out
+    /// Where the log starts (also: earliest): nothing that is still there is left out
+    #[value(alias = "earliest")]
     LogStart,
-    /// Where the log ends: skip everything; the connector has to send the table again
+    /// Where the log ends (also: latest): skip everything; the connector has to send the table again
+    #[value(alias = "latest")]
     LogEnd,
 }
 
@@ -216,6 +218,13 @@ mod tests {
         }
         for wrong in ["0/2", "3/2", "1", "a/b", "1/0"] {
             assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn kafkas_words_for_the_ends_of_a_log_are_understood() {
+        for (word, at) in [("earliest", ResumeFrom::LogStart), ("latest", ResumeFrom::LogEnd)] {
+            assert_eq!(ResumeFrom::from_str(word, false), Ok(at));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Bounded runs: how much one reads, where the next goes on, and what a kill, a race or an absent server leaves behind.
 
-mod comes_and_goes;
+mod membership_flapping;
 mod crash;
 mod faults;
 mod gaps;

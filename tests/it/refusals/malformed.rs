@@ -183,10 +183,10 @@ fn messages_of_five_megabytes_land_or_lie_in_quarantine_within_bounded_memory() 
     let world = World::with_topic("big", 1);
     let ids = ["ALFKI", "ANATR", "ANTON", "AROUT", "BERGS", "BLAUS", "BLONP", "BOLID"];
     let filler = "x".repeat(5 * MEGABYTE);
-    let poison = format!(r#"{{"op":"c","after":{{"customer_id":"ALFKI","contact_name":"{filler}"}}}}"#);
+    let malformed = format!(r#"{{"op":"c","after":{{"customer_id":"ALFKI","contact_name":"{filler}"}}}}"#);
     for (i, id) in ids.iter().enumerate() {
         let big = customer("c", id, "big", i as u64).set("contact_name", json!(filler));
-        world.produce(&[big.message(), raw(0, None, poison.as_bytes())]);
+        world.produce(&[big.message(), raw(0, None, malformed.as_bytes())]);
     }
     let outcome = world.ingest(&[]).expect_exit(0);
     assert_eq!((outcome.count("written"), outcome.count("rejected")), (8, 8));

@@ -13,7 +13,7 @@ from conftest import EXECUTABLE, ROOT
 @pytest.fixture
 def cron(tmp_path, monkeypatch):
     """Runs a round whose jobs are the stub, which end as told; returns what it printed, its exit code, and the jobs."""
-    jobs = json.loads((ROOT / "airflow/dags/jobs.json").read_text())
+    jobs = json.loads((ROOT / "airflow/dags/jobs.json").read_text())["jobs"]
     for job in jobs:
         file = tmp_path / "bin" / job["name"]
         file.parent.mkdir(exist_ok=True)

@@ -88,7 +88,7 @@ fn run(call: &Call<'_>, args: ObserveArgs) -> Result<Report> {
 
 impl Look {
     fn begin(call: &Call<'_>, args: ObserveArgs) -> Result<Look> {
-        let settings = Settings::read(args.config.as_deref(), call.pipeline)?;
+        let Settings { observe, freshness, .. } = Settings::read(args.config.as_deref(), call.pipeline)?;
         let mut look = Look {
             job: call.job.to_owned(),
             pipeline: call.pipeline,
@@ -98,8 +98,9 @@ impl Look {
             warehouse: Warehouse::new(&args.clickhouse)?,
             installation: None,
             session: None,
-            notes: Notes::new(settings.observe.clone()),
-            settings,
+            notes: Notes::new(observe.clone()),
+            settings: observe,
+            freshness,
             args,
         };
         look.installation = run_rows::fit_if_there(&look.warehouse)?;
@@ -140,7 +141,7 @@ impl Look {
     /// A server that is away for a moment is no news; one that could not be asked at so many looks in a row is.
     fn blind_for_long(&mut self, seen: &Seen) {
         let Some(runs) = seen.runs.as_ref().filter(|_| self.notes.unseens().next().is_some()) else { return };
-        let before = self.settings.observe.tries_in_a_row.saturating_sub(1) as usize;
+        let before = self.settings.tries_in_a_row.saturating_sub(1) as usize;
         let looks: Vec<&str> = runs.looks.iter().take(before).map(|look| look.run_id.as_str()).collect();
         let Some(oldest) = runs.looks.get(..before).and_then(<[_]>::last) else { return };
         match self.warehouse.blind_looks(oldest.started_ms, &looks) {

@@ -9,7 +9,7 @@ use crate::ledger::FarBehind;
 
 /// Looks for them.
 pub fn observe(look: &mut Look) {
-    let before_ms = look.at_ms() - look.settings.observe.consumer_behind_after.ms();
+    let before_ms = look.at_ms() - look.settings.consumer_behind_after.ms();
     match look.warehouse.far_behind(before_ms) {
         Ok(behind) => behind.iter().for_each(|behind| tell(look, behind)),
         Err(error) => look.notes.unseen("consumers of the ledger", &broken(&error, CLICKHOUSE)),

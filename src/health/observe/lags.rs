@@ -104,7 +104,7 @@ fn tell_unknown(look: &mut Look, lags: &[Lag]) {
         found.late_unknown.as_ref().map(|why| format!("{} ({why})", target.topic))
     };
     let unknown: Vec<String> = measured(lags).filter_map(unknown).collect();
-    if !unknown.is_empty() && look.settings.observe.severity(Alarm::Late) != Severity::Off {
+    if !unknown.is_empty() && look.settings.severity(Alarm::Late) != Severity::Off {
         let text = format!("cannot be said of {}", unknown.join(", "));
         let fix = "look again; does Kafka answer slowly? The ingest job reads the same record, or says why not";
         look.notes.unseen("how late tables are", &unreachable(text, fix));
@@ -112,7 +112,7 @@ fn tell_unknown(look: &mut Look, lags: &[Lag]) {
 }
 
 fn tell_late(look: &mut Look, lag: &Lag, table: &Table) {
-    let limit = look.settings.lateness(table.name).fail_after;
+    let limit = look.freshness.of(table.name).fail_after;
     let Ok(found) = &lag.found else { return };
     let Some(seconds) = found.late_seconds.filter(|late| *late > limit.as_secs()) else { return };
     let sentence = format!(

@@ -11,7 +11,7 @@ use crate::ledger::{AlarmRow, LastSaid};
 
 /// Marks the notes that are news, by what was said before. If that is not known, everything is news.
 pub fn mark(look: &mut Look) {
-    let settings = &look.settings.observe;
+    let settings = &look.settings;
     let (repeat_ms, remind_ms) = (settings.repeat_after.ms(), settings.remind_after.ms());
     let said = match look.warehouse.last_said(look.at_ms() - repeat_ms.max(remind_ms)) {
         Ok(said) => said,

@@ -39,7 +39,7 @@ pub fn observe(look: &mut Look, client: &mut Client, connector: Option<&SeenConn
 /// That nobody reads it is normal while Connect moves its work about: it is an alarm when it was not read for a while, or never.
 fn tell(look: &mut Look, name: &str, slot: &Slot, health: &Finding) {
     let sentence = format!("slot: {}", health.sentence());
-    let since_ms = look.at_ms() - look.settings.observe.slot_inactive_after.ms();
+    let since_ms = look.at_ms() - look.settings.slot_inactive_after.ms();
     match health.verdict {
         Verdict::Ok | Verdict::Skipped => {}
         _ if slot.active && health.verdict == Verdict::Warn => look.notes.seen(Alarm::SlotKeepsWal, name, 0, sentence),

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::checks::checker::Checker;
 use crate::checks::results::{CheckResult, CheckStatus};
-use crate::checks::settings::Lateness;
+use crate::health::freshness::Lateness;
 use crate::exit::{needs_person, try_again};
 use crate::health::lag::{self, Target};
 use crate::health::lateness::clock::{self, Clock};
@@ -35,7 +35,7 @@ struct LastSuccess {
 /// # Errors
 /// A server is gone or refuses; nobody knows how far the connector is (78).
 pub fn check(checker: &mut Checker<'_>, table: &Table) -> Result<Vec<CheckResult>> {
-    let Lateness { warn_after, fail_after } = checker.settings.lateness(table.name);
+    let Lateness { warn_after, fail_after } = checker.settings.freshness.of(table.name);
     let captured = captured(checker)?;
     if let Captured::Unknown(why) = captured {
         return Err(needs_person(why));

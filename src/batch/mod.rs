@@ -14,12 +14,11 @@ use anyhow::Result;
 use typed_arena::Arena;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::cdc::{Generation, Record};
+use crate::cdc::{Generation, Record, Violation};
 use crate::cli::clock;
 use crate::ledger::Written;
 use crate::rows::{Carried, Change, Completion, Decoder, Event, Missing, Row, Rows, resolve};
 use crate::tables::Table;
-use crate::validate::Warning;
 
 /// Records in the log's order, and what becomes of them.
 pub struct Batch<'m> {
@@ -40,6 +39,17 @@ pub struct Batch<'m> {
     /// The canonical texts of the rows' keys, in the order of the rows.
     keys: Vec<String>,
     now: u32,
+}
+
+/// A rule that a row breaks, though it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// Position of the record in its batch.
+    pub index: usize,
+    /// The row's key.
+    pub key: String,
+    /// The rule, and what is wrong.
+    pub violation: Violation,
 }
 
 impl<'m> Batch<'m> {

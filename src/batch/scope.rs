@@ -3,7 +3,7 @@
 use anyhow::Result;
 use chrono::Utc;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Warning};
 use crate::cdc::{Generation, Record, Truncate, Violation};
 use crate::cli::SideBySideArgs;
 use crate::exit::needs_person;
@@ -11,7 +11,6 @@ use crate::ledger::{Kin, MarkAt, Mixed, TruncateRow, Written};
 use crate::quarantine::WarningRow;
 use crate::rows::Event;
 use crate::tables::Table;
-use crate::validate::Warning;
 use crate::warehouse::Warehouse;
 
 /// Records that are logged one by one; the rest is only counted.

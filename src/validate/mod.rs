@@ -11,7 +11,7 @@ mod verdict;
 pub use limits::{LimitArgs, compiled_rules};
 pub use lookups::{LookupResults, Parent, Servers};
 pub use settings::{ListedRule, RuleArgs, Settings, all_rules, rules_of};
-pub use verdict::{Doubts, Judge, Warning};
+pub use verdict::{Doubts, Judge};
 
 use std::collections::HashMap;
 

@@ -2,24 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Warning};
 use crate::cdc::{Op, Truncates, Violation};
 use crate::pipeline::RuleSeverity;
 use crate::rows::{Change, Event, Row};
 use crate::tables::{CompiledRule, Reference, Table};
 use crate::validate::lookups::{LookupResults, Parent, live_rows};
 use crate::validate::{NOT_IN_POSTGRES, Settings};
-
-/// A rule that a row breaks, though it is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Warning {
-    /// Position of the record in its batch.
-    pub index: usize,
-    /// The row's key.
-    pub key: String,
-    /// The rule, and what is wrong.
-    pub violation: Violation,
-}
 
 /// Who judges a batch, and what is known.
 pub struct Judge<'j> {

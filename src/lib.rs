@@ -23,7 +23,7 @@
 //!
 //! None of them knows a table: [`pipeline`] reads the file that says which there are, [`tables`] works it out with [`types`] (the one column
 //! type), [`rows`] (rows decoded by a schema) and [`rules`] (one text, three judges). [`jobs`] is what is run, [`cli`] what all jobs share,
-//! [`exit`] how a job ends, [`generate`] which files of a project follow from a pipeline.
+//! [`exit`] how a job ends, [`sql`] how names are written for either server, [`generate`] which files of a project follow from a pipeline.
 
 pub mod batch;
 pub mod cdc;
@@ -42,6 +42,7 @@ pub mod reconcile;
 pub mod rows;
 pub mod rules;
 pub mod source;
+pub mod sql;
 pub mod tables;
 pub mod types;
 pub mod validate;

@@ -4,6 +4,7 @@ pub(crate) mod args;
 pub(crate) mod catalogue;
 pub(crate) mod checker;
 mod conditions;
+pub(crate) mod constraint;
 pub(crate) mod sql_check;
 pub(crate) mod results;
 pub(crate) mod settings;

@@ -18,6 +18,7 @@ use crate::exit::Exit;
 use crate::jobs::{Job, Kind};
 use crate::ledger::plain_run::PlainRun;
 use crate::source;
+use crate::sql;
 use crate::tables::{Pipeline, Table};
 use crate::warehouse::{Warehouse, has, quote, view_of};
 use compare::{AlterPlan, Sides, compare};
@@ -199,7 +200,7 @@ impl Sync {
 /// How values come that only the source knows. To send the table again leaves its rows alone; an UPDATE works with any connector.
 fn resend(table: &Table, column: &str, rows: u64) -> String {
     let (relation, job, send_again) = (&table.relation, table.ingest_job(), table.send_again());
-    let name = source::identifier(column);
+    let name = sql::postgres::identifier(column);
     format!(
         "{column}: {rows} row(s) are older than the column, and PostgreSQL's catalogue does not say what they have in it (a volatile \
          default, an identity, or the table was rewritten since), so it is NULL here; let the connector send them again: \

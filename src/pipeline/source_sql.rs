@@ -1,7 +1,7 @@
 //! What the source has to have: the captured tables, published and readable by the connector's role.
 
 use super::spec::{PipelineSpec, SourceTable};
-use crate::source::identifier;
+use crate::sql::postgres::identifier;
 
 /// Longest line of a list of tables.
 const WIDTH: usize = 110;

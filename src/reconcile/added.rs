@@ -4,7 +4,8 @@ use anyhow::Result;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::cdc::Fields;
-use crate::source::{self, SourceColumn};
+use crate::source::SourceColumn;
+use crate::sql;
 use crate::types::{AddedType, Connector};
 use crate::warehouse::{self, DerivedColumn, identifier};
 
@@ -33,7 +34,7 @@ impl Added {
             return Err("was added to the warehouse by hand".to_owned());
         };
         let added_type = AddedType::of(now, connector);
-        let asked = (added_type.in_postgres(&source::identifier(name)), added_type.in_clickhouse(&identifier(name)));
+        let asked = (added_type.in_postgres(&sql::postgres::identifier(name)), added_type.in_clickhouse(&identifier(name)));
         let (Some(in_postgres), Some(in_clickhouse)) = asked else {
             return Err(format!("is {}, of which it is not known what the connector makes of it", now.text));
         };

@@ -12,7 +12,8 @@ use crate::reconcile::added::Added;
 use crate::reconcile::key::Key;
 use crate::reconcile::rows::{EventOf, SideRow};
 use crate::rows::{Column, Row};
-use crate::source::{self, SourceColumn};
+use crate::source::SourceColumn;
+use crate::sql;
 use crate::tables::Table;
 use crate::types::{AddedType, ColumnType};
 use crate::warehouse::{self, DerivedColumn, identifier};
@@ -94,7 +95,7 @@ impl<'t> Layout<'t> {
             self.asked.push(Some("NULL::text".to_owned()));
             return;
         };
-        let name = source::identifier(&now.name);
+        let name = sql::postgres::identifier(&now.name);
         let known = &column.column_type;
         let asked = if known.source().text == now.source_type.text {
             known.in_postgres(&name)
@@ -113,7 +114,7 @@ impl<'t> Layout<'t> {
     }
 
     fn unknown(&mut self, column: &SourceColumn, in_warehouse: &[warehouse::ExistingColumn]) {
-        let name = source::identifier(&column.name);
+        let name = sql::postgres::identifier(&column.name);
         match AddedType::of(&column.source_type, &self.table.connector).sent(&name) {
             Some(sent) => self.unknown.push((name, sent)),
             None => self.unwritten.push(column.name.clone()),

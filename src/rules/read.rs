@@ -11,7 +11,7 @@ use crate::rules::tree::{Comparison, Expr, Node, Test};
 use crate::rules::types::Kind;
 use crate::rules::unify::{Operand, unify};
 use crate::rules::{literal, value::Value};
-use crate::source::is_reserved;
+use crate::sql::postgres::is_reserved;
 
 /// Most nodes of a rule's tree.
 const MOST_NODES: usize = 2000;

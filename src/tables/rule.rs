@@ -158,7 +158,7 @@ pub(super) fn scope(pipeline: &Pipeline, table: &Table, limits: &RuleLimits) -> 
 }
 
 /// The table's own columns.
-pub(super) fn own_scope(table: &Table) -> Scope {
+pub(crate) fn own_scope(table: &Table) -> Scope {
     let today: NaiveDate = Utc::now().date_naive();
     Scope::of(columns_of(&table.schema), today)
 }

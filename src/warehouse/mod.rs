@@ -16,7 +16,8 @@ mod stream;
 mod views;
 
 pub use carried::{carried_rows, long_values};
-pub use client::{Warehouse, identifier, quote};
+pub use client::Warehouse;
+pub use crate::sql::clickhouse::{identifier, quote};
 pub use columns::{ExistingColumn, Unfit};
 pub use derived_column::{DerivedColumn, MissingDefault, has};
 pub use insert::InFlight;

@@ -9,7 +9,7 @@ use crate::checks::settings::Settings;
 use crate::checks::statement::ServerSide;
 use crate::jobs::checks::check::Check;
 use crate::jobs::checks::{integrity, rules, volume};
-use crate::source;
+use crate::sql;
 use crate::tables::{KeyColumn, Pipeline, Table};
 use crate::warehouse::{identifier, key_names};
 
@@ -71,7 +71,7 @@ pub fn both(sql_check: &SqlCheck, db: &str) -> String {
 fn reconcile(args: &CheckArgs, table: &Table) {
     let listed = |quoted: fn(&str) -> String| table.source_columns().map(quoted).collect::<Vec<_>>().join(", ");
     let key: Vec<String> = table.key.iter().map(KeyColumn::in_source).collect();
-    let (name, relation, in_source) = (table.name, &table.relation, listed(source::identifier));
+    let (name, relation, in_source) = (table.name, &table.relation, listed(sql::postgres::identifier));
     println!(
         "-- reconcile of {name}\n-- PostgreSQL\nBEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSET LOCAL lock_timeout = '2s';\n\
          LOCK TABLE {relation} IN ACCESS SHARE MODE;\nSELECT pg_current_snapshot(), pg_current_wal_insert_lsn();\n\

@@ -5,12 +5,13 @@ use anyhow::Result;
 
 use crate::checks::catalogue::{CONSTRAINTS, ONE_LIVE_ROW};
 use crate::checks::checker::Checker;
+use crate::checks::constraint::read_constraint;
 use crate::checks::sql_check::SqlCheck;
 use crate::checks::results::{CheckResult, CheckStatus};
 use crate::checks::slice::Slice;
 use crate::health::severity::Severity;
 use crate::source;
-use crate::tables::{Table, read_constraint};
+use crate::tables::Table;
 
 /// What is asked about a table, in that order.
 pub fn sql_checks(table: &'static Table) -> Vec<SqlCheck> {

@@ -13,6 +13,7 @@ use super::wanted::{SourceFacts, Wanted, clock_offset, dial};
 use crate::cli::PostgresArgs;
 use crate::health::finding::{Finding, broken, fail, ok, unreachable};
 use crate::source::{self, LockPlace};
+use crate::sql;
 
 const ALL: [&str; 9] =
     ["login", "primary", "session", "tables", "types", "wal_level", "publication", "identity", "slot"];
@@ -143,7 +144,7 @@ fn tables(args: &PostgresArgs, client: &mut Client, wanted: &Wanted, facts: &mut
             return Ok(fail(text, "is POSTGRES_DB right? The local stack: local-stack/stack up"));
         }
         if !row.get::<_, Option<bool>>(1).unwrap_or(false) {
-            let schema = source::identifier(schema);
+            let schema = sql::postgres::identifier(schema);
             let fix = format!(
                 "psql -d {} -c 'GRANT USAGE ON SCHEMA {schema} TO {user}; GRANT SELECT ON {name} TO {user}'",
                 args.postgres_db

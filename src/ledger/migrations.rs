@@ -259,16 +259,22 @@ impl Warehouse {
         if moved { self.move_books(locks) } else { self.claim_books(locks) }
     }
 
-    /// Brings everything to the version of this executable; says what was done. `failpoint` is told after every step.
+    /// Brings everything to the version of this executable, whose `schema` of today is applied last; says what was done. `failpoint` is told after every step.
     ///
     /// # Errors
     /// The server is gone or refuses. Run it again: it goes on where it was.
-    pub fn migrate(&self, pipeline: &'static Pipeline, versions: &Versions, failpoint: &dyn Fn(&str)) -> Result<Migrated> {
+    pub fn migrate(
+        &self,
+        schema: &[(String, String)],
+        pipeline: &'static Pipeline,
+        versions: &Versions,
+        failpoint: &dyn Fn(&str),
+    ) -> Result<Migrated> {
         let missing: Vec<&'static Migration> = versions.missing().collect();
         if versions.is_fresh() {
             self.record(&[INSTALLING])?;
             failpoint("installing");
-            self.apply_schema(pipeline, failpoint)?;
+            self.apply_schema(schema, pipeline, failpoint)?;
             self.record(&missing.iter().map(|migration| (migration.version, migration.name)).collect::<Vec<_>>())?;
             failpoint("recorded");
             return Ok(Migrated::default());
@@ -284,7 +290,7 @@ impl Warehouse {
             if books_have_it { &mut migrated.repeated } else { &mut migrated.applied }.push(*name);
             failpoint("recorded");
         }
-        self.apply_schema(pipeline, failpoint)?;
+        self.apply_schema(schema, pipeline, failpoint)?;
         Ok(migrated)
     }
 

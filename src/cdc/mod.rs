@@ -3,12 +3,14 @@
 //! Reference: Debezium manual, PostgreSQL connector, "Data change events".
 
 mod envelope;
+mod lsn;
 mod placeholder;
 mod redelivered;
 mod truncate;
 mod version;
 
 pub use envelope::{Fields, EventMeta, Op, RawEnvelope, Sequence, Source, is_about, key_object};
+pub use lsn::Lsn;
 pub use placeholder::{UNAVAILABLE, UNAVAILABLE_BASE64, forms, is_placeholder};
 pub use redelivered::Redelivered;
 pub use truncate::{CLOCK_SLACK_MS, Standing, Truncate, Truncates};
@@ -51,7 +53,7 @@ impl Violation {
 }
 
 /// The LSN of a record, as far as it can be read; for the quarantine.
-pub fn lsn_of(record: &Record<'_>) -> Option<u64> {
+pub fn lsn_of(record: &Record<'_>) -> Option<Lsn> {
     source_of(record)?.lsn()
 }
 

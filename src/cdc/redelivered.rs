@@ -42,12 +42,13 @@ impl Redelivered {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cdc::Lsn;
 
     #[test]
     fn a_tail_sent_again_is_counted_and_a_key_change_is_not() {
         let mut redelivered = Redelivered::default();
         for (commit, lsn, change) in [(10, 20, 1), (10, 20, 2), (10, 30, 1), (10, 20, 1), (10, 30, 1), (30, 40, 1)] {
-            redelivered.see(0, Sequence(commit, lsn), change);
+            redelivered.see(0, Sequence(Lsn(commit), Lsn(lsn)), change);
         }
         assert_eq!(redelivered.count(), 2);
     }
@@ -56,7 +57,7 @@ mod tests {
     fn a_tail_that_ends_with_a_key_change_is_counted() {
         let mut redelivered = Redelivered::default();
         for change in [1, 2, 1, 2] {
-            redelivered.see(0, Sequence(10, 20), change);
+            redelivered.see(0, Sequence(Lsn(10), Lsn(20)), change);
         }
         assert_eq!(redelivered.count(), 2);
     }

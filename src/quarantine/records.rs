@@ -7,7 +7,7 @@ use clickhouse::Row;
 use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
-use crate::cdc::{Generation, Record};
+use crate::cdc::{Generation, Lsn, Record};
 use crate::kafka::{WindowLimits, Span};
 use crate::quarantine::rejected::{Bytes, RejectedRow, in_span};
 use crate::quarantine::selection::Selection;
@@ -74,7 +74,7 @@ pub struct Kept {
     pub headers: String,
     pub record_ts: i64,
     pub version: u64,
-    pub lsn: Option<u64>,
+    pub lsn: Option<Lsn>,
     pub rule: String,
     pub detail: String,
     pub run_id: String,

@@ -6,6 +6,7 @@ use anyhow::Result;
 use clickhouse::Row;
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::cdc::Lsn;
 use crate::kafka::Span;
 use crate::warehouse::{Warehouse, chunks, quote};
 
@@ -34,7 +35,7 @@ pub struct RejectedRow<'a> {
     pub headers: String,
     pub record_ts: i64,
     pub version: u64,
-    pub lsn: Option<u64>,
+    pub lsn: Option<Lsn>,
     pub rule: &'a str,
     pub detail: String,
     pub run_id: &'a str,

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::cdc::Fields;
+use crate::cdc::{Fields, Lsn};
 use crate::source::SourceColumn;
 use crate::sql;
 use crate::types::{AddedType, Connector};
@@ -45,7 +45,7 @@ impl Added {
     }
 
     /// What the warehouse makes of an event: the column's value, or, for an event that is older than the column, what PostgreSQL shows.
-    pub fn of_event(&self, fields: &Fields<'_>, lsn: Option<u64>) -> Result<Option<String>> {
+    pub fn of_event(&self, fields: &Fields<'_>, lsn: Option<Lsn>) -> Result<Option<String>> {
         let default = self.derived.missing_default.as_ref().filter(|it| lsn.is_none_or(|lsn| lsn < it.before_lsn));
         let before: Option<Box<RawValue>> = default.map(|it| to_raw_value(&it.value)).transpose()?;
         let json = fields.get(&self.name).or(before.as_deref());

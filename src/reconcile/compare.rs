@@ -172,7 +172,7 @@ impl Comparison<'_, '_> {
                     source,
                     warehouse,
                     columns: Arc::clone(&self.terms.layout.columns),
-                    lsn: self.terms.snapshot.position(),
+                    lsn: self.terms.snapshot.lsn,
                     ts_ms: self.terms.snapshot.clock_ms,
                 });
                 if is_chunk(self.differences.iter().map(Difference::bytes)) {

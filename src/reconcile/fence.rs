@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use postgres::Client;
+use postgres::types::PgLsn;
 use serde_json::{Value, json};
 
+use crate::cdc::Lsn;
 use crate::checks::checker::{Timeouts, STOPPED};
 use crate::cli::Stop;
 use crate::exit::{Exit, fault, needs_person};
@@ -44,7 +46,7 @@ impl Fence<'_> {
     ///
     /// # Errors
     /// A server is gone; there is no such slot (78).
-    pub fn wait(&self, client: &mut Client, lsn: &str) -> Result<FenceOutcome> {
+    pub fn wait(&self, client: &mut Client, lsn: Lsn) -> Result<FenceOutcome> {
         let mut confirmed = String::new();
         let passed = self.until(self.timeouts.capture, || {
             let (is_past, at) = self.confirmed(client, lsn)?;
@@ -59,7 +61,7 @@ impl Fence<'_> {
         }
         let Some(topic) = kafka::describe(self.consumer, self.topic)? else {
             // A table that never had a row has no topic; then there is nothing to wait for.
-            return Ok(FenceOutcome::Passed(json!({"lsn": lsn, "topic": null})));
+            return Ok(FenceOutcome::Passed(json!({"lsn": lsn.to_string(), "topic": null})));
         };
         let log = kafka::log_spans(self.consumer, self.topic, &topic.partitions)?;
         let ends: Vec<i64> = log.iter().map(|span| span.end).collect();
@@ -72,7 +74,7 @@ impl Fence<'_> {
         })?;
         if passed {
             return Ok(FenceOutcome::Passed(
-                json!({"lsn": lsn, "partitions": topic.partitions, "ends": ends, "committed": committed}),
+                json!({"lsn": lsn.to_string(), "partitions": topic.partitions, "ends": ends, "committed": committed}),
             ));
         }
         let behind: i64 = committed.iter().zip(&ends).map(|(committed, end)| (end - committed).max(0)).sum();
@@ -82,10 +84,10 @@ impl Fence<'_> {
         )))
     }
 
-    fn confirmed(&self, client: &mut Client, lsn: &str) -> Result<(bool, String)> {
-        let sql = "SELECT coalesce(confirmed_flush_lsn >= $2::text::pg_lsn, false), coalesce(confirmed_flush_lsn::text, 'nothing')
+    fn confirmed(&self, client: &mut Client, lsn: Lsn) -> Result<(bool, String)> {
+        let sql = "SELECT coalesce(confirmed_flush_lsn >= $2, false), coalesce(confirmed_flush_lsn::text, 'nothing')
                    FROM pg_replication_slots WHERE slot_name = $1";
-        let row = client.query_opt(sql, &[&self.slot, &lsn]).context("asking how far the replication slot is")?;
+        let row = client.query_opt(sql, &[&self.slot, &PgLsn::from(lsn.get())]).context("asking how far the replication slot is")?;
         let row = row.ok_or_else(|| {
             needs_person(format!(
                 "there is no replication slot {}: is this the captured server, and is the connector registered? (--slot, lockstep doctor)",

@@ -143,7 +143,7 @@ impl Checker<'_> {
         snapshot_tx.query(&sql, &parts, |json| sql_check.put(&mut found, json))?;
         let snapshot = snapshot_tx.end()?;
         not_too_many(sql_check, &found)?;
-        Ok((found, json!({"lsn": snapshot.lsn})))
+        Ok((found, json!({"lsn": snapshot.lsn.to_string()})))
     }
 
     /// The rows that break it in the warehouse, by key.

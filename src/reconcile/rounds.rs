@@ -135,7 +135,7 @@ impl Checker<'_> {
             _ => None,
         };
         let (fence, behind) = match behind_fence {
-            false => (json!({"lsn": snapshot.lsn}), None),
+            false => (json!({"lsn": snapshot.lsn.to_string()}), None),
             true => self.pass_fence(table, &snapshot)?,
         };
         let fence_passed = behind_fence && behind.is_none();
@@ -172,18 +172,18 @@ impl Checker<'_> {
         let consumer = kafka::connect(&self.args.kafka, &table.group(&self.args.prefix.prefix))?;
         let (slot, timeouts) = (self.args.slot.clone(), self.timeouts);
         let fence = Fence { slot: &slot, topic: &topic, consumer: &consumer, timeouts, stop: self.stop };
-        let passed = fence.wait(self.source()?, &snapshot.lsn);
+        let passed = fence.wait(self.source()?, snapshot.lsn);
         // librdkafka's orderly goodbye would take 100 ms and change nothing.
         std::mem::forget(consumer);
         Ok(match passed? {
             FenceOutcome::Passed(place) => (place, None),
             FenceOutcome::NotCaptured(stage) => {
                 self.timeouts.capture = Duration::ZERO;
-                (json!({"lsn": snapshot.lsn, "behind": stage}), Some(stage))
+                (json!({"lsn": snapshot.lsn.to_string(), "behind": stage}), Some(stage))
             }
             FenceOutcome::NotIngested(stage) => {
                 self.timeouts.ingest = Duration::ZERO;
-                (json!({"lsn": snapshot.lsn, "behind": stage}), Some(stage))
+                (json!({"lsn": snapshot.lsn.to_string(), "behind": stage}), Some(stage))
             }
         })
     }

@@ -6,6 +6,7 @@ use std::io::{BufReader, BufWriter, ErrorKind, Read, Seek, Write};
 use anyhow::{Context, Error, Result};
 use serde::Deserialize;
 
+use crate::cdc::Lsn;
 use crate::exit::needs_person;
 use crate::reconcile::key::Key;
 use crate::reconcile::layout::Layout;
@@ -42,7 +43,7 @@ pub struct EventOf {
     pub op: String,
     /// `_lsn`.
     #[serde(rename = "_lsn")]
-    pub lsn: Option<u64>,
+    pub lsn: Option<Lsn>,
     /// `_tx_id`.
     #[serde(rename = "_tx_id")]
     pub tx_id: Option<u64>,

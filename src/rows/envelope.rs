@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use crate::cdc::{EventMeta, Op, Sequence, Source};
+use crate::cdc::{EventMeta, Lsn, Op, Sequence, Source};
 use crate::rows::image::ImageSeed;
 
 /// Reads the row behind the others, and what else is known of the event. `None` if it is not the usual shape.
@@ -103,7 +103,7 @@ impl<'de> Visitor<'de> for Optional<'_> {
 #[derive(Deserialize)]
 struct NamedSource<'m> {
     ts_ms: Option<i64>,
-    lsn: Option<u64>,
+    lsn: Option<Lsn>,
     #[serde(rename = "txId")]
     tx_id: Option<u64>,
     #[serde(default)]

@@ -1,7 +1,6 @@
 //! The rows of a window, one behind the other as they are sent, and where each column of each row begins.
 
-use crate::cdc::Standing;
-use crate::cdc::{EventMeta, Op, Source};
+use crate::cdc::{EventMeta, Lsn, Op, Source, Standing};
 use crate::types::write_text;
 
 /// The place of a row among those of its window.
@@ -157,7 +156,7 @@ impl Rows {
         out.push(u8::from(stamp.meta.op == Op::Delete));
         out.extend_from_slice(&stamp.updated_at.to_le_bytes());
         out.extend_from_slice(&stamp.source_ts_ms.to_le_bytes());
-        for number in [stamp.meta.source.lsn(), stamp.meta.source.tx_id] {
+        for number in [stamp.meta.source.lsn().map(Lsn::get), stamp.meta.source.tx_id] {
             match number {
                 Some(number) => {
                     out.push(0);
@@ -200,7 +199,7 @@ impl<'r> Row<'r> {
         let [deleted] = rest.take();
         let _updated_at: [u8; 4] = rest.take();
         let ts_ms = i64::from_le_bytes(rest.take());
-        let lsn = rest.optional();
+        let lsn = rest.optional().map(Lsn);
         let tx_id = rest.optional();
         let partition = i32::from_le_bytes(rest.take());
         let offset = i64::from_le_bytes(rest.take());
@@ -231,7 +230,7 @@ impl System<'_> {
             Some(version.to_string()),
             Some(u8::from(deleted).to_string()),
             Some(ts_ms.to_string()),
-            lsn.map(|lsn| lsn.to_string()),
+            lsn.map(|lsn| lsn.get().to_string()),
             self.tx_id.map(|tx_id| tx_id.to_string()),
             Some(partition.to_string()),
             Some(offset.to_string()),

@@ -31,7 +31,7 @@ pub use lookup::{Existence, Found, is_possible, look_up};
 pub use replica::LookUps;
 pub use sessions::{Sessions, session_name};
 pub use snapshot::{SnapshotTx, Rows, key_in, key_parts};
-pub use transactions::{Snapshot, Written, lsn_position, next_transaction};
+pub use transactions::{Snapshot, Written, next_transaction};
 
 /// A server that takes connections and says nothing must not hold up a job for ever.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);

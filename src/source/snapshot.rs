@@ -2,11 +2,12 @@
 
 use anyhow::{Context, Result};
 use postgres::fallible_iterator::FallibleIterator;
-use postgres::types::ToSql;
+use postgres::types::{PgLsn, ToSql};
 use postgres::{Client, IsolationLevel, Transaction};
 
+use crate::cdc::Lsn;
 use crate::source::catalogue::columns;
-use crate::source::{Snapshot, SourceColumn, is_possible, lsn_position};
+use crate::source::{Snapshot, SourceColumn, is_possible};
 use crate::tables::{KeyColumn, Table};
 use crate::types::KEY_SEPARATOR;
 
@@ -154,18 +155,18 @@ pub fn key_parts<'k>(key: &[KeyColumn], keys: &'k [String]) -> Vec<Vec<&'k str>>
     (0..key.len()).map(|i| possible().map(|text| part(text, i)).collect()).collect()
 }
 
-fn position_of(client: &mut Client) -> Result<u64> {
-    let row = client.query_one("SELECT pg_current_wal_insert_lsn()::text", &[])?;
-    Ok(lsn_position(row.get(0)))
+fn position_of(client: &mut Client) -> Result<Lsn> {
+    let row = client.query_one("SELECT pg_current_wal_insert_lsn()", &[])?;
+    Ok(row.get::<_, PgLsn>(0).into())
 }
 
-fn take_snapshot(transaction: &mut Transaction<'_>, before: u64) -> Result<Snapshot> {
-    let sql = "SELECT pg_current_snapshot()::text, pg_current_wal_insert_lsn()::text,
+fn take_snapshot(transaction: &mut Transaction<'_>, before: Lsn) -> Result<Snapshot> {
+    let sql = "SELECT pg_current_snapshot()::text, pg_current_wal_insert_lsn(),
                       (extract(epoch FROM clock_timestamp()) * 1000)::int8";
     let row = transaction.query_one(sql, &[])?;
     let text: String = row.get(0);
     let mut snapshot = Snapshot::parse(&text).with_context(|| format!("{text:?} is no snapshot"))?;
-    (snapshot.before, snapshot.lsn, snapshot.clock_ms) = (before, row.get(1), row.get(2));
+    (snapshot.before, snapshot.lsn, snapshot.clock_ms) = (before, row.get::<_, PgLsn>(1).into(), row.get(2));
     Ok(snapshot)
 }
 

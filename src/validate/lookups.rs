@@ -7,7 +7,7 @@ use anyhow::Result;
 use postgres::Client;
 
 use crate::batch::Batch;
-use crate::cdc::Op;
+use crate::cdc::{Lsn, Op};
 use crate::rows::Row;
 use crate::source::{LookUps, look_up};
 use crate::tables::{Fact, KeyColumn, Reference, Table};
@@ -30,7 +30,7 @@ pub struct Parent {
     /// The cells of [`Reference::facts`].
     pub facts: Vec<Vec<u8>>,
     /// Of a watched reference: behind which position in PostgreSQL's log the row is as it is now; `None` if that cannot be told.
-    pub unchanged_since: Option<u64>,
+    pub unchanged_since: Option<Lsn>,
 }
 
 /// A row that exists, of which nothing else was asked.
@@ -145,7 +145,7 @@ fn parents(
 }
 
 /// The position in the log of the event that a row comes from, and the cells of its facts.
-type InWarehouse = (u64, Vec<Vec<u8>>);
+type InWarehouse = (Lsn, Vec<Vec<u8>>);
 
 /// The rows as the warehouse has them: the position of the event that they come from, and their facts.
 fn unchanged_since(
@@ -158,7 +158,7 @@ fn unchanged_since(
     let parent = &reference.parent;
     let newest = newest_columns(warehouse, parent.target, &parent.key, &columns, keys)?;
     let row = |(key, texts): (String, Vec<Option<String>>)| {
-        let lsn = texts.first()?.as_ref()?.parse().ok()?;
+        let lsn = Lsn(texts.first()?.as_ref()?.parse().ok()?);
         let facts = reference.facts.iter().zip(&texts[1..]).map(|(fact, text)| fact.cell(text.as_deref())).collect();
         Some((key, (lsn, facts)))
     };

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::*;
-use crate::cdc::{DECODE, Record, Truncate, Version};
+use crate::cdc::{DECODE, Lsn, Record, Truncate, Version};
 use crate::rows::Event;
 
 /// A record of `order_details`: its offset, op, and the columns behind the key.
@@ -58,7 +58,7 @@ impl World {
         let reference = table().references.iter().find(|reference| reference.rule == rule).unwrap();
         let facts = reference.facts.iter().zip(facts).map(|(fact, text)| fact.cell(*text)).collect();
         let parents = self.lookups.parents.entry(rule).or_default();
-        parents.insert(key.to_owned(), Parent { facts, unchanged_since });
+        parents.insert(key.to_owned(), Parent { facts, unchanged_since: unchanged_since.map(Lsn) });
     }
 
     fn without(mut self, rule: &'static str) -> World {
@@ -151,7 +151,7 @@ fn what_cannot_win_needs_no_parents() {
     assert_eq!(held.validate(&[line(8, 3)]).0, all(&["order-exists"]), "the warehouse has an earlier event");
     let mut gone = orphan();
     gone.truncates.last.push((0, 9));
-    gone.truncates.fronts.push((0, Truncate { lsn: 1, ts_ms: 1 }));
+    gone.truncates.fronts.push((0, Truncate { lsn: Lsn(1), ts_ms: 1 }));
     assert_eq!(gone.validate(&[line(5, 3)]).0, all(&["written"]), "a known truncate has removed it");
 }
 

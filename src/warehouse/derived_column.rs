@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::cdc::Lsn;
 use crate::types::{AddedType, Connector, SourceType};
 use crate::warehouse::{ExistingColumn, identifier, quote};
 
@@ -27,7 +28,7 @@ pub struct MissingDefault {
     pub value: Value,
     /// A position in the log at which the column was there. An event behind it that does not have the column is not older than
     /// the column: there, the column has been dropped.
-    pub before_lsn: u64,
+    pub before_lsn: Lsn,
 }
 
 impl DerivedColumn {
@@ -59,7 +60,7 @@ impl DerivedColumn {
             None => quote(""),
             Some(MissingDefault { value, before_lsn }) => {
                 let row = quote(&json!({name: value}).to_string());
-                format!("if(ifNull(_lsn < {before_lsn}, true), {row}, '')")
+                format!("if(ifNull(_lsn < {}, true), {row}, '')", before_lsn.get())
             }
         };
         let json = format!("if({}, _extra, {otherwise})", has(name));
@@ -79,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_comment_is_read_as_it_is_written() {
-        let missing_default = MissingDefault { value: json!("12.50"), before_lsn: 99 };
+        let missing_default = MissingDefault { value: json!("12.50"), before_lsn: Lsn(99) };
         let derived = DerivedColumn { postgres_type: "numeric(10,2)".to_owned(), missing_default: Some(missing_default) };
         let plain = DerivedColumn { postgres_type: "text".to_owned(), missing_default: None };
         for derived in [derived, plain] {

@@ -40,7 +40,7 @@ fn outcome(message: &Message) -> String {
             let columns: Vec<&str> = incomplete.unavailable().collect();
             format!("{:?} of {:?}, to be completed: {} not sent", incomplete.meta.op, incomplete.key, columns.join(", "))
         }
-        Event::Truncate(truncate) => format!("truncated at {}", truncate.lsn),
+        Event::Truncate(truncate) => format!("truncated at {}", truncate.lsn.get()),
         Event::Tombstone => "tombstone".to_owned(),
         Event::Rejected(violation, key) => {
             let key = key.map(|key| format!(", key {key:?}")).unwrap_or_default();

@@ -6,6 +6,7 @@ mod envelope;
 mod lsn;
 mod placeholder;
 mod redelivered;
+mod topic_partition;
 mod truncate;
 mod version;
 
@@ -13,6 +14,7 @@ pub use envelope::{Fields, EventMeta, Op, RawEnvelope, Sequence, Source, is_abou
 pub use lsn::Lsn;
 pub use placeholder::{UNAVAILABLE, UNAVAILABLE_BASE64, forms, is_placeholder};
 pub use redelivered::Redelivered;
+pub use topic_partition::TopicPartition;
 pub use truncate::{CLOCK_SLACK_MS, Standing, Truncate, Truncates};
 pub use version::{Generation, MAX_GENERATION, Version};
 

@@ -7,7 +7,7 @@ use clickhouse::Row;
 use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
-use crate::cdc::{Generation, Lsn, Record};
+use crate::cdc::{Generation, Lsn, Record, TopicPartition};
 use crate::kafka::{WindowLimits, Span};
 use crate::quarantine::rejected::{Bytes, RejectedRow, in_span};
 use crate::quarantine::selection::Selection;
@@ -30,9 +30,15 @@ pub struct QuarantineRange {
 }
 
 impl QuarantineRange {
+    /// The partition that they stand in.
+    pub fn topic_partition(&self) -> TopicPartition<'_> {
+        let QuarantineRange { topic, topic_id, generation, partition, .. } = self;
+        TopicPartition { topic, topic_id, generation: *generation, partition: *partition }
+    }
+
     /// SQL for "lies here".
     pub(super) fn sql(&self, span: Span) -> String {
-        let place = in_span(&self.topic, &self.topic_id, self.partition, span);
+        let place = in_span(self.topic_partition(), span);
         format!("{place} AND bitShiftRight(version, 52) = {}", self.generation)
     }
 }

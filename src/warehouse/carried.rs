@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::cdc::{Fields, forms, is_placeholder};
+use crate::cdc::{Fields, TopicPartition, forms, is_placeholder};
 use crate::rows::{Carried, LONG, Missing, identity_of};
 
 use crate::tables::Table;
@@ -40,8 +40,7 @@ enum KeptIn {
 pub fn carried_rows(
     warehouse: &Warehouse,
     table: &Table,
-    topic: &str,
-    topic_id: &str,
+    at: TopicPartition<'_>,
     missing: &Missing,
 ) -> Result<HashMap<String, Carried>> {
     let mut carried = HashMap::new();
@@ -62,8 +61,8 @@ pub fn carried_rows(
              SETTINGS output_format_json_quote_64bit_integers = 0",
             state(warehouse, table, chunk, &columns),
             warehouse.ops,
-            quote(topic),
-            quote(topic_id),
+            quote(at.topic),
+            quote(at.topic_id),
             chunk.iter().map(|(key, _)| quote(key)).collect::<Vec<_>>().join(", "),
             below(chunk, "row_key"),
         );

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::json;
 
-use crate::cdc::Generation;
+use crate::cdc::{Generation, TopicPartition};
 use crate::exit::needs_person;
 use crate::jobs::ingest::lineage::{self, Taken};
 use crate::jobs::ingest::plan::{ReadPlan, Planned};
@@ -142,30 +142,25 @@ impl GroupState {
         }
     }
 
-    /// A ledger row that is no window: origin or reset.
-    #[allow(clippy::too_many_arguments)] // two offsets, and what they are about
-    pub fn marker_row(
-        &self,
-        run: &Run,
-        i: usize,
-        mode: Mode,
-        generation: Generation,
-        start: i64,
-        end: i64,
-        reason: &str,
-    ) -> WindowRow {
+    /// One of its partitions, under a number.
+    pub fn topic_partition<'a>(&'a self, run: &'a Run, i: usize, generation: Generation) -> TopicPartition<'a> {
+        TopicPartition { topic: &run.topic, topic_id: &self.topic.id, generation, partition: self.partitions[i] }
+    }
+
+    /// A ledger row that is no window: origin or reset, which moves the group over a span.
+    pub fn marker_row(&self, run: &Run, at: TopicPartition<'_>, mode: Mode, moved: Span, reason: &str) -> WindowRow {
         WindowRow {
             source: run.table.name.to_owned(),
             group_id: run.group.clone(),
-            topic: run.topic.clone(),
-            stream: mode.stream(self.partitions[i]),
-            topic_id: self.topic.id.clone(),
-            partition: self.partitions[i],
-            generation,
+            topic: at.topic.to_owned(),
+            stream: mode.stream(at.partition),
+            topic_id: at.topic_id.to_owned(),
+            partition: at.partition,
+            generation: at.generation,
             mode: mode.name().to_owned(),
-            seq: self.next_seq(self.partitions[i]),
-            start_offset: start,
-            end_offset: end,
+            seq: self.next_seq(at.partition),
+            start_offset: moved.start,
+            end_offset: moved.end,
             partitions: self.partition_count(),
             job: run.run.job.clone(),
             run_id: run.run.id.clone(),

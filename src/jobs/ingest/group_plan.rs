@@ -27,7 +27,11 @@ impl GroupState {
         let open = starts.iter().enumerate().any(|(i, start)| matches!(start, Start::Continue(..)) && !late(i));
         let origins: Vec<WindowRow> = (0..starts.len())
             .filter(|i| matches!(starts[*i], Start::Origin(_)))
-            .map(|i| self.marker_row(run, i, Mode::Origin, generation, self.log[i].start, self.log[i].start, ""))
+            .map(|i| {
+                let start = self.log[i].start;
+                let at = self.topic_partition(run, i, generation);
+                self.marker_row(run, at, Mode::Origin, Span { start, end: start }, "")
+            })
             .collect();
         let available: Vec<u64> =
             starts.iter().zip(&self.log).map(|(start, log)| if open { 0 } else { to_read(start, *log) }).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::cdc::Generation;
+use crate::cdc::{Generation, TopicPartition};
 use crate::jobs::ingest::counts::WindowCounts;
 use crate::jobs::ingest::shown::Shown;
 use crate::kafka::{Committed, Span};
@@ -29,4 +29,11 @@ pub struct Pending {
     pub ledger: WindowRow,
     /// `None` for a backfill: the group does not move.
     pub commit: Option<Committed>,
+}
+
+impl Pending {
+    /// The partition that it stands in, of this topic.
+    pub fn topic_partition<'a>(&'a self, topic: &'a str) -> TopicPartition<'a> {
+        TopicPartition { topic, topic_id: &self.topic_id, generation: self.generation, partition: self.partition }
+    }
 }

@@ -1,6 +1,6 @@
 //! What a run is going to do.
 
-use crate::cdc::Generation;
+use crate::cdc::{Generation, TopicPartition};
 use crate::kafka::{PlanMark, Span, Window};
 use crate::ledger::{Mode, Numbers};
 
@@ -30,6 +30,12 @@ impl ReadPlan {
     /// The number that a window is written under: all of its offsets have it.
     pub fn number_of(&self, window: &Window<'_>) -> Generation {
         self.numbers.at(window.partition, window.span.start)
+    }
+
+    /// The partition that a window of this topic stands in.
+    pub fn topic_partition<'a>(&'a self, topic: &'a str, window: &Window<'_>) -> TopicPartition<'a> {
+        let (generation, partition) = (self.number_of(window), window.partition);
+        TopicPartition { topic, topic_id: &self.topic_id, generation, partition }
     }
 
     /// What is left when these spans are: a new plan finds the rest of a plan by itself, a backfill keeps its own.

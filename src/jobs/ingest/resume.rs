@@ -7,7 +7,7 @@ use crate::exit::needs_person;
 use crate::jobs::ingest::args::ResumeFrom;
 use crate::jobs::ingest::begin::GroupState;
 use crate::jobs::ingest::run::Run;
-use crate::kafka::{self, Committed};
+use crate::kafka::{self, Committed, Span};
 use crate::ledger::{Mode, Start};
 
 impl GroupState {
@@ -54,7 +54,8 @@ impl GroupState {
                 "{}, partition {partition}: going on at {new} instead of {old_end} ({reason})",
                 run.topic
             ));
-            rows.push(self.marker_row(run, i, Mode::Reset, generation, old_end, new, reason));
+            let (at, moved) = (self.topic_partition(run, i, generation), Span { start: old_end, end: new });
+            rows.push(self.marker_row(run, at, Mode::Reset, moved, reason));
             commits.push((partition, Committed { offset: new, plan: None }));
             *start = Start::NewPlan(new);
             reset.push(i);

@@ -46,8 +46,8 @@ impl Run {
     /// accepted as before because their rows are in the warehouse, and closes them.
     fn resolve(&mut self, pending: &Pending) -> Result<()> {
         for part in chunks::of_offsets(&pending.resolved) {
-            let (topic_id, partition) = (&pending.topic_id, pending.partition);
-            self.warehouse.close_quarantine(&self.topic, topic_id, partition, part, "resolved", &self.run.id)?;
+            let at = pending.topic_partition(&self.topic);
+            self.warehouse.close_quarantine(at, part, "resolved", &self.run.id)?;
             self.totals.resolved += part.len() as u64;
             self.failpoint("quarantine-part-resolved");
         }
@@ -59,11 +59,8 @@ impl Run {
         self.warehouse.store_truncates(&pending.truncates, &pending.token)?;
         self.failpoint("truncates-stored");
         let scope = BatchScope {
-            topic: &self.topic,
-            topic_id: &pending.topic_id,
-            generation: pending.generation,
+            at: pending.topic_partition(&self.topic),
             kin: &self.kin,
-            partition: pending.partition,
             start: pending.span.start,
             run: &self.run.id,
         };

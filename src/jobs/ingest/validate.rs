@@ -39,7 +39,7 @@ impl Run {
     ) -> Result<()> {
         let below = plan.numbers.version(window.partition, window.span.start)?.get();
         let missing = batch.missing(|_| below);
-        let carried = carried_rows(&self.warehouse, self.table, &self.topic, &plan.topic_id, &missing)?;
+        let carried = carried_rows(&self.warehouse, self.table, plan.topic_partition(&self.topic, window), &missing)?;
         batch.complete(missing, carried, arena)
     }
 

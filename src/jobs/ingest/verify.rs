@@ -42,7 +42,7 @@ impl Run {
             }
         }
         let quarantined =
-            self.warehouse.quarantined(&self.topic, &pending.topic_id, pending.partition, pending.span)?;
+            self.warehouse.quarantined(pending.topic_partition(&self.topic), pending.span)?;
         match pending.rejected_offsets.iter().find(|offset| !quarantined.contains_key(offset)) {
             None => Ok(()),
             Some(offset) => Err(bug(format!("{place}: offset {offset} was rejected, but is not in quarantine"))),

@@ -32,11 +32,8 @@ impl Run {
         counts.written = batch.changes().count() as u64;
         counts.close(&self.topic, window)?;
         let scope = BatchScope {
-            topic: &self.topic,
-            topic_id: &plan.topic_id,
-            generation: plan.number_of(window),
+            at: plan.topic_partition(&self.topic, window),
             kin: &self.kin,
-            partition: window.partition,
             start: window.span.start,
             run: &self.run.id,
         };
@@ -45,7 +42,7 @@ impl Run {
             self.totals.add(&counts);
             return Ok(None);
         }
-        let earlier = self.warehouse.quarantined(&self.topic, &plan.topic_id, window.partition, window.span)?;
+        let earlier = self.warehouse.quarantined(scope.at, window.span)?;
         let rejected = self.rejected_rows(plan, window, batch, &earlier)?;
         if !rejected.is_empty() {
             self.warehouse.insert::<RejectedRow<'static>>(

@@ -102,8 +102,7 @@ impl<'k> Replayed<'k> {
             return Ok(());
         }
         let missing = self.batch.missing(|i| self.kept[i].version);
-        let QuarantineRange { topic, topic_id, .. } = self.range;
-        let carried = carried_rows(warehouse, self.batch.table, topic, topic_id, &missing)?;
+        let carried = carried_rows(warehouse, self.batch.table, self.range.topic_partition(), &missing)?;
         let bystanders = self.bystanders(warehouse)?;
         let own: HashSet<i64> = self.batch.records.iter().map(|record| record.offset).collect();
         self.reorder(|all| {

@@ -42,11 +42,8 @@ impl Replay {
         let lineages = self.warehouse.lineages(batch.table.target)?;
         let kin = Kin::of(&lineages, &range.topic, &range.topic_id, range.generation, &self.args.beside);
         let scope = BatchScope {
-            topic: &range.topic,
-            topic_id: &range.topic_id,
-            generation: range.generation,
+            at: range.topic_partition(),
             kin: &kin,
-            partition: range.partition,
             start: groups.first().map_or(replayed.span.start, |group| group.span.start),
             run: &self.run.id,
         };

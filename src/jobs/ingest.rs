@@ -21,7 +21,7 @@ mod records;
 mod resume;
 pub(crate) mod run;
 mod settle;
-mod shown;
+mod fingerprints;
 mod source_alarm;
 mod totals;
 mod verify;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::cdc::{Generation, TopicPartition};
 use crate::jobs::ingest::counts::WindowCounts;
-use crate::jobs::ingest::shown::Shown;
+use crate::jobs::ingest::fingerprints::Fingerprints;
 use crate::kafka::{Committed, Span};
 use crate::ledger::{TruncateRow, WindowRow, Written};
 use crate::warehouse::InFlight;
@@ -24,7 +24,7 @@ pub struct Pending {
     /// Offsets that lie in quarantine and were accepted this time.
     pub resolved: Vec<i64>,
     /// With `--verify`: the row that is to be shown, per key.
-    pub verify: Shown,
+    pub verify: Fingerprints,
     pub rejected_offsets: HashSet<i64>,
     pub ledger: WindowRow,
     /// `None` for a backfill: the group does not move.

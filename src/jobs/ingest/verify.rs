@@ -10,7 +10,7 @@ use crate::cdc::Version;
 use crate::exit::{Exit, fault};
 use crate::jobs::ingest::pending::Pending;
 use crate::jobs::ingest::run::Run;
-use crate::jobs::ingest::shown::Fingerprint;
+use crate::jobs::ingest::fingerprints::Fingerprint;
 use crate::kafka;
 use crate::warehouse::{ShownRow, newest_rows};
 

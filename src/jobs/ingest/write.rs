@@ -10,7 +10,7 @@ use crate::batch::{Batch, Sending};
 use crate::jobs::ingest::pending::Pending;
 use crate::jobs::ingest::plan::{ReadPlan, Planned};
 use crate::jobs::ingest::run::Run;
-use crate::jobs::ingest::shown::Shown;
+use crate::jobs::ingest::fingerprints::Fingerprints;
 use crate::kafka::{Committed, Window};
 use crate::quarantine::{RejectedRow, WarningRow};
 use crate::rows::Row;
@@ -59,10 +59,10 @@ impl Run {
             let warnings = scope.warning_rows(batch);
             self.warehouse.insert::<WarningRow<'static>>(&self.warehouse.ops, "warnings", &token, warnings.iter())?;
         }
-        let shown = RefCell::new(Shown::default());
+        let fingerprints = RefCell::new(Fingerprints::default());
         let sent = |row: Row<'_>| {
             if self.args.verify {
-                shown.borrow_mut().take_in(self.table, row);
+                fingerprints.borrow_mut().take_in(self.table, row);
             }
         };
         let failpoint = |point: &str| self.failpoint(point);
@@ -81,7 +81,7 @@ impl Run {
             truncates: scope.truncate_rows(batch),
             written: batch.written(),
             resolved,
-            verify: shown.into_inner(),
+            verify: fingerprints.into_inner(),
             rejected_offsets,
             ledger: self.window_row(plan, planned, window, &counts, &token),
             commit: planned

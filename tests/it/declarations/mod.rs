@@ -4,3 +4,4 @@ mod generate;
 mod parity;
 mod pipeline;
 mod pipeline_file;
+mod rooms;

@@ -11,6 +11,7 @@ mod list;
 mod migrate;
 mod observe;
 mod order_wide;
+mod quarantine;
 mod rejected;
 mod replay;
 mod rules;
@@ -158,6 +159,7 @@ pub fn all(pipeline: &'static Pipeline) -> Vec<Job> {
         completions::job(pipeline),
         link::job(pipeline),
         list::job(pipeline),
+        quarantine::job(pipeline),
         rejected::job(pipeline),
         replay::job(pipeline),
         rules::job(pipeline),

@@ -8,7 +8,7 @@
 //!   │ ledger      the plan: per partition a half-open span, fixed before reading, written ahead into the commit's metadata
 //!   │ kafka       the window: the next piece of one partition's span
 //!   │ cdc         bytes → change of a row                                                   ✗ → quarantine ("decode")
-//!   │ source      one query per table: which of these rows, and of those that they point at, exist?
+//!   │ source      one query per table: which of these rows, and of those that they reference, exist?
 //!   │ validate    the verdict: is it there, are its parents, does it keep its table's rules  ✗ → quarantine (rule name)
 //!   │ quarantine  INSERT what was rejected; replay-rejected tries it again
 //!   │ batch       the rows and their deduplication token

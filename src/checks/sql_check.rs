@@ -61,7 +61,7 @@ impl SqlCheck {
         Some(SqlCheck::new(catalogue::REQUIRED_COLUMNS, table, Asked::EmptyTexts))
     }
 
-    /// Rows that point at nothing.
+    /// Rows that reference nothing.
     pub fn orphans(table: &'static Table, reference: &'static Reference) -> SqlCheck {
         SqlCheck::new(catalogue::REFERENCES, table, Asked::Orphans(reference))
     }

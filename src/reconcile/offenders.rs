@@ -198,7 +198,7 @@ fn explains(difference: &Difference, sql_check: &SqlCheck) -> bool {
     difference.failures().iter().any(|failure| is_asked_for(&failure.column))
 }
 
-/// The failure of a row, by the row that differs: its own, or one that it points at.
+/// The failure of a row, by the row that differs: its own, or one that it references.
 fn failure(sql_check: &SqlCheck, (key, row): &(String, OffenderRow), table: &str, difference: &Difference) -> Failure {
     let mut of_row = difference.failures();
     let at = of_row.iter().position(|failure| row.contains_key(&failure.column)).unwrap_or(0);

@@ -13,7 +13,7 @@ pub struct ScopeColumn {
     pub ty: Type,
 }
 
-/// A reference: a row of another table that a row points at.
+/// A reference: a row of another table that a row references.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
     /// By what a rule names it: `product` in `product.units_in_stock`.

@@ -140,7 +140,7 @@ impl Judge<'_> {
             }
             let parent_table = reference.parent.name;
             let detail =
-                format!("{} {key:?} points at {parent_table} {parent:?}, which is NOT in Postgres", table.name);
+                format!("{} {key:?} references {parent_table} {parent:?}, which is NOT in Postgres", table.name);
             Some((Violation::new(reference.rule, detail), severity))
         };
         table.references.iter().filter_map(missing).collect()

@@ -75,12 +75,12 @@ def ingest(job: Job, flags: str, timeout: timedelta) -> Any:
 
 
 def ingests(flags: str, timeout: timedelta = INGEST_TIMEOUT) -> tuple[TaskGroup, TaskGroup]:
-    """All tables; those that others point at first, so that a new order finds its new customer in the same run."""
+    """All tables; those that others reference first, so that a new order finds its new customer in the same run."""
     tasks: dict[str, Any] = {}
-    with TaskGroup("parents", prefix_group_id=False, tooltip="Tables that point at no other") as parents:
+    with TaskGroup("parents", prefix_group_id=False, tooltip="Tables that reference no other") as parents:
         for job in (job for job in INGESTS if not job.parents):
             tasks[job.table] = ingest(job, flags, timeout)
-    with TaskGroup("children", prefix_group_id=False, tooltip="Tables that point at others") as children:
+    with TaskGroup("children", prefix_group_id=False, tooltip="Tables that reference others") as children:
         jobs = [job for job in INGESTS if job.parents]
         for job in jobs:
             tasks[job.table] = ingest(job, flags, timeout)

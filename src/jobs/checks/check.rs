@@ -38,7 +38,7 @@ impl Check {
             Check::Freshness => "Is the oldest change that has not come to the warehouse too old?",
             Check::Volume => "Is a run's number of records like that of the runs before it?",
             Check::Integrity => {
-                "One live row per key, no placeholders, no empty required texts, no row that points at nothing, or that the source's CHECKs forbid"
+                "One live row per key, no placeholders, no empty required texts, no row that references nothing, or that the source's CHECKs forbid"
             }
             Check::Rules => "Which rows break a business rule, and is it the source's fault or the pipeline's?",
             Check::Reconcile => "Compare every row of the source with the warehouse, exactly, while both move",

@@ -1,4 +1,4 @@
-//! `check-integrity`: one live row per key, no placeholders, texts that must be there, no row that points at nothing, and what the source's
+//! `check-integrity`: one live row per key, no placeholders, texts that must be there, no row that references nothing, and what the source's
 //! CHECK constraints say.
 
 use anyhow::Result;
@@ -36,7 +36,7 @@ pub fn check(checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) ->
             false => checker.attribute(&sql_check, slice.keys.as_deref())?,
         };
         match results.last_mut().filter(|last| last.check == result.check) {
-            // A table's pointers are one check.
+            // A table's references are one check.
             Some(last) => join(last, result),
             None => results.push(result),
         }

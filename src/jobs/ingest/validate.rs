@@ -43,7 +43,7 @@ impl Run {
         batch.complete(missing, carried, arena)
     }
 
-    /// Ends the run before it writes this window, if too many records are bad. Rows that are gone, or point at rows that are gone, do
+    /// Ends the run before it writes this window, if too many records are bad. Rows that are gone, or reference rows that are gone, do
     /// not count: they are what happens when the source moves on.
     ///
     /// # Errors

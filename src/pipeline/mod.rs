@@ -54,7 +54,7 @@ pub use name::{
 };
 pub use placeholders::fill;
 pub use problem::{Problem, Problems};
-pub use source_sql::{grants, name_in_sql, publication};
+pub use source_sql::{grants, name_in_sql, schemas, source};
 pub use spec::{
     BinaryHandling, ClickHouseSpec, ColumnSpec, Connector, DecimalHandling, Example, ExcludedColumn, Limit,
     PipelineSpec, ReferenceSpec, RuleSpec, Severity, SourceTable, TableSpec, TimePrecision, Warehouse,

@@ -213,7 +213,7 @@ fn folder(call: &Call<'_>, args: &InitArgs) -> Result<PathBuf> {
 }
 
 fn pipeline_connector(pipeline: &Pipeline) -> Connector {
-    pipeline.tables.first().map(|table| table.connector.clone()).unwrap_or_default()
+    pipeline.tables.first().map(|table| table.connector).unwrap_or_default()
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

@@ -56,7 +56,7 @@ pub use placeholders::fill;
 pub use problem::{Problem, Problems};
 pub use source_sql::{grants, name_in_sql, schemas, source};
 pub use spec::{
-    BinaryHandling, ClickHouseSpec, ColumnSpec, Connector, DecimalHandling, Example, ExcludedColumn, Limit,
+    BinaryHandling, ClickHouseSpec, ColumnSpec, Connector, DecimalHandling, DroppedPartitions, Example, ExcludedColumn, Limit,
     PipelineSpec, ReferenceSpec, RuleSpec, Severity, SourceTable, TableSpec, TimePrecision, Warehouse,
 };
 pub use table::ENGINE_RULES;

@@ -94,6 +94,9 @@ fn describe(tally: &Tally, table: &Table) -> String {
         "{source} rows in the source, {warehouse} in the warehouse: {} the same, {} different",
         tally.same, tally.different
     );
+    if tally.kept > 0 {
+        detail += &format!(", {} kept, whose partition the source has dropped or detached", tally.kept);
+    }
     if tally.quarantined > 0 {
         let list = format!("lockstep rejected --table {}", table.name);
         detail += &format!(", {} in quarantine ({list})", tally.quarantined);

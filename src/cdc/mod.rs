@@ -10,7 +10,7 @@ mod topic_partition;
 mod truncate;
 mod version;
 
-pub use envelope::{Fields, EventMeta, Op, RawEnvelope, Sequence, Source, is_about, key_object};
+pub use envelope::{EventMeta, Fields, Op, RawEnvelope, Sequence, Source, is_about, key_object};
 pub use lsn::Lsn;
 pub use placeholder::{UNAVAILABLE, UNAVAILABLE_BASE64, forms, is_placeholder};
 pub use redelivered::Redelivered;

@@ -12,7 +12,7 @@ use crate::exit::{Exit, fault, needs_person};
 use crate::ledger::plain_run::PlainRun;
 use crate::ledger::run_rows;
 use crate::source;
-use crate::tables::{RuleLimits, Pipeline};
+use crate::tables::{Pipeline, RuleLimits};
 use crate::warehouse::Warehouse;
 
 /// The connector confirms its place in the log every second or two. What differs is worth that much, even with `--wait 0s`.

@@ -116,7 +116,9 @@ mod tests {
     #[test]
     fn texts_and_pictures_may_hold_a_placeholder() {
         let of = |side| has_placeholder(table("employees"), side);
-        assert!(of(ServerSide::Source).contains(r#""_row"."photo" = convert_to('__debezium_unavailable_value', 'UTF8')"#));
+        assert!(
+            of(ServerSide::Source).contains(r#""_row"."photo" = convert_to('__debezium_unavailable_value', 'UTF8')"#)
+        );
         assert!(of(ServerSide::Warehouse("dw")).contains(r#""_row"."photo".2 = '"#));
         let required: Vec<&str> = required(table("employees")).collect();
         assert!(required.contains(&"last_name") && !required.contains(&"title"), "{required:?}");

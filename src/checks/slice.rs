@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::checks::args::Scope;
 use crate::checks::checker::Checker;
-use crate::ledger::{Consumer, News, UnackedWindow, StaysOpen, at_offsets};
+use crate::ledger::{Consumer, News, StaysOpen, UnackedWindow, at_offsets};
 use crate::source;
 use crate::tables::Table;
 use crate::warehouse::{chunks, key_in, key_text, quote};

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::checks::catalogue;
 use crate::checks::conditions;
 use crate::checks::results::Failure;
-use crate::checks::statement::{Names, ShownColumn, ServerSide};
+use crate::checks::statement::{Names, ServerSide, ShownColumn};
 use crate::rules::{self, ROW, Relations, Rule};
 use crate::tables::{CompiledRule, Pipeline, Reference, Table};
 use crate::types::KEY_SEPARATOR;

@@ -161,7 +161,12 @@ impl LedgerView<'_> {
     }
 }
 
-fn partition_lag(partition: i32, committed: Option<Committed>, log: Span, view: Option<LedgerView<'_>>) -> PartitionLag {
+fn partition_lag(
+    partition: i32,
+    committed: Option<Committed>,
+    log: Span,
+    view: Option<LedgerView<'_>>,
+) -> PartitionLag {
     let ledger_end = view.as_ref().and_then(|view| Some(view.row?.end.end));
     let plan = committed.as_ref().and_then(|committed| committed.plan.as_ref());
     let plan_end = plan.filter(|plan| plan.foreign_metadata().is_none()).map(|plan| plan.end);
@@ -258,7 +263,11 @@ mod tests {
 
     #[test]
     fn a_disagreement_has_a_reason() {
-        assert_eq!(lag(Some((40, Some(80))), &[row(60)]).stop_reason, None, "a crash between ledger and commit is normal");
+        assert_eq!(
+            lag(Some((40, Some(80))), &[row(60)]).stop_reason,
+            None,
+            "a crash between ledger and commit is normal"
+        );
         assert!(lag(Some((40, None)), &[row(60)]).stop_reason.is_some());
         assert_eq!(partition_lag(0, None, LOG, None).stop_reason, None, "without a ledger there is nothing to compare");
     }

@@ -83,7 +83,8 @@ impl Source<'_> {
         let end = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::int8, pg_current_wal_lsn()";
         let row = self.client.query_one(end, &[]).context(asking)?;
         let (clock_ms, lsn): (i64, PgLsn) = (row.get(0), row.get(1));
-        let is_past = "SELECT coalesce(confirmed_flush_lsn >= $2, false), coalesce(confirmed_flush_lsn::text, 'nothing')
+        let is_past =
+            "SELECT coalesce(confirmed_flush_lsn >= $2, false), coalesce(confirmed_flush_lsn::text, 'nothing')
                        FROM pg_replication_slots WHERE slot_name = $1";
         let deadline = Instant::now() + self.patience;
         loop {

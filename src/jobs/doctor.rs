@@ -6,8 +6,8 @@ mod connect;
 mod generations;
 mod kafka;
 mod postgres;
-mod settings;
 mod report;
+mod settings;
 mod types;
 mod wanted;
 mod warehouse_tables;
@@ -23,7 +23,7 @@ use crate::health::finding::{Finding, ok, warn};
 use crate::jobs::doctor::wanted::{DoctorArgs, SourceFacts, Wanted};
 use crate::jobs::{Job, Kind};
 use crate::tables::Pipeline;
-use report::{Server, DoctorReport};
+use report::{DoctorReport, Server};
 
 /// The job.
 pub fn job(pipeline: &'static Pipeline) -> Job {
@@ -38,9 +38,8 @@ fn run(call: &Call<'_>, args: DoctorArgs) -> Result<Report> {
     // The connector first: its configuration names the slot and the publication that PostgreSQL should have.
     let connector = report.with_timeout(Server::Connect, &wanted, connect::check).flatten();
     let asked = connector.clone();
-    let source = report.with_timeout(Server::Postgres, &wanted, move |report, wanted| {
-        postgres::check(report, wanted, asked.as_ref())
-    });
+    let source = report
+        .with_timeout(Server::Postgres, &wanted, move |report, wanted| postgres::check(report, wanted, asked.as_ref()));
     let SourceFacts { has_rows, clock_ms, locks } = source.unwrap_or_default();
     report.with_timeout(Server::Kafka, &wanted, move |report, wanted| {
         kafka::check(report, wanted, connector.as_ref(), &has_rows)

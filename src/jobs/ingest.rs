@@ -6,24 +6,24 @@
 //! the same token. While an insert waits for its acknowledgement, the next window is read and decoded.
 
 mod args;
+mod backfill_plan;
 mod begin;
 mod counts;
+mod fingerprints;
 mod gaps;
 mod group_plan;
 mod grown;
-mod validate;
 mod late;
 mod lineage;
 mod pending;
 mod plan;
-mod backfill_plan;
 mod records;
 mod resume;
 pub(crate) mod run;
 mod settle;
-mod fingerprints;
 mod source_alarm;
 mod totals;
+mod validate;
 mod verify;
 mod write;
 
@@ -41,7 +41,7 @@ use crate::tables::Table;
 
 use args::OnGaps;
 use pending::Pending;
-use plan::{Late, ReadPlan, Planned};
+use plan::{Late, Planned, ReadPlan};
 use run::Run;
 
 pub use args::{IngestArgs, examples};

@@ -33,8 +33,9 @@ fn subcommands(rejected: &Command, replay: &Command) -> [Command; 4] {
     // What is asked for stands behind the command, not behind a flag.
     let asked_for = |arg: Arg| arg.long(None::<&'static str>).required(true);
     [
-        of(rejected, "list", "What lies in quarantine", "--table orders --since 1d")
-            .mut_args(move |arg| if ["show", "prune", "prune_ledger"].contains(&arg.get_id().as_str()) { hidden(arg) } else { arg }),
+        of(rejected, "list", "What lies in quarantine", "--table orders --since 1d").mut_args(move |arg| {
+            if ["show", "prune", "prune_ledger"].contains(&arg.get_id().as_str()) { hidden(arg) } else { arg }
+        }),
         of(rejected, "show", "One record, whole", "0:1234 --table orders")
             .mut_arg("show", asked_for)
             .mut_arg("prune", hidden)

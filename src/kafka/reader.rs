@@ -117,7 +117,12 @@ impl<'c> LogReader<'c> {
     ///
     /// # Errors
     /// The consumer has no group.
-    pub fn new(consumer: &'c Consumer, topic: &'c str, limits: WindowLimits, lose: Option<i64>) -> Result<LogReader<'c>> {
+    pub fn new(
+        consumer: &'c Consumer,
+        topic: &'c str,
+        limits: WindowLimits,
+        lose: Option<i64>,
+    ) -> Result<LogReader<'c>> {
         let queue = Queue::of(consumer).context("a consumer without a group")?;
         Ok(LogReader { consumer, queue, topic, limits, patience: PATIENCE, position: None, lose })
     }

@@ -6,9 +6,9 @@ use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::ledger::news::{News, STREAMS};
-use crate::ledger::unacked_window::UnackedWindow;
-use crate::ledger::stream_key::StreamKey;
 use crate::ledger::seq_set::SeqSet;
+use crate::ledger::stream_key::StreamKey;
+use crate::ledger::unacked_window::UnackedWindow;
 use crate::warehouse::Warehouse;
 
 /// Rows of `postponed` that are in memory at a time.

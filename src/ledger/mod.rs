@@ -1,6 +1,7 @@
 //! The ledger, the pipeline's memory (elsewhere: checkpoint table): runs, windows and their numbers, what consumers have taken up,
 //! generations of topics, truncates, and the plan that a run makes of it.
 
+mod ack;
 mod beside;
 mod followers;
 mod gaps;
@@ -11,8 +12,6 @@ mod migrations;
 mod news;
 mod numbers;
 mod observations;
-mod unacked_window;
-mod stream_key;
 pub(crate) mod plain_run;
 mod plan;
 mod retention;
@@ -24,12 +23,14 @@ mod seq;
 mod seq_set;
 mod source_ids;
 mod spans;
-mod ack;
+mod stream_key;
 mod truncates;
+mod unacked_window;
 mod unread;
 mod untold;
 mod windows;
 
+pub use ack::{Consumer, StaysOpen};
 pub use followers::{FarBehind, HeldBack};
 pub use gaps::RecentGaps;
 pub use generations::{Kin, Lineage, Lineages, Mixed};
@@ -40,12 +41,11 @@ pub use numbers::{Numbers, ReadTo};
 pub use observations::{
     AlarmRow, ConnectorRow, LagRow, LastSaid, OpenRecords, QuarantineRow, RestartRow, SlotRow, Trend,
 };
-pub use unacked_window::UnackedWindow;
-pub use stream_key::StreamKey;
 pub use plan::{LedgerEnd, PartitionState, Start, decide, share};
 pub use rows_missing::NewestWindow;
 pub use runs::{OpenRun, RecentRun};
 pub use spans::{at_offsets, join_closest};
-pub use ack::{Consumer, StaysOpen};
+pub use stream_key::StreamKey;
 pub use truncates::{MarkAt, TruncateRow, Written};
+pub use unacked_window::UnackedWindow;
 pub use windows::{LedgerRow, Mode, RunRow, Settled, WindowRow};

@@ -8,10 +8,10 @@ use std::collections::HashMap;
 use anyhow::Result;
 
 use crate::exit::needs_person;
-use crate::ledger::unacked_window::UnackedWindow;
-use crate::ledger::stream_key::{STREAM_KEY, StreamKey};
 use crate::ledger::seq_set::SeqSet;
 use crate::ledger::spans::{OffsetSpan, Spans};
+use crate::ledger::stream_key::{STREAM_KEY, StreamKey};
+use crate::ledger::unacked_window::UnackedWindow;
 use crate::ledger::unread::Stream;
 use crate::warehouse::{Warehouse, quote};
 

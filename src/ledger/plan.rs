@@ -84,7 +84,9 @@ pub fn decide(state: &PartitionState<'_>) -> Start {
         {
             Start::Continue(Span { start: ledger.end, end: plan.end }, plan.run.clone())
         }
-        (Some(Committed { plan: Some(plan), .. }), Some(ledger)) if ledger.end == plan.end => Start::FinishCommit(plan.end),
+        (Some(Committed { plan: Some(plan), .. }), Some(ledger)) if ledger.end == plan.end => {
+            Start::FinishCommit(plan.end)
+        }
         (Some(committed), Some(ledger)) => {
             let open =
                 committed.plan.as_ref().map_or(String::new(), |plan| format!(" with a plan open to {}", plan.end));

@@ -6,10 +6,10 @@ use chrono::{DateTime, Utc};
 use clickhouse::Row;
 use serde::Deserialize;
 
+use crate::ledger::ack::PositionRow;
 use crate::ledger::followers::{HeldBack, Holding, Positions};
 use crate::ledger::news::{PRUNED, STREAMS};
 use crate::ledger::stream_key::{STREAM_KEY, StreamKey};
-use crate::ledger::ack::PositionRow;
 use crate::warehouse::Warehouse;
 
 /// A stream of the ledger, and how far it may be removed by its age.
@@ -89,7 +89,8 @@ impl Warehouse {
     }
 
     fn remove(&self, below: &str) -> Result<u64> {
-        let left_open = format!("SELECT {STREAM_KEY}, seq FROM {}.postponed FINAL WHERE done = 0 AND ({below})", self.ops);
+        let left_open =
+            format!("SELECT {STREAM_KEY}, seq FROM {}.postponed FINAL WHERE done = 0 AND ({below})", self.ops);
         let rows = format!("({below}) AND ({STREAM_KEY}, seq) NOT IN ({left_open})");
         let count = format!("SELECT count() AS rows FROM {}.windows WHERE {rows}", self.ops);
         let Count { rows: count } = self.row("counting old rows of the ledger", &count)?;

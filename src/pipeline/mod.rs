@@ -54,10 +54,10 @@ pub use name::{
 };
 pub use placeholders::fill;
 pub use problem::{Problem, Problems};
-pub use source_sql::{grants, name_in_sql, publication};
+pub use source_sql::{grants, name_in_sql, schemas, source};
 pub use spec::{
-    BinaryHandling, ClickHouseSpec, ColumnSpec, Connector, DecimalHandling, Example, ExcludedColumn, Limit,
-    PipelineSpec, ReferenceSpec, RuleSpec, RuleSeverity, SourceTable, TableSpec, TimePrecision, Warehouse,
+    BinaryHandling, ClickHouseSpec, ColumnSpec, Connector, DecimalHandling, DroppedPartitions, Example, ExcludedColumn,
+    Limit, PipelineSpec, ReferenceSpec, RuleSeverity, RuleSpec, SourceTable, TableSpec, TimePrecision, Warehouse,
 };
 pub use table::ENGINE_RULES;
 pub use text::{At, Located, TextFile, Texts};

@@ -116,6 +116,13 @@ words! {
         /// Hexadecimal digits.
         Hex = "hex",
     }
+    /// What becomes of the warehouse's rows whose partition the source has dropped or detached: no event tells of it.
+    DroppedPartitions {
+        /// They stay.
+        Keep = "keep",
+        /// They are differences, and a repair deletes them.
+        Delete = "delete",
+    }
     /// What happens to a row that breaks a rule.
     RuleSeverity {
         /// It goes to the quarantine.
@@ -183,6 +190,8 @@ pub struct TableSpec {
     pub rules: Vec<RuleSpec>,
     /// How many partitions the connector makes its topic with, where that is more than one.
     pub partitions: Option<Located<u32>>,
+    /// What becomes of rows whose partition is gone.
+    pub dropped_partitions: DroppedPartitions,
     /// What differs in the warehouse's table.
     pub clickhouse: ClickHouseSpec,
 }

@@ -5,7 +5,7 @@ use clickhouse::Row;
 use serde::Deserialize;
 
 use crate::kafka::Span;
-use crate::quarantine::{Selection, QuarantineRange};
+use crate::quarantine::{QuarantineRange, Selection};
 use crate::warehouse::{Warehouse, quote};
 
 /// Records of a range that broke one rule, and were tried equally often.
@@ -42,7 +42,13 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn offset_behind(&self, selection: &Selection, range: &QuarantineRange, lot: &Lot, records: u64) -> Result<i64> {
+    pub fn offset_behind(
+        &self,
+        selection: &Selection,
+        range: &QuarantineRange,
+        lot: &Lot,
+        records: u64,
+    ) -> Result<i64> {
         let sql = format!(
             "SELECT max(offset) AS offset FROM (
                  SELECT rejected.`offset` AS offset FROM {}.rejected FINAL

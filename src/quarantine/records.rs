@@ -8,7 +8,7 @@ use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::cdc::{Generation, Lsn, Record, TopicPartition};
-use crate::kafka::{WindowLimits, Span};
+use crate::kafka::{Span, WindowLimits};
 use crate::quarantine::rejected::{Bytes, RejectedRow, in_span};
 use crate::quarantine::selection::Selection;
 use crate::warehouse::{Warehouse, chunks, quote};
@@ -206,7 +206,13 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn first_batch(&self, selection: &Selection, range: &QuarantineRange, rest: Span, limits: WindowLimits) -> Result<Span> {
+    pub fn first_batch(
+        &self,
+        selection: &Selection,
+        range: &QuarantineRange,
+        rest: Span,
+        limits: WindowLimits,
+    ) -> Result<Span> {
         let sql = format!(
             "SELECT rejected.`offset` AS offset, length(key) + length(payload) + length(headers) AS bytes
              FROM {}.rejected FINAL WHERE {} AND {} ORDER BY rejected.`offset` LIMIT {}",
@@ -253,7 +259,12 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn open_versions(&self, range: &QuarantineRange, span: Span, keys: &[&str]) -> Result<HashMap<String, Vec<(i64, u64)>>> {
+    pub fn open_versions(
+        &self,
+        range: &QuarantineRange,
+        span: Span,
+        keys: &[&str],
+    ) -> Result<HashMap<String, Vec<(i64, u64)>>> {
         let mut open: HashMap<String, Vec<(i64, u64)>> = HashMap::new();
         for chunk in chunks::of_keys(keys, 1) {
             let list = chunk.iter().map(|key| quote(key)).collect::<Vec<_>>().join(", ");

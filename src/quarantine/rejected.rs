@@ -83,11 +83,8 @@ impl Warehouse {
     /// # Errors
     /// The server is gone or refuses.
     pub fn quarantined(&self, at: TopicPartition<'_>, span: Span) -> Result<HashMap<i64, Quarantined>> {
-        let sql = format!(
-            "SELECT `offset`, attempt, status FROM {}.rejected FINAL WHERE {}",
-            self.ops,
-            in_span(at, span)
-        );
+        let sql =
+            format!("SELECT `offset`, attempt, status FROM {}.rejected FINAL WHERE {}", self.ops, in_span(at, span));
         let rows: Vec<Quarantined> = self.rows("reading the quarantine", &sql)?;
         Ok(rows.into_iter().map(|row| (row.offset, row)).collect())
     }
@@ -117,13 +114,7 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn close_quarantine(
-        &self,
-        at: TopicPartition<'_>,
-        offsets: &[i64],
-        status: &str,
-        run_id: &str,
-    ) -> Result<()> {
+    pub fn close_quarantine(&self, at: TopicPartition<'_>, offsets: &[i64], status: &str, run_id: &str) -> Result<()> {
         let list = offsets.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
         let sql = format!(
             "INSERT INTO {ops}.rejected

@@ -25,7 +25,11 @@ pub struct Added {
 
 impl Added {
     /// How a column of the source is compared, or why it is not.
-    pub fn of(column: &SourceColumn, kept: &[warehouse::ExistingColumn], connector: &Connector) -> Result<Added, String> {
+    pub fn of(
+        column: &SourceColumn,
+        kept: &[warehouse::ExistingColumn],
+        connector: &Connector,
+    ) -> Result<Added, String> {
         let (name, now) = (&column.name, &column.source_type);
         let Some(kept) = kept.iter().find(|kept| kept.name == *name) else {
             return Err("is not in the warehouse: sync-schema adds it".to_owned());
@@ -34,7 +38,8 @@ impl Added {
             return Err("was added to the warehouse by hand".to_owned());
         };
         let added_type = AddedType::of(now, connector);
-        let asked = (added_type.in_postgres(&sql::postgres::identifier(name)), added_type.in_clickhouse(&identifier(name)));
+        let asked =
+            (added_type.in_postgres(&sql::postgres::identifier(name)), added_type.in_clickhouse(&identifier(name)));
         let (Some(in_postgres), Some(in_clickhouse)) = asked else {
             return Err(format!("is {}, of which it is not known what the connector makes of it", now.text));
         };

@@ -4,8 +4,8 @@ use anyhow::Result;
 use serde_json::Value;
 
 use crate::checks::checker::Checker;
-use crate::checks::sql_check::{SqlCheck, OffenderRow};
-use crate::checks::results::{Failure, CheckResult, CheckStatus};
+use crate::checks::results::{CheckResult, CheckStatus, Failure};
+use crate::checks::sql_check::{OffenderRow, SqlCheck};
 use crate::reconcile::offenders::Attribution;
 use crate::tables::Table;
 use crate::warehouse::newest_versions;

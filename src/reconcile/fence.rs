@@ -10,7 +10,7 @@ use postgres::types::PgLsn;
 use serde_json::{Value, json};
 
 use crate::cdc::Lsn;
-use crate::checks::checker::{Timeouts, STOPPED};
+use crate::checks::checker::{STOPPED, Timeouts};
 use crate::cli::Stop;
 use crate::exit::{Exit, fault, needs_person};
 use crate::kafka::{self, Consumer};
@@ -87,7 +87,9 @@ impl Fence<'_> {
     fn confirmed(&self, client: &mut Client, lsn: Lsn) -> Result<(bool, String)> {
         let sql = "SELECT coalesce(confirmed_flush_lsn >= $2, false), coalesce(confirmed_flush_lsn::text, 'nothing')
                    FROM pg_replication_slots WHERE slot_name = $1";
-        let row = client.query_opt(sql, &[&self.slot, &PgLsn::from(lsn.get())]).context("asking how far the replication slot is")?;
+        let row = client
+            .query_opt(sql, &[&self.slot, &PgLsn::from(lsn.get())])
+            .context("asking how far the replication slot is")?;
         let row = row.ok_or_else(|| {
             needs_person(format!(
                 "there is no replication slot {}: is this the captured server, and is the connector registered? (--slot, lockstep doctor)",

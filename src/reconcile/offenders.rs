@@ -10,8 +10,8 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::checks::checker::Checker;
-use crate::checks::sql_check::{SqlCheck, OffenderRow};
 use crate::checks::results::{Failure, KEPT_FAILURES};
+use crate::checks::sql_check::{OffenderRow, SqlCheck};
 use crate::checks::statement::{MOST_OFFENDERS, ServerSide};
 use crate::exit::needs_person;
 use crate::reconcile::difference::Difference;
@@ -56,7 +56,12 @@ impl Checker<'_> {
     }
 
     /// Which of the suspects has the pipeline to answer for?
-    fn confirm(&mut self, sql_check: &SqlCheck, suspects: BTreeMap<String, OffenderRow>, attribution: &mut Attribution) -> Result<()> {
+    fn confirm(
+        &mut self,
+        sql_check: &SqlCheck,
+        suspects: BTreeMap<String, OffenderRow>,
+        attribution: &mut Attribution,
+    ) -> Result<()> {
         let (suspects, too_many): (Vec<_>, Vec<_>) =
             suspects.into_iter().enumerate().partition(|(i, _)| *i < KEPT_FAILURES);
         attribution.undecided.extend(too_many.into_iter().map(|(_, (key, _))| key));
@@ -70,7 +75,9 @@ impl Checker<'_> {
             let of_rows: Vec<(&'static str, &RowVerdict)> =
                 rows_of(suspect).into_iter().filter_map(|row| Some((row.0, verdicts.get(&row)?))).collect();
             let differing = of_rows.iter().find_map(|(table, verdict)| match verdict {
-                RowVerdict::Differs(it) if *table != sql_check.table.name || explains(it, sql_check) => Some((table, it)),
+                RowVerdict::Differs(it) if *table != sql_check.table.name || explains(it, sql_check) => {
+                    Some((table, it))
+                }
                 _ => None,
             });
             if let Some((table, difference)) = differing {
@@ -96,7 +103,9 @@ impl Checker<'_> {
         for key in keys.into_iter().filter(|key| !in_source.contains_key(key)) {
             match in_warehouse.get(&key) {
                 // No comparison sees `_extra`. But nobody else writes these words: if the source does not have them, they came with an event.
-                Some(row) if sql_check.is_of_pipeline() => attribution.by_pipeline.push(sql_check.blame_pipeline(&key, row)),
+                Some(row) if sql_check.is_of_pipeline() => {
+                    attribution.by_pipeline.push(sql_check.blame_pipeline(&key, row))
+                }
                 Some(_) => attribution.undecided.push(key),
                 None => {}
             }

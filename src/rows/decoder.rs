@@ -8,7 +8,7 @@ use serde::de::DeserializeSeed;
 use serde_json::value::RawValue;
 
 use crate::cdc::{
-    Fields, Generation, EventMeta, Op, RawEnvelope, Record, Truncate, Version, Violation, is_about, is_placeholder,
+    EventMeta, Fields, Generation, Op, RawEnvelope, Record, Truncate, Version, Violation, is_about, is_placeholder,
     key_object,
 };
 use crate::rows::envelope::EnvelopeSeed;
@@ -199,7 +199,11 @@ impl<'s> Decoder<'s> {
         if fields.0.iter().any(|(_, value)| is_placeholder(value)) {
             let json = fields.to_json();
             self.key.read(self.schema, json.as_bytes()).map_err(|error| explain(&json, &error))?;
-            return Ok(Event::ToastIncomplete(IncompleteChange { meta, key: self.key.text(self.schema), after: fields }));
+            return Ok(Event::ToastIncomplete(IncompleteChange {
+                meta,
+                key: self.key.text(self.schema),
+                after: fields,
+            }));
         }
         let json = if complete { Cow::Borrowed(after.get()) } else { Cow::Owned(fields.to_json()) };
         self.row_of(record, version, meta, &json, rows).map(Event::Change)

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use typed_arena::Arena;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::cdc::{Fields, EventMeta};
+use crate::cdc::{EventMeta, Fields};
 use crate::rows::Schema;
 use crate::types::{CellSeed, ColumnType, Kind};
 

@@ -12,7 +12,7 @@ use typed_arena::Arena;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::cdc::{Fields, Generation, Op, RawEnvelope, Record, Version, Violation, is_placeholder};
-use crate::rows::{Decoder, Event, LongRow, IncompleteChange, Rows, Schema, Unloaded};
+use crate::rows::{Decoder, Event, IncompleteChange, LongRow, Rows, Schema, Unloaded};
 
 /// The name of the rule that a record breaks when its missing values are nowhere to be found.
 pub const TOAST_UNAVAILABLE: &str = "toast-unavailable";
@@ -101,7 +101,9 @@ pub fn resolve<'m>(
     let schema = decoder.schema();
     let wanted: HashSet<String> = events
         .iter()
-        .filter_map(|event| if let Event::ToastIncomplete(incomplete) = event { Some(incomplete.key.clone()) } else { None })
+        .filter_map(
+            |event| if let Event::ToastIncomplete(incomplete) = event { Some(incomplete.key.clone()) } else { None },
+        )
         .collect();
     let mut completion = Completion::default();
     let mut states: HashMap<String, KeyState<'m>> = HashMap::new();

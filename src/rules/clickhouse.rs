@@ -4,7 +4,7 @@ use crate::rules::ROW;
 use crate::rules::calendar::{Field, Interval, print_date, print_timestamp};
 use crate::rules::number;
 use crate::rules::scope::Input;
-use crate::rules::tree::{Arithmetic, Expr, Extreme, Node, TrimSide, Test};
+use crate::rules::tree::{Arithmetic, Expr, Extreme, Node, Test, TrimSide};
 use crate::rules::types::{Digits, Kind, Type};
 use crate::rules::value::Value;
 

@@ -7,7 +7,7 @@ use ethnum::i256;
 
 use crate::rules::calendar::DAY;
 use crate::rules::number;
-use crate::rules::tree::{Arithmetic, Comparison, Expr, Extreme, Node, Pair, TrimSide, Test};
+use crate::rules::tree::{Arithmetic, Comparison, Expr, Extreme, Node, Pair, Test, TrimSide};
 use crate::rules::types::Kind;
 use crate::rules::value::Value;
 

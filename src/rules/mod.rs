@@ -39,7 +39,7 @@ pub use ethnum::i256;
 pub use offenders::Relations;
 pub use postgres::POSTGRES_SETTINGS;
 pub use refusal::Refusal;
-pub use scope::{ScopeColumn, Input, Limit, Reading, Reference, Scope};
+pub use scope::{Input, Limit, Reading, Reference, Scope, ScopeColumn};
 pub use types::{Labels, MOST_DIGITS, Type};
 pub use value::Value;
 

@@ -3,7 +3,7 @@
 use sqlparser::ast::{self, DataType};
 
 use crate::rules::literal;
-use crate::rules::read::{Read, ExprReader, bare};
+use crate::rules::read::{ExprReader, Read, bare};
 use crate::rules::read_operators::no_integer;
 use crate::rules::scope::Reading;
 use crate::rules::tree::{Expr, Node};

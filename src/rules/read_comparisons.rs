@@ -2,7 +2,7 @@
 
 use sqlparser::ast;
 
-use crate::rules::read::{Read, ExprReader, not};
+use crate::rules::read::{ExprReader, Read, not};
 use crate::rules::tree::{Comparison, Expr, Extreme, Node, Test};
 use crate::rules::types::{Digits, Kind};
 use crate::rules::unify::Operand;

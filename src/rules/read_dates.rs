@@ -3,7 +3,7 @@
 use sqlparser::ast::{self, UnaryOperator};
 
 use crate::rules::calendar::{Field, Interval};
-use crate::rules::read::{Read, ExprReader, bare};
+use crate::rules::read::{ExprReader, Read, bare};
 use crate::rules::tree::{Expr, Node};
 use crate::rules::types::{Digits, Kind};
 use crate::rules::unify::{Operand, convert_moment};

@@ -3,7 +3,7 @@
 use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments};
 
 use crate::rules::calendar;
-use crate::rules::read::{Read, ExprReader, bare};
+use crate::rules::read::{ExprReader, Read, bare};
 use crate::rules::tree::{Expr, Extreme, Node, TrimSide};
 use crate::rules::types::{Digits, Kind};
 use crate::rules::unify::Operand;

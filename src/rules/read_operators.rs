@@ -3,7 +3,7 @@
 use sqlparser::ast::{self, BinaryOperator};
 
 use crate::rules::literal;
-use crate::rules::read::{Read, ExprReader, bare, not};
+use crate::rules::read::{ExprReader, Read, bare, not};
 use crate::rules::tree::{Arithmetic, Comparison, Expr, Node};
 use crate::rules::types::{Digits, Kind};
 use crate::rules::unify::{Operand, digits};

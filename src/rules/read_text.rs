@@ -4,7 +4,7 @@ use sqlparser::ast;
 
 use crate::rules::like::Like;
 use crate::rules::pattern::Pattern;
-use crate::rules::read::{Read, ExprReader, bare, not};
+use crate::rules::read::{ExprReader, Read, bare, not};
 use crate::rules::tree::{Expr, Node, TrimSide};
 use crate::rules::types::Kind;
 

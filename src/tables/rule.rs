@@ -8,7 +8,7 @@ use ethnum::i256;
 use crate::pipeline::{Located, Problem, RuleSpec};
 use crate::rows::{Row, Schema};
 use crate::rules::{self, Refusal, Rule, Scope, Type, Value};
-use crate::tables::{Fact, RuleLimits, Pipeline, Table};
+use crate::tables::{Fact, Pipeline, RuleLimits, Table};
 use crate::types::{self, ColumnType, Kind};
 
 /// A rule of a table.
@@ -111,10 +111,12 @@ impl CompiledRule {
         }
         Some(match place {
             // What is looked up of such a type is only whether there is a value.
-            InputCell::Parent { reference, fact } if table.references[reference].facts[fact].is_opaque() => match cell {
-                [0, ..] => Value::Opaque,
-                _ => Value::Null,
-            },
+            InputCell::Parent { reference, fact } if table.references[reference].facts[fact].is_opaque() => {
+                match cell {
+                    [0, ..] => Value::Opaque,
+                    _ => Value::Null,
+                }
+            }
             _ => value_of(column_type, cell),
         })
     }
@@ -164,8 +166,10 @@ pub(crate) fn own_scope(table: &Table) -> Scope {
 }
 
 fn columns_of(schema: &Schema) -> Vec<rules::ScopeColumn> {
-    let column =
-        |column: &crate::rows::Column| rules::ScopeColumn { name: column.name.clone(), ty: rule_type(&column.column_type) };
+    let column = |column: &crate::rows::Column| rules::ScopeColumn {
+        name: column.name.clone(),
+        ty: rule_type(&column.column_type),
+    };
     schema.columns().iter().map(column).collect()
 }
 

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::exit::usage;
-use crate::tables::{CompiledRule, RuleLimits, Pipeline, Table};
+use crate::tables::{CompiledRule, Pipeline, RuleLimits, Table};
 
 /// Flags about limits.
 #[derive(Debug, Clone, Default, Args)]

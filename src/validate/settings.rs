@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::exit::usage;
 use crate::pipeline::RuleSeverity;
-use crate::tables::{CompiledRule, RuleLimits, Pipeline, Table};
+use crate::tables::{CompiledRule, Pipeline, RuleLimits, Table};
 use crate::validate::limits::{LimitArgs, compiled_rules};
 
 /// Flags about rules.
@@ -64,7 +64,8 @@ impl Settings {
     /// A rule cannot be judged with a limit's value.
     pub fn compiled(&self, pipeline: &Pipeline, table: &Table) -> Result<Vec<CompiledRule>> {
         let rules = compiled_rules(pipeline, table, &self.limits)?;
-        let is_on = |rule: &CompiledRule| self.severity(table.name, rule.name(), rule.spec.severity) != RuleSeverity::Off;
+        let is_on =
+            |rule: &CompiledRule| self.severity(table.name, rule.name(), rule.spec.severity) != RuleSeverity::Off;
         Ok(rules.into_iter().filter(is_on).collect())
     }
 }

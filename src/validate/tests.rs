@@ -136,7 +136,11 @@ fn a_flag_says_what_becomes_of_an_orphan() {
 fn a_warning_hides_no_refusal() {
     use crate::pipeline::RuleSeverity::Warn;
     let both = World::new().without("order-exists").without("product-exists").with_rule("order-exists", Warn);
-    assert_eq!(both.validate(&[line(5, 3)]), (all(&["product-exists"]), Vec::new()), "what is refused needs no warning");
+    assert_eq!(
+        both.validate(&[line(5, 3)]),
+        (all(&["product-exists"]), Vec::new()),
+        "what is refused needs no warning"
+    );
 }
 
 #[test]

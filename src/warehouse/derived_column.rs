@@ -81,13 +81,17 @@ mod tests {
     #[test]
     fn the_comment_is_read_as_it_is_written() {
         let missing_default = MissingDefault { value: json!("12.50"), before_lsn: Lsn(99) };
-        let derived = DerivedColumn { postgres_type: "numeric(10,2)".to_owned(), missing_default: Some(missing_default) };
+        let derived =
+            DerivedColumn { postgres_type: "numeric(10,2)".to_owned(), missing_default: Some(missing_default) };
         let plain = DerivedColumn { postgres_type: "text".to_owned(), missing_default: None };
         for derived in [derived, plain] {
             let comment = format!("{MARK}{}", json!(derived));
             assert_eq!(DerivedColumn::of(&ExistingColumn { comment, ..ExistingColumn::default() }), Some(derived));
         }
-        assert_eq!(DerivedColumn::of(&ExistingColumn { comment: "mine".to_owned(), ..ExistingColumn::default() }), None);
+        assert_eq!(
+            DerivedColumn::of(&ExistingColumn { comment: "mine".to_owned(), ..ExistingColumn::default() }),
+            None
+        );
     }
 
     #[test]

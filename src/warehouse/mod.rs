@@ -15,9 +15,9 @@ mod shown;
 mod stream;
 mod views;
 
+pub use crate::sql::clickhouse::{identifier, quote};
 pub use carried::{carried_rows, long_values};
 pub use client::Warehouse;
-pub use crate::sql::clickhouse::{identifier, quote};
 pub use columns::{ExistingColumn, Unfit};
 pub use derived_column::{DerivedColumn, MissingDefault, has};
 pub use insert::InFlight;

@@ -60,7 +60,7 @@ pub fn query(news: &News) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::{UnackedWindow, StreamKey};
+    use crate::ledger::{StreamKey, UnackedWindow};
 
     fn window(source: &str, partition: i32, start_offset: i64, end_offset: i64) -> UnackedWindow {
         let place = StreamKey { source: source.to_owned(), ..StreamKey::default() };

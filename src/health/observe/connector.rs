@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::look::{CLICKHOUSE, Look};
-use crate::health::connect::{Connect, Part, ConnectorStatus};
+use crate::health::connect::{Connect, ConnectorStatus, Part};
 use crate::health::finding::{Finding, Verdict, broken, clip};
 use crate::health::observe::alarm::Alarm;
 use crate::health::slot::SlotReader;

@@ -49,7 +49,8 @@ pub fn observe(look: &mut Look, tables: &[&'static Table], slot: &str) -> SeenLa
     for (target, found) in measured(&lags) {
         for why in disagreements(found) {
             let topic = &target.topic;
-            let sentence = format!("{topic}: ledger and committed offset disagree, the next run will stop (exit 78): {why}");
+            let sentence =
+                format!("{topic}: ledger and committed offset disagree, the next run will stop (exit 78): {why}");
             look.notes.seen(Alarm::BooksDisagree, topic, 0, sentence);
         }
     }

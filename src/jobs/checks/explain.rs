@@ -4,8 +4,8 @@ use anyhow::Result;
 
 use crate::checks::args::{CheckArgs, Scope};
 use crate::checks::catalogue::CONSTRAINTS;
-use crate::checks::sql_check::SqlCheck;
 use crate::checks::settings::Settings;
+use crate::checks::sql_check::SqlCheck;
 use crate::checks::statement::ServerSide;
 use crate::jobs::checks::check::Check;
 use crate::jobs::checks::{integrity, rules, volume};

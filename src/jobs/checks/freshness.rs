@@ -11,8 +11,8 @@ use serde_json::json;
 
 use crate::checks::checker::Checker;
 use crate::checks::results::{CheckResult, CheckStatus};
-use crate::health::freshness::Lateness;
 use crate::exit::{needs_person, try_again};
+use crate::health::freshness::Lateness;
 use crate::health::lag::{self, Target};
 use crate::health::lateness::clock::{self, Clock};
 use crate::health::lateness::{self, Captured, time};

@@ -6,9 +6,9 @@ use anyhow::Result;
 use crate::checks::catalogue::{CONSTRAINTS, ONE_LIVE_ROW};
 use crate::checks::checker::Checker;
 use crate::checks::constraint::read_constraint;
-use crate::checks::sql_check::SqlCheck;
 use crate::checks::results::{CheckResult, CheckStatus};
 use crate::checks::slice::Slice;
+use crate::checks::sql_check::SqlCheck;
 use crate::health::severity::Severity;
 use crate::source;
 use crate::tables::Table;
@@ -85,8 +85,7 @@ fn constraints(checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) 
         }
     }
     let read = constraints.len() - unread.len();
-    result.detail =
-        [format!("{read} of {} CHECK constraints looked at", constraints.len()), result.detail].join("; ");
+    result.detail = [format!("{read} of {} CHECK constraints looked at", constraints.len()), result.detail].join("; ");
     if !unread.is_empty() {
         result.detail += &format!("; not looked at: {}", unread.join("; "));
     }

@@ -3,12 +3,12 @@
 use anyhow::Result;
 
 use crate::checks::checker::Checker;
-use crate::checks::sql_check::SqlCheck;
 use crate::checks::results::CheckResult;
 use crate::checks::settings::Settings;
 use crate::checks::slice::Slice;
+use crate::checks::sql_check::SqlCheck;
 use crate::health::severity::Severity;
-use crate::tables::{RuleLimits, Pipeline, Table};
+use crate::tables::{Pipeline, RuleLimits, Table};
 use crate::validate::compiled_rules;
 
 /// What is asked about a table: its rules that are not off, except for those that only the moment of the change can tell.

@@ -8,7 +8,7 @@ use clickhouse::Row;
 use serde::Deserialize;
 
 use super::generations::generations;
-use super::report::{Server, DoctorReport};
+use super::report::{DoctorReport, Server};
 use super::wanted::{Wanted, clock_offset};
 use super::warehouse_tables::{columns, deduplication, engine, existing, find, tables};
 use crate::cli::ClickHouseArgs;

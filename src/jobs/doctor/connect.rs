@@ -1,7 +1,7 @@
 //! Does the connector run, and with the settings that the jobs rely on?
 
+use super::report::{DoctorReport, Server};
 use super::settings::SETTINGS;
-use super::report::{Server, DoctorReport};
 use super::wanted::Wanted;
 use crate::health::connect::Connect;
 use crate::health::finding::{Finding, ok, warn};

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use rdkafka::consumer::Consumer as _;
 
 use super::connect::Connector;
-use super::report::{Server, DoctorReport};
+use super::report::{DoctorReport, Server};
 use super::wanted::{Wanted, dial};
 use crate::cli::KafkaArgs;
 use crate::health::finding::{Finding, broken, fail, ok, unreachable, warn};

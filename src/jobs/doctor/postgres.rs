@@ -7,7 +7,7 @@ use postgres::error::SqlState;
 
 use super::capture;
 use super::connect::Connector;
-use super::report::{Server, DoctorReport};
+use super::report::{DoctorReport, Server};
 use super::types;
 use super::wanted::{SourceFacts, Wanted, clock_offset, dial};
 use crate::cli::PostgresArgs;

@@ -12,7 +12,7 @@ use crate::cli::{
     parse_duration,
 };
 use crate::exit::usage;
-use crate::kafka::{Backfill, WindowLimits, OffsetRange, parse_time};
+use crate::kafka::{Backfill, OffsetRange, WindowLimits, parse_time};
 use crate::validate::RuleArgs;
 
 /// Flags of `ingest-<table>`.

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::exit::needs_person;
 use crate::jobs::ingest::begin::GroupState;
 use crate::jobs::ingest::lineage;
-use crate::jobs::ingest::plan::{ReadPlan, Planned};
+use crate::jobs::ingest::plan::{Planned, ReadPlan};
 use crate::jobs::ingest::run::Run;
 use crate::kafka::Span;
 use crate::ledger::{Mode, share};

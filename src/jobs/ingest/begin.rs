@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::cdc::{Generation, TopicPartition};
 use crate::exit::needs_person;
 use crate::jobs::ingest::lineage::{self, Taken};
-use crate::jobs::ingest::plan::{ReadPlan, Planned};
+use crate::jobs::ingest::plan::{Planned, ReadPlan};
 use crate::jobs::ingest::run::Run;
 use crate::jobs::ingest::source_alarm;
 use crate::kafka::{self, Committed, Span, TopicInfo};

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::jobs::ingest::begin::GroupState;
 use crate::jobs::ingest::lineage;
-use crate::jobs::ingest::plan::{ReadPlan, Planned};
+use crate::jobs::ingest::plan::{Planned, ReadPlan};
 use crate::jobs::ingest::run::Run;
 use crate::kafka::{self, Committed, PlanMark, Span};
 use crate::ledger::{Mode, PartitionState, Start, WindowRow, decide, share};

@@ -8,9 +8,9 @@ use anyhow::{Error, Result};
 use serde_json::{Value, json};
 
 use crate::exit::{Exit, try_again};
-use crate::jobs::ingest::plan::{Late, ReadPlan, Planned};
+use crate::jobs::ingest::plan::{Late, Planned, ReadPlan};
 use crate::jobs::ingest::run::Run;
-use crate::kafka::{self, Committed, Backfill, PlanMark, Span};
+use crate::kafka::{self, Backfill, Committed, PlanMark, Span};
 use crate::ledger::Mode;
 use crate::source;
 

@@ -7,7 +7,7 @@ use chrono::Utc;
 
 use crate::batch::Batch;
 use crate::jobs::ingest::counts::WindowCounts;
-use crate::jobs::ingest::plan::{ReadPlan, Planned};
+use crate::jobs::ingest::plan::{Planned, ReadPlan};
 use crate::jobs::ingest::run::Run;
 use crate::kafka::Window;
 use crate::ledger::WindowRow;

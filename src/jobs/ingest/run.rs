@@ -10,7 +10,7 @@ use crate::cli::Call;
 use crate::cli::{Declared, Report};
 use crate::exit::Exit;
 use crate::jobs::ingest::args::IngestArgs;
-use crate::jobs::ingest::plan::{Late, ReadPlan, Planned};
+use crate::jobs::ingest::plan::{Late, Planned, ReadPlan};
 use crate::jobs::ingest::totals::{Counted, IngestTotals};
 use crate::kafka::{self, Committed, Consumer, Span};
 use crate::ledger::job_run::{JobRun, ended};

@@ -7,10 +7,10 @@ use anyhow::Result;
 
 use crate::batch::scope::BatchScope;
 use crate::batch::{Batch, Sending};
-use crate::jobs::ingest::pending::Pending;
-use crate::jobs::ingest::plan::{ReadPlan, Planned};
-use crate::jobs::ingest::run::Run;
 use crate::jobs::ingest::fingerprints::Fingerprints;
+use crate::jobs::ingest::pending::Pending;
+use crate::jobs::ingest::plan::{Planned, ReadPlan};
+use crate::jobs::ingest::run::Run;
 use crate::kafka::{Committed, Window};
 use crate::quarantine::{RejectedRow, WarningRow};
 use crate::rows::Row;

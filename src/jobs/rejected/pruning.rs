@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::Report;
 use crate::exit::{Exit, usage};
-use crate::jobs::rejected::{RejectedArgs, RecordStatus};
+use crate::jobs::rejected::{RecordStatus, RejectedArgs};
 use crate::ledger::HeldBack;
 use crate::ledger::plain_run::PlainRun;
 use crate::quarantine::Selection;

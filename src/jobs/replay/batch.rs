@@ -129,7 +129,9 @@ impl<'k> Replayed<'k> {
             .batch
             .events
             .iter()
-            .filter_map(|event| if let Event::ToastIncomplete(incomplete) = event { Some(incomplete.key.as_str()) } else { None })
+            .filter_map(|event| {
+                if let Event::ToastIncomplete(incomplete) = event { Some(incomplete.key.as_str()) } else { None }
+            })
             .collect();
         let keys: Vec<&str> = keys.into_iter().collect();
         let of_batch: HashSet<i64> =

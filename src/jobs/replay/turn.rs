@@ -1,6 +1,6 @@
 //! A range's turn.
 
-use crate::quarantine::{Selection, QuarantineRange};
+use crate::quarantine::{QuarantineRange, Selection};
 
 /// A range, and which of its records are taken.
 pub struct Turn {

@@ -11,7 +11,7 @@ use anyhow::Result;
 use crate::jobs::replay::run::Replay;
 use crate::jobs::replay::turn::Turn;
 use crate::ledger;
-use crate::quarantine::{Lot, Portion, Selection, QuarantineRange};
+use crate::quarantine::{Lot, Portion, QuarantineRange, Selection};
 
 /// The turns of each table, whose ranges these are.
 ///

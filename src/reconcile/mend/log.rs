@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::cdc::{Record, Version, key_object};
 use crate::checks::checker::Checker;
 use crate::exit::try_again;
-use crate::kafka::{self, WindowLimits, LogReader, Reading, Span};
+use crate::kafka::{self, LogReader, Reading, Span, WindowLimits};
 use crate::reconcile::difference::Difference;
 use crate::reconcile::layout::Layout;
 use crate::rows::{Decoder, Event, Rows};

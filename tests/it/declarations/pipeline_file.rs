@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
-use lockstep::pipeline::{Origin, connector_settings, grants, publication};
+use lockstep::pipeline::{self, Origin, connector_settings};
 use lockstep::tables::Pipeline;
 use proptest::prelude::*;
 
@@ -277,9 +277,7 @@ fn till(test: &str, tables: &str, source_tables: &str) -> (World, String) {
     let pipeline = Pipeline::read(Origin::Flag(file.clone().into())).unwrap();
     let mut source = world.postgres();
     source.batch_execute(&format!("{SOURCE}{source_tables}")).unwrap();
-    for statement in [grants(pipeline.spec), publication(pipeline.spec)] {
-        source.batch_execute(&statement).unwrap();
-    }
+    source.batch_execute(&pipeline::source(pipeline.spec).unwrap()).unwrap();
     let settings = connector_settings(pipeline.spec);
     let settings: Vec<(&str, &str)> =
         settings.iter().filter_map(|(key, value)| Some((*key, value.as_deref()?))).collect();

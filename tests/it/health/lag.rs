@@ -79,7 +79,10 @@ fn a_disagreement_is_marked() {
     world.clickhouse("TRUNCATE TABLE northwind_ops.windows");
     let outcome = lag(&world, &[]).expect_exit(0);
     assert_eq!(outcome.count("disagreements"), 1);
-    assert!(partition(&outcome, 0)["stop_reason"].as_str().unwrap().contains("the ledger has no row of it"), "{outcome:?}");
+    assert!(
+        partition(&outcome, 0)["stop_reason"].as_str().unwrap().contains("the ledger has no row of it"),
+        "{outcome:?}"
+    );
     assert!(outcome.stdout.contains("ledger and committed offset disagree"), "{}", outcome.stdout);
 }
 

@@ -38,7 +38,12 @@ fn outcome(message: &Message) -> String {
         Event::Change(change) => serde_json::to_string_pretty(&shown(table, rows.row(change.row))).unwrap(),
         Event::ToastIncomplete(incomplete) => {
             let columns: Vec<&str> = incomplete.unavailable().collect();
-            format!("{:?} of {:?}, to be completed: {} not sent", incomplete.meta.op, incomplete.key, columns.join(", "))
+            format!(
+                "{:?} of {:?}, to be completed: {} not sent",
+                incomplete.meta.op,
+                incomplete.key,
+                columns.join(", ")
+            )
         }
         Event::Truncate(truncate) => format!("truncated at {}", truncate.lsn.get()),
         Event::Tombstone => "tombstone".to_owned(),

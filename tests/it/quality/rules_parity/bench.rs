@@ -2,7 +2,8 @@
 
 use chrono::NaiveDate;
 use lockstep::rules::{
-    CLICKHOUSE_SETTINGS, ScopeColumn, POSTGRES_SETTINGS, Reference, Refusal, Relations, Rule, Scope, Server, Type, Value,
+    CLICKHOUSE_SETTINGS, POSTGRES_SETTINGS, Reference, Refusal, Relations, Rule, Scope, ScopeColumn, Server, Type,
+    Value,
 };
 use postgres::SimpleQueryMessage;
 
@@ -26,7 +27,8 @@ const ORDERS: [(&str, &str); 2] =
 impl Bench {
     pub fn new(test: &str) -> Bench {
         let edges = columns();
-        let columns = edges.iter().map(|edges| ScopeColumn { name: edges.name.to_owned(), ty: edges.ty.clone() }).collect();
+        let columns =
+            edges.iter().map(|edges| ScopeColumn { name: edges.name.to_owned(), ty: edges.ty.clone() }).collect();
         let scope = Scope::of(columns, NaiveDate::from_ymd_opt(2024, 2, 29).unwrap());
         let bench = Bench { name: format!("rules_{test}_{}", std::process::id()), scope, rows: rows(&edges), edges };
         bench.create();

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::derived::order_wide;
-use crate::ledger::schema::{BOOKS, DATABASES};
+use crate::ledger::schema::{DATABASES, OPS_DDL};
 use crate::pipeline::fill;
 use crate::tables::{Pipeline, Table};
 
@@ -18,7 +18,7 @@ pub fn files(pipeline: &Pipeline, db: &str, ops: &str) -> Result<Vec<(String, St
     let named = |(name, sql): &(&str, &str)| Ok((name.to_string(), fill(sql, &[("db", db), ("ops", ops)])?));
     let table = |table: &Table| Ok((format!("{TABLE}{}.sql", table.target), table.ddl(db)));
     let derived = if order_wide::schema::is_of(pipeline) { &order_wide::schema::SCHEMA[..] } else { &[] };
-    let books = [DATABASES].into_iter().chain(BOOKS);
+    let books = [DATABASES].into_iter().chain(OPS_DDL);
     books.map(|file| named(&file)).chain(pipeline.tables.iter().map(table)).chain(derived.iter().map(named)).collect()
 }
 

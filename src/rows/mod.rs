@@ -2,6 +2,7 @@
 
 mod decoder;
 mod envelope;
+mod event;
 mod explain;
 mod image;
 mod long;
@@ -9,7 +10,8 @@ mod schema;
 mod store;
 mod toast;
 
-pub use decoder::{Change, Decoder, Event, Partial};
+pub use decoder::Decoder;
+pub use event::{Change, Event, Partial};
 pub use explain::refusal;
 pub use long::{LONG, LongRow, Unloaded, identity_of};
 pub use schema::{Column, SYSTEM_COLUMNS, Schema};

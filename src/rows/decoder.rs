@@ -97,7 +97,7 @@ impl<'s> Decoder<'s> {
         let envelope = RawEnvelope::parse(value).map_err(bad)?;
         is_about(self.schema.table(), value).map_err(bad)?;
         let letter = envelope.op.as_deref().ok_or_else(|| bad("no `op`: not a Debezium envelope"))?;
-        let op = Op::parse(letter).ok_or_else(|| bad(format!("unknown op {letter:?}")))?;
+        let op = letter.parse().map_err(|_| bad(format!("unknown op {letter:?}")))?;
         let head = Head { op, source: envelope.source.unwrap_or_default() };
         match op {
             Op::Truncate => {
@@ -158,6 +158,7 @@ impl<'s> Decoder<'s> {
         if fields.0.iter().any(|(_, value)| is_placeholder(value)) {
             let json = fields.to_json();
             self.key.read(self.schema, json.as_bytes()).map_err(|error| explain(&json, &error))?;
+            self.schema.check_key(|place| self.key.cell_of(self.schema, place)).map_err(bad)?;
             return Ok(Event::Partial(Partial { head, key: self.key.text(self.schema), after: fields }));
         }
         let json = if complete { Cow::Borrowed(after.get()) } else { Cow::Owned(fields.to_json()) };
@@ -228,6 +229,7 @@ impl<'s> Decoder<'s> {
         rows: &mut Rows,
         mark: Mark,
     ) -> Result<Change, Violation> {
+        self.schema.check_key(|place| rows.cell(mark, place)).map_err(bad)?;
         let ts_ms = committed_at(&head, record)?;
         let src_ts = u32::try_from(ts_ms.div_euclid(1000))
             .map_err(|_| bad(format!("source.ts_ms {ts_ms} is outside 1970..2106")))?;

@@ -164,6 +164,30 @@ fn a_file_that_is_no_pipeline_is_told_so() {
     }
 }
 
+#[test]
+fn help_version_and_completions_need_no_pipeline() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("lockstep.toml"), "[pipeline\n").unwrap();
+    let call = |line: &str| {
+        let args: Vec<&OsStr> = line.split(' ').map(AsRef::as_ref).collect();
+        run(&mut lockstep(folder.path(), &args))
+    };
+    for (line, said) in [
+        ("--help", "ingest-customers"),
+        ("--version", env!("CARGO_PKG_VERSION")),
+        ("migrate --help", "Create or update the tables in ClickHouse"),
+        ("completions bash", "complete -F _lockstep"),
+    ] {
+        let outcome = call(line).expect_exit(0);
+        assert!(outcome.stdout.contains(said), "{line}: {}", outcome.stdout);
+        let warned = ["lockstep.toml:1:", "so this is about the pipeline that is compiled in"];
+        assert!(warned.iter().all(|words| outcome.log.contains(words)), "{line}: {}", outcome.log);
+    }
+    for line in ["jobs", "migrate", "nothing"] {
+        assert!(call(line).expect_exit(78).error().contains("lockstep.toml:1:"), "{line}");
+    }
+}
+
 static NORTHWIND: LazyLock<String> =
     LazyLock::new(|| std::fs::read_to_string(root().join("pipelines/northwind.toml")).unwrap());
 

@@ -7,7 +7,7 @@ use super::name::{ColumnName, ReferenceName, RuleName, TableName, TargetName};
 use super::problem::{Report, nearest};
 use super::read::{one_of, source_table};
 use super::section::{Section, kind};
-use super::spec::{ClickHouseSpec, ReferenceSpec, RuleSpec, Severity, TableSpec};
+use super::spec::{ClickHouseSpec, ReferenceSpec, RuleSpec, TableSpec};
 use super::text::Located;
 
 /// Rules of the engine itself: a record is rejected by them, whatever its table.
@@ -230,7 +230,7 @@ fn rule(mut section: Section<'_>, columns: &Columns, references: &References) ->
     let report = section.report;
     let name = section.required_text("name", "quantity-positive").and_then(|text| RuleName::read(text, report));
     let expect = section.required_prose("expect", "quantity > 0");
-    let severity = one_of(&mut section, "severity", Severity::ALL, Severity::word);
+    let severity = one_of(&mut section, "severity");
     let why = section.required_prose("why", "what goes wrong with a row that breaks it");
     let example = section.example();
     let unchanged = section.texts("unchanged").unwrap_or_default();

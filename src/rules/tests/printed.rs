@@ -51,12 +51,13 @@ fn offenders_are_decided_rows_that_are_false() {
         &relations,
         &["i", "Mixed"].map(|column| Server::Postgres.column(None, column)),
     );
-    assert_eq!(
-        sql,
-        "SELECT \"_row\".\"i\", \"_row\".\"Mixed\"\nFROM public.lines AS \"_row\"\n\
-         LEFT JOIN public.orders AS \"order\" ON (\"order\".\"order_id\" = \"_row\".\"i\")\n\
-         WHERE ((\"order\".\"shipped_date\" IS NULL) IS FALSE)\n  AND ((\"_row\".\"i\" IS NULL) OR (\"order\".\"order_id\" IS NOT NULL))"
-    );
+    insta::assert_snapshot!(sql, @r#"
+    SELECT "_row"."i", "_row"."Mixed"
+    FROM public.lines AS "_row"
+    LEFT JOIN public.orders AS "order" ON ("order"."order_id" = "_row"."i")
+    WHERE (("order"."shipped_date" IS NULL) IS FALSE)
+      AND (("_row"."i" IS NULL) OR ("order"."order_id" IS NOT NULL))
+    "#);
 }
 
 #[test]

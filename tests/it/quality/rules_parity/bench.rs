@@ -1,7 +1,7 @@
 //! The same rows in two PostgreSQL databases, in ClickHouse and in Rust.
 
 use chrono::NaiveDate;
-use lockstep::rules::{CLICKHOUSE_SETTINGS, Column, POSTGRES_SETTINGS, Refusal, Rule, Scope, Server, Type, Value};
+use lockstep::rules::{CLICKHOUSE_SETTINGS, Column, POSTGRES_SETTINGS, Refusal, Rule, Scope, Server, Value};
 use postgres::SimpleQueryMessage;
 
 use super::edges::{Edges, Row, columns, rows, value};

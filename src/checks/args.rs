@@ -48,7 +48,7 @@ pub struct CheckArgs {
     pub config: Option<PathBuf>,
     #[command(flatten)]
     pub limits: LimitArgs,
-    /// Two empty tables are equal, too
+    /// A source without a single row in any table is the right one, too
     #[arg(long)]
     pub allow_empty: bool,
     /// Print the checks and what each of them is worth, and end

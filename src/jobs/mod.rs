@@ -5,6 +5,7 @@ mod completions;
 mod doctor;
 mod generate;
 mod ingest;
+mod init;
 pub(crate) mod lag;
 mod link;
 mod list;
@@ -157,6 +158,7 @@ pub fn all(pipeline: &'static Pipeline) -> Vec<Job> {
         observe::job(pipeline),
         doctor::job(pipeline),
         generate::job(pipeline),
+        init::job(pipeline),
         lag::job(pipeline),
         completions::job(pipeline),
         link::job(pipeline),

@@ -29,6 +29,8 @@ pub enum Origin {
     Folder(PathBuf),
     /// It is compiled in.
     Embedded,
+    /// A text that is to become a file: `init` asks whether it can be read.
+    Text(String),
 }
 
 impl fmt::Display for Origin {
@@ -38,6 +40,7 @@ impl fmt::Display for Origin {
             Origin::Variable(file) => write!(f, "PIPELINE={}", file.display()),
             Origin::Folder(file) => write!(f, "{}", file.display()),
             Origin::Embedded => f.write_str("the pipeline that is compiled in"),
+            Origin::Text(_) => f.write_str("the new file"),
         }
     }
 }
@@ -79,6 +82,10 @@ pub(super) fn read(origin: &Origin) -> (Texts, Vec<Problem>) {
             let (name, text) = EMBEDDED;
             let embedded = TextFile { name: name.to_owned(), text: text.to_owned() };
             return (Texts(vec![embedded]), Vec::new());
+        }
+        Origin::Text(text) => {
+            let file = TextFile { name: IN_FOLDER.to_owned(), text: text.clone() };
+            return (Texts(vec![file]), Vec::new());
         }
         Origin::Flag(file) | Origin::Variable(file) | Origin::Folder(file) => file,
     };

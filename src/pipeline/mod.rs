@@ -54,10 +54,10 @@ pub use name::{
 };
 pub use placeholders::fill;
 pub use problem::{Problem, Problems};
-pub use source_sql::{grants, name_in_sql, publication};
+pub use source_sql::{grants, name_in_sql, schemas, source};
 pub use spec::{
-    ClickHouseSpec, ColumnSpec, Connector, Example, ExcludedColumn, Limit, PipelineSpec, ReferenceSpec, RuleSpec,
-    Severity, SourceTable, TableSpec, Warehouse,
+    ClickHouseSpec, ColumnSpec, Connector, DroppedPartitions, Example, ExcludedColumn, Limit, PipelineSpec,
+    ReferenceSpec, RuleSpec, Severity, SourceTable, TableSpec, Warehouse,
 };
 pub use table::ENGINE_RULES;
 pub use text::{At, Located, TextFile, Texts};

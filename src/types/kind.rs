@@ -202,8 +202,11 @@ fn numeric(source: &SourceType, mode: DecimalMode) -> Result<Kind, String> {
     })
 }
 
+/// What to do about a type whose values are lost.
+pub const EXCLUDE_IT: &str = ": { exclude = \"why\" }, or another type in PostgreSQL";
+
 fn lost(source: &SourceType, why: &str) -> String {
-    format!("{}: Debezium {why}: {{ exclude = \"why\" }}, or another type in PostgreSQL", source.text)
+    format!("{}: Debezium {why}{EXCLUDE_IT}", source.text)
 }
 
 fn rounded(source: &SourceType) -> String {

@@ -9,7 +9,8 @@ use super::text::{Located, Texts};
 
 pub use connector::Connector;
 pub use table::{
-    ClickHouseSpec, ColumnSpec, Example, ExcludedColumn, ReferenceSpec, RuleSpec, Severity, SourceTable, TableSpec,
+    ClickHouseSpec, ColumnSpec, DroppedPartitions, Example, ExcludedColumn, ReferenceSpec, RuleSpec, Severity,
+    SourceTable, TableSpec,
 };
 
 /// A pipeline.

@@ -47,6 +47,8 @@ pub struct TableSpec {
     pub rules: Vec<RuleSpec>,
     /// How many partitions the connector makes its topic with, where that is more than one.
     pub partitions: Option<Located<u32>>,
+    /// What becomes of rows whose partition is gone.
+    pub dropped_partitions: DroppedPartitions,
     /// What differs in the warehouse's table.
     pub clickhouse: ClickHouseSpec,
 }
@@ -88,6 +90,16 @@ pub struct ReferenceSpec {
     pub why: String,
     /// Values that break it.
     pub example: Example,
+}
+
+/// What becomes of the warehouse's rows whose partition the source has dropped or detached: no event tells of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, AsRefStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum DroppedPartitions {
+    /// They stay.
+    Keep,
+    /// They are differences, and a repair deletes them.
+    Delete,
 }
 
 /// What happens to a row that breaks a rule.

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use lockstep::pipeline::{Origin, connector_settings, grants, publication};
+use lockstep::pipeline::{self, Origin, connector_settings};
 use lockstep::tables::Pipeline;
 
 use super::pipeline_file::{TILL, lockstep, run};
@@ -84,9 +84,7 @@ fn till(test: &str, tables: &str, source_tables: &str) -> (World, String) {
     let pipeline = Pipeline::read(Origin::Flag(file.clone().into())).unwrap();
     let mut source = world.postgres();
     source.batch_execute(&format!("{SOURCE}{source_tables}")).unwrap();
-    for statement in [grants(pipeline.spec), publication(pipeline.spec)] {
-        source.batch_execute(&statement).unwrap();
-    }
+    source.batch_execute(&pipeline::source(pipeline.spec).unwrap()).unwrap();
     let settings = connector_settings(pipeline.spec);
     let settings: Vec<(&str, &str)> =
         settings.iter().filter_map(|(key, value)| Some((*key, value.as_deref()?))).collect();

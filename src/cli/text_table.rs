@@ -10,14 +10,15 @@ pub struct TextTable {
     lines: Vec<Option<String>>,
 }
 
-impl TextTable {
-    /// A table without rows.
-    pub fn new() -> TextTable {
+impl Default for TextTable {
+    fn default() -> TextTable {
         let mut rows = Table::new();
         rows.load_style(presets::NOTHING);
         TextTable { rows, lines: Vec::new() }
     }
+}
 
+impl TextTable {
     /// A row below what is there.
     pub fn row<const N: usize>(&mut self, cells: [&str; N]) {
         self.rows.add_row(cells.map(|cell| cell.replace('\n', " ")));
@@ -60,7 +61,7 @@ mod tests {
 
     #[test]
     fn columns_are_as_wide_as_what_stands_in_them() {
-        let mut table = TextTable::new();
+        let mut table = TextTable::default();
         table.row(["key", "tries", "why"]);
         table.row(["東京", "7", "a\nb"]);
         table.line("  below");

@@ -66,7 +66,7 @@ fn print_text(tables: &[&'static Table]) {
 }
 
 fn list(tables: &[&'static Table]) -> TextTable {
-    let mut list = TextTable::new();
+    let mut list = TextTable::default();
     list.line("every table");
     for (name, why) in EVERY_TABLE {
         list.row([&format!("  {name}"), "reject", why]);

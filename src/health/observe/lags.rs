@@ -183,7 +183,7 @@ pub fn describe(seen: &SeenLags, put: &mut impl FnMut(&str, Value) -> Option<Val
 
 /// For people.
 pub fn lines(seen: &SeenLags) -> Vec<String> {
-    let mut table = TextTable::new();
+    let mut table = TextTable::default();
     if let Some(captured) = &seen.captured {
         table.line(format!("PostgreSQL to Kafka: {}", captured.text(seen.now_ms)));
     }

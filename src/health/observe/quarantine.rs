@@ -98,7 +98,7 @@ pub fn json(open: &[OpenRecords]) -> Value {
 
 /// For people.
 pub fn lines(open: &[OpenRecords]) -> Vec<String> {
-    let mut table = TextTable::new();
+    let mut table = TextTable::default();
     for open in open {
         table.row([&open.table, &open.rule, &format!("{} open", open.records)]);
     }

@@ -161,7 +161,7 @@ impl SeenRuns {
 
     /// For people.
     pub fn lines(&self) -> Vec<String> {
-        let mut table = TextTable::new();
+        let mut table = TextTable::default();
         for run in self.last() {
             let came = format!("{} written, {} rejected", run.written, run.rejected);
             table.row([&run.job, &run.status, &time(run.started_ms), &came]);

@@ -7,7 +7,7 @@ use crate::tables::Table;
 
 /// The list for people: what each check of these jobs looks for, and what its "no" is worth.
 pub fn list(jobs: &[&str], settings: &Settings, chosen: &[&'static Table]) -> String {
-    let mut table = TextTable::new();
+    let mut table = TextTable::default();
     for listed in listed(chosen).into_iter().filter(|listed| jobs.contains(&listed.job)) {
         row(&mut table, &listed, settings, chosen);
     }

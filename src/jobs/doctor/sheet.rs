@@ -106,7 +106,7 @@ impl Sheet {
 
     /// The table for people.
     pub fn table(&self) -> String {
-        let mut table = TextTable::new();
+        let mut table = TextTable::default();
         for (server, check, finding) in self.sorted() {
             table.row([finding.mark(), server.name(), check, &finding.text]);
             if !finding.fix.is_empty() {

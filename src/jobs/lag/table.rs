@@ -5,7 +5,7 @@ use crate::health::lag::{Lag, PartitionLag, TopicLag};
 
 /// One line per partition; what is remarkable stands below it.
 pub fn table(lags: &[Lag], max_records: Option<u64>) -> String {
-    let mut table = TextTable::new();
+    let mut table = TextTable::default();
     table.row(["topic", "part", "committed", "log end", "lag", "age", "plan to", "ledger end"]);
     for Lag { target, found } in lags {
         match found {

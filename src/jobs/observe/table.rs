@@ -6,7 +6,7 @@ use crate::jobs::observe::Seen;
 
 /// Connector, slot, runs, lags; what is wrong stands below.
 pub fn table(seen: &Seen, problems: &[&str]) -> String {
-    let mut table = TextTable::new();
+    let mut table = TextTable::default();
     let mut section = |name: &str, lines: Vec<String>| {
         for (i, line) in lines.iter().enumerate() {
             table.row([if i == 0 { name } else { "" }, line]);

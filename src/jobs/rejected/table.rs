@@ -11,7 +11,7 @@ pub fn table(listed: &[Listed]) -> String {
     if listed.is_empty() {
         return "no such record in quarantine\n".to_owned();
     }
-    let mut table = TextTable::new();
+    let mut table = TextTable::default();
     table.row(["table", "place", "key", "rule", "tries", "status", "since (UTC)"]);
     for row in listed {
         let place = format!("{}:{}", row.partition, row.offset);

@@ -4,6 +4,8 @@
 
 mod envelope;
 mod lsn;
+#[cfg(test)]
+pub(crate) mod message;
 mod placeholder;
 mod redelivered;
 mod topic_partition;

@@ -3,13 +3,15 @@
 use anyhow::Result;
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 use crate::cdc::Generation;
 use crate::ledger::LedgerEnd;
 use crate::warehouse::{Warehouse, quote};
 
 /// What kind of window a ledger row is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Mode {
     /// The first row of a partition.
     Origin,
@@ -18,6 +20,7 @@ pub enum Mode {
     /// A person's answer to a stop.
     Reset,
     /// A window of a backfill: offsets that somebody asked for. In the books it is `range`, as in those of the first release.
+    #[strum(serialize = "range")]
     Backfill,
     /// A batch out of the quarantine.
     Replay,
@@ -28,14 +31,7 @@ pub enum Mode {
 impl Mode {
     /// As it is stored.
     pub fn name(self) -> &'static str {
-        match self {
-            Mode::Origin => "origin",
-            Mode::Plan => "plan",
-            Mode::Reset => "reset",
-            Mode::Backfill => "range",
-            Mode::Replay => "replay",
-            Mode::Repair => "repair",
-        }
+        self.into()
     }
 
     /// The stream that a row about this partition stands in. What moves the group stands in the partition's own, which one run at a
@@ -207,5 +203,16 @@ impl Warehouse {
                 },
             })
             .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes_are_stored_as_ever() {
+        let modes = [Mode::Origin, Mode::Plan, Mode::Reset, Mode::Backfill, Mode::Replay, Mode::Repair];
+        assert_eq!(modes.map(Mode::name), ["origin", "plan", "reset", "range", "replay", "repair"]);
     }
 }

@@ -56,8 +56,8 @@ pub use placeholders::fill;
 pub use problem::{Problem, Problems};
 pub use source_sql::{grants, name_in_sql, schemas, source};
 pub use spec::{
-    BinaryHandling, ClickHouseSpec, ColumnSpec, Connector, DecimalHandling, DroppedPartitions, Example, ExcludedColumn,
-    Limit, PipelineSpec, ReferenceSpec, RuleSeverity, RuleSpec, SourceTable, TableSpec, TimePrecision, Warehouse,
+    ClickHouseSpec, ColumnSpec, Connector, DroppedPartitions, Example, ExcludedColumn, Limit, PipelineSpec,
+    ReferenceSpec, RuleSeverity, RuleSpec, SourceTable, TableSpec, Warehouse,
 };
 pub use table::ENGINE_RULES;
 pub use text::{At, Located, TextFile, Texts};

@@ -7,7 +7,7 @@ use super::name::{ColumnName, ReferenceName, RuleName, TableName, TargetName};
 use super::problem::{Report, nearest};
 use super::read::{one_of, source_table};
 use super::section::{Section, kind};
-use super::spec::{ClickHouseSpec, DroppedPartitions, ReferenceSpec, RuleSeverity, RuleSpec, TableSpec};
+use super::spec::{ClickHouseSpec, DroppedPartitions, ReferenceSpec, RuleSpec, TableSpec};
 use super::text::Located;
 
 /// Rules of the engine itself: a record is rejected by them, whatever its table.
@@ -52,7 +52,7 @@ pub(super) fn table(name: Option<Located<TableName>>, mut section: Section<'_>) 
     let key = key.and_then(|names| read_key(names, known, &section));
     let partitions = section.count("partitions", MOST_PARTITIONS);
     let dropped_partitions = if section.has("dropped_partitions") {
-        one_of(&mut section, "dropped_partitions", DroppedPartitions::ALL, DroppedPartitions::word)
+        one_of(&mut section, "dropped_partitions")
     } else {
         Some(DroppedPartitions::Keep)
     };
@@ -236,7 +236,7 @@ fn rule(mut section: Section<'_>, columns: &Columns, references: &References) ->
     let report = section.report;
     let name = section.required_text("name", "quantity-positive").and_then(|text| RuleName::read(text, report));
     let expect = section.required_prose("expect", "quantity > 0");
-    let severity = one_of(&mut section, "severity", RuleSeverity::ALL, RuleSeverity::word);
+    let severity = one_of(&mut section, "severity");
     let why = section.required_prose("why", "what goes wrong with a row that breaks it");
     let example = section.example();
     let unchanged = section.texts("unchanged").unwrap_or_default();

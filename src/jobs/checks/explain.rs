@@ -60,9 +60,10 @@ pub fn print(pipeline: &'static Pipeline, checks: &[Check], args: &CheckArgs, ta
 /// What both sides are asked, to be run by hand.
 pub fn both(sql_check: &SqlCheck, db: &str) -> String {
     let of = |side: ServerSide<'_>| side.by_hand(&sql_check.sql(side, "true"));
+    let part = sql_check.part().map(|part| format!(" ({part})")).unwrap_or_default();
     let (check, table) = (sql_check.name, sql_check.table.name);
     format!(
-        "-- {check} of {table}\n-- PostgreSQL\n{}\n-- ClickHouse\n{}\n\n",
+        "-- {check}{part} of {table}\n-- PostgreSQL\n{}\n-- ClickHouse\n{}\n\n",
         of(ServerSide::Source),
         of(ServerSide::Warehouse(db))
     )

@@ -33,7 +33,7 @@ pub fn check(checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) ->
         }
         let result = match sql_check.name == ONE_LIVE_ROW {
             true => several_rows(checker, &sql_check, slice)?,
-            false => checker.attribute(&sql_check, slice.keys.as_deref())?,
+            false => attributed(checker, &sql_check, slice)?,
         };
         match results.last_mut().filter(|last| last.check == result.check) {
             // A table's references are one check.
@@ -79,7 +79,7 @@ fn constraints(checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) 
         match read_constraint(table, constraint) {
             Ok(rule) => {
                 let sql_check = SqlCheck::constraint(table, constraint.shown(), rule);
-                join(&mut result, checker.attribute(&sql_check, slice.keys.as_deref())?);
+                join(&mut result, attributed(checker, &sql_check, slice)?);
             }
             Err(why) => unread.push(format!("{}: {why}", constraint.shown())),
         }
@@ -93,10 +93,23 @@ fn constraints(checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) 
     Ok(Some(result))
 }
 
+/// One of several questions that are one check says which one it is, unless all is well.
+fn attributed(checker: &mut Checker<'_>, sql_check: &SqlCheck, slice: &Slice) -> Result<CheckResult> {
+    let mut result = checker.attribute(sql_check, slice.keys.as_deref())?;
+    if let Some(part) = sql_check.part().filter(|_| !is_quiet(&result)) {
+        result.detail = format!("{part}: {}", result.detail);
+    }
+    Ok(result)
+}
+
+fn is_quiet(result: &CheckResult) -> bool {
+    result.status == CheckStatus::Pass && result.undecided.is_empty()
+}
+
 fn join(one: &mut CheckResult, other: CheckResult) {
-    if one.status == CheckStatus::Pass && one.undecided.is_empty() {
+    if is_quiet(one) {
         one.detail = other.detail;
-    } else if other.status != CheckStatus::Pass || !other.undecided.is_empty() {
+    } else if !is_quiet(&other) {
         one.detail = format!("{}; {}", one.detail, other.detail);
     }
     one.status = one.status.max(other.status);

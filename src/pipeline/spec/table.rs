@@ -1,138 +1,10 @@
-//! A pipeline that has been read and checked: what the engine knows of the tables it moves.
+//! What a pipeline says of a table: where its rows come from, what they look like, what they have to keep.
 
 use serde_json::{Map, Value};
+use strum::{AsRefStr, VariantArray};
 
-use super::name::{
-    ColumnName, ConnectorName, DatabaseName, LimitName, PipelineName, ReferenceName, RuleName, SlotName, SourceName,
-    TableName, TargetName, TopicPrefix,
-};
-use super::number::Number;
-use super::text::{Located, Texts};
-
-/// A pipeline.
-#[derive(Debug, Clone)]
-pub struct PipelineSpec {
-    /// Its name.
-    pub name: PipelineName,
-    /// The first part of its topics' names.
-    pub topic_prefix: TopicPrefix,
-    /// What Debezium is told.
-    pub connector: Connector,
-    /// The databases in ClickHouse.
-    pub warehouse: Warehouse,
-    /// The values that rules name, in the order of the file.
-    pub limits: Vec<Limit>,
-    /// The tables, each behind those that it references.
-    pub tables: Vec<TableSpec>,
-    /// The files that say all this.
-    pub texts: Texts,
-}
-
-/// What the connector is, and what makes its messages look as they do.
-#[derive(Debug, Clone)]
-pub struct Connector {
-    /// Its name in Kafka Connect.
-    pub name: ConnectorName,
-    /// The database that it captures.
-    pub database: SourceName,
-    /// The role it connects as.
-    pub role: SourceName,
-    /// Its replication slot.
-    pub slot: SlotName,
-    /// The publication it reads.
-    pub publication: SourceName,
-    /// The table it writes to, so that the slot moves on while the source is idle.
-    pub heartbeat: SourceTable,
-    /// The table by which it is asked to send rows again.
-    pub signal: SourceTable,
-    /// How it sends decimals.
-    pub decimal_handling: DecimalHandling,
-    /// How it sends dates and times.
-    pub time_precision: TimePrecision,
-    /// How it sends bytes.
-    pub binary_handling: BinaryHandling,
-}
-
-/// The databases in ClickHouse.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Warehouse {
-    /// That of the tables.
-    pub database: DatabaseName,
-    /// That of ledger, quarantine and runs.
-    pub ops: DatabaseName,
-}
-
-macro_rules! words {
-    ($($(#[$doc:meta])* $Name:ident { $($(#[$variant_doc:meta])* $Variant:ident = $word:literal,)* })*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum $Name { $($(#[$variant_doc])* $Variant,)* }
-
-        impl $Name {
-            /// Every one of them.
-            pub const ALL: &'static [$Name] = &[$($Name::$Variant),*];
-
-            /// As the file says it.
-            pub fn word(self) -> &'static str {
-                match self { $($Name::$Variant => $word,)* }
-            }
-        }
-    )*};
-}
-
-words! {
-    /// Debezium's `decimal.handling.mode`.
-    DecimalHandling {
-        /// As text, exactly.
-        String = "string",
-        /// As a binary floating-point number.
-        Double = "double",
-        /// As bytes in base64.
-        Precise = "precise",
-    }
-    /// Debezium's `time.precision.mode`.
-    TimePrecision {
-        /// In the column's own unit.
-        Adaptive = "adaptive",
-        /// The same, but times of day in microseconds.
-        AdaptiveTimeMicroseconds = "adaptive_time_microseconds",
-        /// In milliseconds.
-        Connect = "connect",
-        /// As ISO 8601 text.
-        IsoString = "isostring",
-        /// In microseconds.
-        Microseconds = "microseconds",
-        /// In nanoseconds.
-        Nanoseconds = "nanoseconds",
-    }
-    /// Debezium's `binary.handling.mode`.
-    BinaryHandling {
-        /// In JSON the same as base64.
-        Bytes = "bytes",
-        /// Base64.
-        Base64 = "base64",
-        /// Base64 with the alphabet for URLs.
-        Base64UrlSafe = "base64-url-safe",
-        /// Hexadecimal digits.
-        Hex = "hex",
-    }
-    /// What becomes of the warehouse's rows whose partition the source has dropped or detached: no event tells of it.
-    DroppedPartitions {
-        /// They stay.
-        Keep = "keep",
-        /// They are differences, and a repair deletes them.
-        Delete = "delete",
-    }
-    /// What happens to a row that breaks a rule.
-    RuleSeverity {
-        /// It goes to the quarantine.
-        Reject = "reject",
-        /// It is written, and the breach is recorded.
-        Warn = "warn",
-        /// Nothing: the rule is not judged.
-        Off = "off",
-    }
-}
+use crate::pipeline::name::{ColumnName, PipelineName, ReferenceName, RuleName, SourceName, TableName, TargetName};
+use crate::pipeline::text::Located;
 
 /// A table of PostgreSQL. Two fields, because a dot may be part of a name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -152,21 +24,6 @@ impl SourceTable {
         let kept = |c: char| if allowed(c) { c.to_string() } else { "_".repeat(c.len_utf16()) };
         name.chars().map(kept).collect()
     }
-}
-
-/// A value that rules name and flags can change: `:discount`.
-#[derive(Debug, Clone)]
-pub struct Limit {
-    /// Its name.
-    pub name: Located<LimitName>,
-    /// Its type, as PostgreSQL writes it.
-    pub limit_type: Located<String>,
-    /// Its value, a decimal number.
-    pub value: Located<String>,
-    /// The least value a flag may give it.
-    pub min: Option<Located<String>>,
-    /// The greatest.
-    pub max: Option<Located<String>>,
 }
 
 /// A table: where its rows come from, what they look like, what they have to keep.
@@ -235,6 +92,28 @@ pub struct ReferenceSpec {
     pub example: Example,
 }
 
+/// What becomes of the warehouse's rows whose partition the source has dropped or detached: no event tells of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, AsRefStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum DroppedPartitions {
+    /// They stay.
+    Keep,
+    /// They are differences, and a repair deletes them.
+    Delete,
+}
+
+/// What happens to a row that breaks a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, AsRefStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum RuleSeverity {
+    /// It goes to the quarantine.
+    Reject,
+    /// It is written, and the breach is recorded.
+    Warn,
+    /// Nothing: the rule is not judged.
+    Off,
+}
+
 /// A rule.
 #[derive(Debug, Clone)]
 pub struct RuleSpec {
@@ -267,18 +146,6 @@ pub struct ClickHouseSpec {
     pub ttl: Option<Located<String>>,
     /// More settings, as `name = value` says them.
     pub settings: Vec<(String, String)>,
-}
-
-impl PipelineSpec {
-    /// The connector's file, below a project's folder.
-    pub fn connector_file(&self) -> String {
-        format!("connectors/debezium-{}.json", self.name)
-    }
-
-    /// The table of a name.
-    pub fn table(&self, name: &str) -> Option<&TableSpec> {
-        self.tables.iter().find(|table| table.name.as_str() == name)
-    }
 }
 
 impl TableSpec {
@@ -315,22 +182,6 @@ impl TableSpec {
     /// The warehouse's view of its live rows.
     pub fn view(&self) -> String {
         format!("v_{}", self.name)
-    }
-}
-
-impl Limit {
-    /// Is this a number that a flag may give the limit?
-    ///
-    /// # Errors
-    /// It is none, or lies outside of its bounds.
-    pub fn accepts(&self, value: &str) -> Result<(), String> {
-        let number = Number::parse(value).ok_or("it is no decimal number, as in 0.25")?;
-        let bound = |text: &Option<Located<String>>| text.as_ref().and_then(|text| Number::parse(text));
-        match (bound(&self.min), bound(&self.max)) {
-            (Some(min), _) if number < min => Err(format!("it is below {}", self.min.as_ref().map_or("", |min| min))),
-            (_, Some(max)) if number > max => Err(format!("it is above {}", self.max.as_ref().map_or("", |max| max))),
-            _ => Ok(()),
-        }
     }
 }
 

@@ -1,5 +1,6 @@
-//! `jobs`: the list of jobs as JSON. The DAG factory reads it from `airflow/dags/jobs.json`, which `generate` writes. With `--names` a script
-//! gets the names of one kind, a line each, in the order in which they are run.
+//! `jobs`: the list of jobs as JSON, with the names that the pipeline gives: of itself and of its databases. The DAG factory reads it from
+//! `airflow/dags/jobs.json`, which `generate` writes, and calls its DAGs after the pipeline.
+//! With `--names` a script gets the names of one kind, a line each, in the order in which they are run.
 
 use std::collections::BTreeMap;
 
@@ -37,13 +38,17 @@ fn in_order(pipeline: &'static Pipeline, kind: Kind) -> Vec<String> {
     }
 }
 
-/// The list.
+/// The list, and whose it is.
 ///
 /// # Errors
 /// An ingest job belongs to no table.
 pub fn list(pipeline: &'static Pipeline) -> Result<String> {
     let jobs: Result<Vec<Value>> = super::all(pipeline).iter().map(|job| described(pipeline, job)).collect();
-    Ok(serde_json::to_string_pretty(&jobs?)? + "\n")
+    let (name, warehouse) = (pipeline.spec.name.as_str(), &pipeline.spec.warehouse);
+    let list = json!({
+        "pipeline": name, "warehouse": warehouse.database.as_str(), "ops": warehouse.ops.as_str(), "jobs": jobs?
+    });
+    Ok(serde_json::to_string_pretty(&list)? + "\n")
 }
 
 fn described(pipeline: &Pipeline, job: &Job) -> Result<Value> {

@@ -12,6 +12,7 @@ mod list;
 mod migrate;
 mod observe;
 mod order_wide;
+mod quarantine;
 mod rejected;
 mod replay;
 mod rules;
@@ -122,7 +123,7 @@ fn tool(
     run: impl Fn(&ArgMatches) -> Result<()> + 'static,
 ) -> Job {
     let run = move |matches: &ArgMatches| {
-        end_with_the_reader();
+        restore_sigpipe();
         match run(matches) {
             Ok(()) => Exit::Done.code(),
             Err(error) => {
@@ -136,7 +137,7 @@ fn tool(
 }
 
 /// `lockstep rules | head`: when nobody reads any more, a tool ends, as every other does. (Rust ignores SIGPIPE.)
-fn end_with_the_reader() {
+fn restore_sigpipe() {
     // SAFETY: the default action is no handler of ours, and no other thread is running yet.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
 }
@@ -163,6 +164,7 @@ pub fn all(pipeline: &'static Pipeline) -> Vec<Job> {
         completions::job(pipeline),
         link::job(pipeline),
         list::job(pipeline),
+        quarantine::job(pipeline),
         rejected::job(pipeline),
         replay::job(pipeline),
         rules::job(pipeline),

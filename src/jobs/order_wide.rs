@@ -40,7 +40,7 @@ fn run(call: &Call<'_>, args: OrderWideArgs) -> Result<Report> {
 }
 
 fn work(run: &mut Run) -> Result<Exit> {
-    run.passes("opened")?;
+    run.failpoint("opened")?;
     run.lock()?;
     let news = run.warehouse.news(&run.run.job, &touched::sources())?;
     run.totals.windows = news.windows;
@@ -67,7 +67,7 @@ fn build(run: &mut Run, news: &News) -> Result<()> {
     }
     build.count_what_was_written(run)?;
     build.is_newest(run)?;
-    let consumer = Consumer { name: &run.run.job, run_id: &run.run.id, passes: &|_| {} };
-    run.warehouse.take_up(consumer, &touched::sources(), news, None)?;
-    run.passes("windows-consumed")
+    let consumer = Consumer { name: &run.run.job, run_id: &run.run.id, failpoint: &|_| {} };
+    run.warehouse.ack(consumer, &touched::sources(), news, None)?;
+    run.failpoint("windows-consumed")
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::json;
 
-use crate::checks::question::Question;
+use crate::checks::sql_check::SqlCheck;
 use crate::cli::{TextTable, printed};
 use crate::exit::usage;
 use crate::jobs::Job;
@@ -110,12 +110,12 @@ fn explained(pipeline: &'static Pipeline, tables: &[&'static Table], name: &str)
         explained += "-- As it is read\n";
         if let Some(reference) = table.references.iter().find(|reference| reference.rule == rule.name) {
             explained += "the row that it references exists\n\n";
-            explained += &explain::both(&Question::orphans(table, reference), database);
+            explained += &explain::both(&SqlCheck::orphans(table, reference), database);
         }
         let compiled = compiled_rules(pipeline, table, &pipeline.limits())?.into_iter();
         for compiled in compiled.filter(|compiled| compiled.name() == rule.name) {
             explained += &format!("{}\n\n", as_read(&compiled));
-            explained += &explain::both(&Question::rule(table, compiled), database);
+            explained += &explain::both(&SqlCheck::rule(table, compiled), database);
         }
     }
     Ok(explained)

@@ -57,7 +57,7 @@ pub use problem::{Problem, Problems};
 pub use source_sql::{grants, name_in_sql, schemas, source};
 pub use spec::{
     ClickHouseSpec, ColumnSpec, Connector, DroppedPartitions, Example, ExcludedColumn, Limit, PipelineSpec,
-    ReferenceSpec, RuleSpec, Severity, SourceTable, TableSpec, Warehouse,
+    ReferenceSpec, RuleSeverity, RuleSpec, SourceTable, TableSpec, Warehouse,
 };
 pub use table::ENGINE_RULES;
 pub use text::{At, Located, TextFile, Texts};

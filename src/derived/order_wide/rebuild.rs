@@ -18,12 +18,12 @@ pub fn all_lines(run: &mut Run, build: &Build) -> Result<()> {
     let shadow = build.shadow();
     build.execute(run, "making the new table", &format!("CREATE TABLE {{db}}.{shadow} AS {{db}}.order_wide"))?;
     build.execute(run, "writing rows", &ROWS.replace("{table}", &shadow).replace("{lines}", &lines))?;
-    run.passes("shadow-filled")?;
+    run.failpoint("shadow-filled")?;
     // A later build drops this one's table, so once it has begun, this swap fails.
     build.is_newest(run)?;
     let swap = format!("EXCHANGE TABLES {{db}}.order_wide AND {{db}}.{shadow}");
     build.execute(run, "swapping the new table in", &swap)?;
-    run.passes("swapped")?;
+    run.failpoint("swapped")?;
     build.execute(run, "dropping the old table", &format!("DROP TABLE IF EXISTS {{db}}.{shadow} SYNC"))?;
-    run.passes("old-dropped")
+    run.failpoint("old-dropped")
 }

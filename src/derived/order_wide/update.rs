@@ -16,16 +16,16 @@ const MARKERS: &str = include_str!("markers.sql");
 /// A value does not fit (78); the server is gone or refuses; a signal has come.
 pub fn touched_lines(run: &mut Run, build: &Build, news: &News) -> Result<()> {
     let keys = remember_touched(run, build, news)?;
-    run.passes("touched-written")?;
+    run.failpoint("touched-written")?;
     if run.totals.touched == 0 {
         return Ok(());
     }
     let lines = survey::lines_of(&keys);
     survey::fits(run, &lines)?;
     build.execute(run, "writing rows", &ROWS.replace("{table}", "order_wide").replace("{lines}", &lines))?;
-    run.passes("rows-written")?;
+    run.failpoint("rows-written")?;
     build.execute(run, "writing delete markers", &MARKERS.replace("{touched}", &keys))?;
-    run.passes("markers-written")
+    run.failpoint("markers-written")
 }
 
 /// The keys are noted down once, so that rows and markers are made for the same ones. Returns the query for them.

@@ -9,7 +9,7 @@ use super::text::{Located, Texts};
 
 pub use connector::Connector;
 pub use table::{
-    ClickHouseSpec, ColumnSpec, DroppedPartitions, Example, ExcludedColumn, ReferenceSpec, RuleSpec, Severity,
+    ClickHouseSpec, ColumnSpec, DroppedPartitions, Example, ExcludedColumn, ReferenceSpec, RuleSeverity, RuleSpec,
     SourceTable, TableSpec,
 };
 

@@ -125,8 +125,8 @@ fn a_table_is_added_by_one_section_and_one_command() {
     assert_eq!(config("topic.creation.partitions_3.include"), "northwind\\.public\\.things");
     assert_eq!(tree.text("postgres/init/02_replication_user.sql").matches("public.things,").count(), 2);
     assert!(tree.text(ddl).contains("CREATE TABLE IF NOT EXISTS northwind_dw.dim_things\n"));
-    let jobs: Vec<Value> = serde_json::from_str(&tree.text("airflow/dags/jobs.json")).unwrap();
-    let job = jobs.iter().find(|job| job["name"] == "ingest-things").unwrap();
+    let list: Value = serde_json::from_str(&tree.text("airflow/dags/jobs.json")).unwrap();
+    let job = list["jobs"].as_array().unwrap().iter().find(|job| job["name"] == "ingest-things").unwrap();
     assert_eq!((&job["partitions"], &job["references"]["product-exists"]), (&3.into(), &"products".into()));
     let service = "\n  ingest-things: { <<: *on-demand, entrypoint: [lockstep, ingest-things] }\n";
     assert!(tree.text("docker-compose.yml").contains(service));

@@ -100,6 +100,12 @@ pub fn usage(message: impl Into<String>) -> Error {
     fault(Exit::Usage, message)
 }
 
+/// An error as one sentence: what happened, where, and what to do, where a server's error alone does not say it.
+pub fn told(error: &Error) -> String {
+    let advice = error.chain().find_map(|cause| source::advice(cause.downcast_ref()?));
+    advice.map_or_else(|| format!("{error:#}"), |advice| format!("{error:#}; {advice}"))
+}
+
 #[cfg(test)]
 mod tests {
     use anyhow::Context;

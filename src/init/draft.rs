@@ -1,5 +1,7 @@
 //! What becomes of each table: taken, with its key, columns and references, or left out, and why.
 
+use std::fmt;
+
 use serde_json::Value;
 
 use super::choice::Choice;
@@ -26,6 +28,12 @@ pub struct LeftOut {
     pub why: String,
     /// What to do, if it is wanted.
     pub instead: String,
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; {}", self.what, self.why, self.instead)
+    }
 }
 
 /// A table that is taken.
@@ -195,12 +203,6 @@ fn refusal(table: &SurveyedTable) -> Option<(String, String)> {
         return no(
             "other tables inherit from it: whoever reads it sees their rows too, but their changes come under their own names",
             "capture the tables that inherit from it, or make it a partitioned table",
-        );
-    }
-    if !table.readable {
-        return no(
-            "the role that asks may not read it",
-            &format!("GRANT SELECT ON {relation} TO the role, and USAGE on its schema"),
         );
     }
     None

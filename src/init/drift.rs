@@ -49,6 +49,11 @@ impl fmt::Display for Drift {
 }
 
 impl Drift {
+    /// The table that comes with it, as SQL.
+    pub fn adds(&self) -> Option<&str> {
+        matches!(self.change, Change::AddTable(_)).then_some(self.table.as_str())
+    }
+
     /// Does `--update` take it in?
     pub fn is_taken_in(&self) -> bool {
         !matches!(self.change, Change::ByHand(_))

@@ -5,6 +5,7 @@ use anyhow::{Result, bail};
 
 use super::draft::{Draft, LeftOut};
 use super::file::{About, Lines, Names, lines};
+use crate::exit::needs_person;
 use crate::pipeline::{Origin, Problem};
 use crate::tables::Pipeline;
 
@@ -14,6 +15,9 @@ use crate::tables::Pipeline;
 /// What is wrong is about the pipeline as a whole: its name, say.
 pub fn judged(draft: &mut Draft, names: &Names) -> Result<(String, &'static Pipeline)> {
     loop {
+        if draft.tables.is_empty() {
+            return Err(needs_person(nothing(&draft.left_out, names)));
+        }
         let lines = lines(draft, names);
         let text = lines.text();
         let problem = match Pipeline::read(Origin::Text(text.clone())) {
@@ -25,12 +29,21 @@ pub fn judged(draft: &mut Draft, names: &Names) -> Result<(String, &'static Pipe
     }
 }
 
+fn nothing(left_out: &[LeftOut], names: &Names) -> String {
+    let database = &names.database;
+    if left_out.is_empty() {
+        return format!("{database} has no tables, or --schema, --table and --exclude leave none of them");
+    }
+    let reasons: Vec<String> = left_out.iter().map(LeftOut::to_string).collect();
+    format!("no table of {database} can be captured:\n{}", reasons.join("\n"))
+}
+
 /// One at a time: what else there was to say may be about the same thing.
 fn take_out(draft: &mut Draft, lines: &Lines, problem: &Problem) -> Result<()> {
     let line = problem.place.map_or(0, |(line, _)| line);
     let Problem { what, instead, .. } = problem;
     match lines.about(line) {
-        About::Pipeline => bail!("{what}; {instead}"),
+        About::Pipeline => return Err(needs_person(format!("{what}; {instead}"))),
         About::Reference(table, reference) => {
             let reference = draft.tables[table].references.remove(reference);
             draft.leave_out_key(table, &reference.constraint, what.clone());

@@ -21,7 +21,7 @@ use crate::checks::settings::Settings;
 use crate::checks::slice::Slice;
 use crate::cli::Call;
 use crate::cli::Report;
-use crate::exit::Exit;
+use crate::exit::{Exit, told};
 use crate::health::observe::settings::CHECK_ALL;
 use crate::health::severity::Severity;
 use crate::jobs::checks::check::Check;
@@ -166,7 +166,7 @@ fn not_made(check: Check, table: &Table, error: anyhow::Error) -> Result<Vec<Fin
         _ => return Err(error),
     };
     let hint = if locked { "the table is locked by somebody else (ALTER TABLE, TRUNCATE); try again: " } else { "" };
-    finding.detail = format!("{hint}{error:#}");
+    finding.detail = format!("{hint}{}", told(&error));
     Ok(vec![finding])
 }
 

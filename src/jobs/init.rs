@@ -81,9 +81,6 @@ fn begin(call: &Call<'_>, args: &InitArgs) -> Result<Report> {
         )));
     }
     let mut draft = Draft::of(&survey, &names.choice, &Connector::default(), &names.own_schema());
-    if draft.tables.is_empty() {
-        return Err(needs_person(nothing_to_take(&survey, &draft.left_out)));
-    }
     let (text, pipeline) = init::judged(&mut draft, &names)?;
     let mut files = vec![(FILE, text)];
     files.extend(init::files(pipeline, &draft, &address(args), None)?);
@@ -93,7 +90,7 @@ fn begin(call: &Call<'_>, args: &InitArgs) -> Result<Report> {
     }
     let left_out = draft.all_left_out();
     for it in &left_out {
-        tracing::warn!("{}: {} is left out: {}; {}", call.job, it.what, it.why, it.instead);
+        tracing::warn!("{}: left out: {it}", call.job);
     }
     for remark in remarks(&survey.server) {
         tracing::warn!("{}: {remark}", call.job);
@@ -138,16 +135,33 @@ fn compare(call: &Call<'_>, args: &InitArgs) -> Result<Report> {
     if args.update {
         let taken = drift.iter().filter(|it| it.is_taken_in()).count();
         if taken > 0 {
-            let text = init::update(&text, &drift)?;
-            write(&file, &text)?;
-            let pipeline = Pipeline::load(Origin::Flag(file))?;
-            rewrite(&dir, pipeline, &now, &address(args))?;
+            write(&file, &init::update(&text, &drift)?)?;
         }
+        // What follows from the file, whoever has changed it.
+        let pipeline = Pipeline::load(Origin::Flag(file))?;
+        rewrite(&dir, pipeline, &now, &address(args))?;
+        let next = next_steps(pipeline, &drift);
+        for step in &next {
+            tracing::info!("{}: next: {step}", call.job);
+        }
+        fields.insert("next".to_owned(), json!(next));
         fields.insert("taken_in".to_owned(), json!(taken));
         let rest = drift.len() - taken;
         return Ok(ended(fields, rest, "are left for you: see the lines above"));
     }
     Ok(ended(fields, shown.len(), "differences between the source and the file: `init --update` takes them in"))
+}
+
+/// What the servers need to be told when tables have come. Rows that are older than a table's place in the publication are sent when they are asked for.
+fn next_steps(pipeline: &Pipeline, drift: &[Drift]) -> Vec<String> {
+    let is_new = |relation: &str| drift.iter().any(|it| it.adds() == Some(relation));
+    let new: Vec<_> = pipeline.tables.iter().filter(|table| is_new(&table.relation)).collect();
+    if new.is_empty() {
+        return Vec::new();
+    }
+    let first =
+        ["run source.sql in the source", "put the config of connector.json to Kafka Connect", "lockstep migrate"];
+    first.map(str::to_owned).into_iter().chain(new.iter().map(|table| format!("{};", table.send_again()))).collect()
 }
 
 fn ended(mut fields: Map<String, Value>, differences: usize, what: &str) -> Report {
@@ -218,20 +232,6 @@ fn pipeline_connector(pipeline: &Pipeline) -> Connector {
 
 fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| format!("writing {}", path.display()))
-}
-
-fn nothing_to_take(survey: &Survey, left_out: &[LeftOut]) -> String {
-    let database = &survey.server.database;
-    if survey.tables.is_empty() {
-        return format!("{database} has no tables, or none that this role may know of");
-    }
-    if left_out.is_empty() {
-        let known: Vec<String> =
-            survey.tables.iter().take(10).map(|it| format!("{}.{}", it.schema, it.table)).collect();
-        return format!("--schema, --table and --exclude leave no table; {database} has {}", known.join(", "));
-    }
-    let reasons: Vec<String> = left_out.iter().map(|it| format!("{}: {}; {}", it.what, it.why, it.instead)).collect();
-    format!("no table of {database} can be captured:\n{}", reasons.join("\n"))
 }
 
 /// What capturing would fail by, whatever the tables are.

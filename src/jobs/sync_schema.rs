@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::Call;
 use crate::cli::{ClickHouseArgs, JobArgs, OutputArgs, PostgresArgs, Report, Stop, parse_duration};
-use crate::exit::Exit;
+use crate::exit::{Exit, told};
 use crate::jobs::{Job, Kind, some_tables};
 use crate::ledger::plain_run::PlainRun;
 use crate::source;
@@ -180,7 +180,7 @@ impl Sync {
         } else {
             tracing::info!("sync-schema: {}: {sql}", found.table);
             if let Err(error) = make(&self.warehouse) {
-                found.problems.push((Exit::of(&error), format!("{error:#}")));
+                found.problems.push((Exit::of(&error), told(&error)));
                 return;
             }
         }

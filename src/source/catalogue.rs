@@ -96,7 +96,7 @@ SELECT a.attname::text,
     "
 FROM pg_attribute a
 JOIN resolved r ON r.type = a.atttypid
-WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped
+WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum"
 );
 
@@ -148,7 +148,13 @@ pub(super) fn columns(
     transaction: &mut Transaction<'_>,
     relation: &str,
 ) -> Result<Vec<(SourceColumn, Option<String>)>> {
-    let rows = transaction.query(COLUMNS, &[&relation])?;
+    let oid: u32 = transaction.query_one("SELECT $1::text::regclass::oid", &[&relation])?.get(0);
+    columns_of(transaction, oid)
+}
+
+/// As [`columns`], of a table by its number: that may be asked by who may not use its schema.
+pub(super) fn columns_of(transaction: &mut Transaction<'_>, oid: u32) -> Result<Vec<(SourceColumn, Option<String>)>> {
+    let rows = transaction.query(COLUMNS, &[&oid])?;
     Ok(rows.iter().map(|row| (column(row), row.get(6))).collect())
 }
 

@@ -5,8 +5,7 @@ use postgres::{Client, Transaction};
 use serde::Deserialize;
 
 use super::SourceColumn;
-use super::catalogue::columns;
-use super::reserved::identifier;
+use super::catalogue::columns_of;
 
 /// A database.
 #[derive(Debug)]
@@ -51,8 +50,8 @@ pub struct SurveyedTable {
     pub inherited: bool,
     /// The extension that it belongs to.
     pub extension: Option<String>,
-    /// May the role that asks read it?
-    pub readable: bool,
+    /// Its number in the catalogue.
+    pub oid: u32,
     /// Rows, as the planner estimates them.
     pub rows: f64,
     /// What its owner has written about it.
@@ -120,12 +119,11 @@ FROM pg_database WHERE datname = current_database()";
 /// A leaf says nothing that its root does not; a constraint with a parent was made by PostgreSQL itself, for a partition.
 const TABLES: &str = "
 SELECT json_build_object(
-    'schema', n.nspname, 'table', c.relname, 'kind', c.relkind, 'persistence', c.relpersistence, 'row_security', c.relrowsecurity,
+    'oid', c.oid::int8, 'schema', n.nspname, 'table', c.relname, 'kind', c.relkind, 'persistence', c.relpersistence, 'row_security', c.relrowsecurity,
     'inherits', EXISTS (SELECT FROM pg_inherits WHERE inhrelid = c.oid),
     'inherited', c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid),
     'extension', (SELECT e.extname FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
                   WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e' LIMIT 1),
-    'readable', has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
     'rows', (SELECT coalesce(sum(greatest(l.reltuples, 0)), 0) FROM pg_class l
              WHERE l.oid = c.oid OR l.oid IN (SELECT relid FROM pg_partition_tree(c.oid))),
     'comment', obj_description(c.oid, 'pg_class'),
@@ -178,8 +176,8 @@ fn read(transaction: &mut Transaction<'_>) -> Result<Survey> {
     let mut tables = Vec::new();
     for row in transaction.query(TABLES, &[])? {
         let mut table: SurveyedTable = serde_json::from_str(row.get(0))?;
-        let relation = format!("{}.{}", identifier(&table.schema), identifier(&table.table));
-        table.columns = columns(transaction, &relation)?.into_iter().map(|(column, _)| column).collect();
+        // By its name, only who may use its schema could ask.
+        table.columns = columns_of(transaction, table.oid)?.into_iter().map(|(column, _)| column).collect();
         tables.push(table);
     }
     Ok(Survey { server: serde_json::from_str(&server)?, tables })

@@ -23,7 +23,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::error::ErrorKind;
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command, ValueEnum};
 use strum::IntoStaticStr;
 
 use crate::cli::{Call, JobArgs, Report, Stop};
@@ -44,7 +44,7 @@ pub struct Job {
 }
 
 /// What a job is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, ValueEnum)]
 #[strum(serialize_all = "lowercase")]
 pub enum Kind {
     /// Reads a topic into a table.

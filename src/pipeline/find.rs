@@ -87,8 +87,9 @@ pub(super) fn read(origin: &Origin) -> (Texts, Vec<Problem>) {
             let file = TextFile { name: IN_FOLDER.to_owned(), text: text.clone() };
             return (Texts(vec![file]), Vec::new());
         }
-        Origin::Flag(file) | Origin::Variable(file) | Origin::Folder(file) => file,
+        Origin::Flag(file) | Origin::Variable(file) | Origin::Folder(file) => in_folder(file),
     };
+    let file = &file;
     let mut texts = Texts::default();
     let mut problems = Vec::new();
     match read_file(file) {
@@ -111,6 +112,11 @@ pub(super) fn read(origin: &Origin) -> (Texts, Vec<Problem>) {
         }
     }
     (texts, problems)
+}
+
+/// Whoever names a pipeline's folder means the file in it.
+fn in_folder(file: &Path) -> PathBuf {
+    if file.is_dir() { file.join(IN_FOLDER) } else { file.to_owned() }
 }
 
 /// The patterns of `include`; whatever else is wrong with them is reported when the file is read as a whole.

@@ -169,9 +169,9 @@ mod tests {
         report.put(Server::Kafka, "reachable", ok("1 broker"));
         report.put(Server::Postgres, "login", fail("wrong password", "set POSTGRES_PASSWORD"));
         insta::assert_snapshot!(report.table(), @r"
-        FAIL  postgres  login      wrong password
-                                   fix: set POSTGRES_PASSWORD
-        ok    kafka     reachable  1 broker
+        FAIL postgres login     wrong password
+                                fix: set POSTGRES_PASSWORD
+        ok   kafka    reachable 1 broker
         ");
     }
 }

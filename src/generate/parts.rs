@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::exit::needs_person;
-use crate::pipeline::{PipelineSpec, TableSpec, connector_file, grants, publication};
+use crate::pipeline::{DerivedSpec, PipelineSpec, TableSpec, connector_file, grants, publication};
 use crate::tables::Pipeline;
 
 /// A file's text with its part as the pipeline has it.
@@ -30,11 +30,14 @@ fn source(text: &str, pipeline: &PipelineSpec) -> Result<String> {
     })
 }
 
-/// A service for each ingest job, among those of the other jobs.
+/// A service for each job that brings or makes a table, among those of the other jobs.
 fn services(text: &str, pipeline: &PipelineSpec) -> Result<String> {
-    let is_one =
-        |line: &&str| line.starts_with("  ingest-") && line.contains(": { <<: *on-demand, entrypoint: [lockstep, ");
-    let mut jobs: Vec<String> = pipeline.tables.iter().map(TableSpec::ingest_job).collect();
+    let is_one = |line: &&str| {
+        ["  build-", "  ingest-"].iter().any(|kind| line.starts_with(kind))
+            && line.contains(": { <<: *on-demand, entrypoint: [lockstep, ")
+    };
+    let builds = pipeline.derived.iter().map(DerivedSpec::build_job);
+    let mut jobs: Vec<String> = pipeline.tables.iter().map(TableSpec::ingest_job).chain(builds).collect();
     jobs.sort();
     let services: String =
         jobs.iter().map(|job| format!("  {job}: {{ <<: *on-demand, entrypoint: [lockstep, {job}] }}\n")).collect();
@@ -47,20 +50,24 @@ fn services(text: &str, pipeline: &PipelineSpec) -> Result<String> {
     Ok(before + &services + &after)
 }
 
-/// The tables, in the order in which they are brought.
+/// The tables, in the order in which they are brought, and those that are made of them.
 fn round(text: &str, pipeline: &PipelineSpec) -> Result<String> {
-    let mut lines = vec!["    for table in".to_owned()];
-    for table in &pipeline.tables {
-        let job = table.ingest_job();
-        let word = job.trim_start_matches("ingest-");
+    let text = list(text, "    for table in ", "ingest-", pipeline.tables.iter().map(TableSpec::ingest_job))?;
+    list(&text, "    for derived in ", "build-", pipeline.derived.iter().map(DerivedSpec::build_job))
+}
+
+/// The text with these jobs behind `begin`, without the first part of their names.
+fn list(text: &str, begin: &str, prefix: &str, jobs: impl Iterator<Item = String>) -> Result<String> {
+    let mut lines = vec![begin.trim_end().to_owned()];
+    for job in jobs {
+        let word = job.trim_start_matches(prefix);
         match lines.last_mut() {
             Some(line) if line.len() + word.len() + " \\".len() < WIDTH => *line += &format!(" {word}"),
             _ => lines.push(format!("        {word}")),
         }
     }
     let list = lines.join(" \\\n");
-    let begin = "    for table in ";
-    between(text, begin, "; do\n", &list[begin.len()..])
+    between(text, begin, "; do\n", list.get(begin.len()..).unwrap_or_default())
 }
 
 /// The text with another one between the first `begin` and the next `end`.
@@ -83,12 +90,14 @@ mod tests {
     #[test]
     fn a_list_that_was_emptied_is_filled_again() {
         let pipeline = Pipeline::embedded();
-        let filled = round("a\n    for table in nothing; do\n    b\n", pipeline.spec).unwrap();
+        let filled = round("a\n    for table in nothing; do\n    b\n    for derived in ; do\n", pipeline.spec).unwrap();
         let lines: Vec<&str> = filled.lines().collect();
         assert!(lines[1].starts_with("    for table in ") && lines[1].ends_with(" \\"), "{filled}");
         assert!(lines[2].starts_with("        ") && lines[2].ends_with("; do"), "{filled}");
-        let tables = filled.split_once(" in ").unwrap().1.split_once(';').unwrap().0.replace("\\\n", "");
-        assert_eq!(tables.split_whitespace().count(), pipeline.tables.len());
+        assert!(filled.contains("\n    for derived in order-wide "), "{filled}");
+        let words = |list: &str| list.split_once(';').unwrap().0.replace("\\\n", "").split_whitespace().count();
+        let lists: Vec<usize> = filled.split(" in ").skip(1).map(words).collect();
+        assert_eq!(lists, [pipeline.tables.len(), pipeline.spec.derived.len()]);
         assert!(lines.iter().all(|line| line.len() <= WIDTH), "{filled}");
     }
 

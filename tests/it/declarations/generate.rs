@@ -42,7 +42,9 @@ impl Tree {
         let tree = Tree(tempfile::tempdir().unwrap());
         let schema = fs::read_dir(root().join("clickhouse/init")).unwrap();
         let schema = schema.map(|entry| format!("clickhouse/init/{}", entry.unwrap().file_name().to_str().unwrap()));
-        for file in COPIED.map(str::to_owned).into_iter().chain(schema) {
+        let sql = fs::read_dir(root().join("pipelines/northwind")).unwrap();
+        let sql = sql.map(|entry| format!("pipelines/northwind/{}", entry.unwrap().file_name().to_str().unwrap()));
+        for file in COPIED.map(str::to_owned).into_iter().chain(schema).chain(sql) {
             fs::create_dir_all(tree.path(&file).parent().unwrap()).unwrap();
             fs::copy(root().join(&file), tree.path(&file)).unwrap();
         }
@@ -124,6 +126,7 @@ fn a_table_is_added_by_one_section_and_one_command() {
     assert!(tree.text("docker-compose.yml").contains(service));
     let round = tree.text("cron/round").replace("; do", " ; do");
     assert!(round.find(" things ").unwrap() > round.find(" products ").unwrap(), "{round}");
+    assert!(round.contains("    for derived in order-wide agg-sales-daily ; do\n"), "{round}");
     let help = tree.lockstep(&["ingest-things", "--help"]).expect_exit(0);
     assert!(help.stdout.contains("Bring new changes of things from Kafka into dim_things"), "{}", help.stdout);
 

@@ -7,9 +7,11 @@ pub(crate) mod warehouse;
 use std::fmt;
 
 use anyhow::Error;
+use strum::IntoStaticStr;
 
 /// How a job ends. The numbers follow `sysexits.h` where it has a word for the case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Exit {
     /// Done; also when there was nothing to do.
     Done = 0,
@@ -32,24 +34,14 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// The word for this outcome in summaries and in `{ops}.runs`.
+    pub fn status(self) -> &'static str {
+        self.into()
+    }
+
     /// The process exit code.
     pub fn code(self) -> i32 {
         self as i32
-    }
-
-    /// The word for this outcome in summaries and in `{ops}.runs`.
-    pub fn status(self) -> &'static str {
-        match self {
-            Exit::Done => "done",
-            Exit::Bug => "bug",
-            Exit::Usage => "usage",
-            Exit::CheckFailed => "check-failed",
-            Exit::TooManyRejects => "too-many-rejects",
-            Exit::TryAgain => "try-again",
-            Exit::NeedsPerson => "needs-person",
-            Exit::NothingToDo => "nothing-to-do",
-            Exit::Stopped => "stopped",
-        }
     }
 
     /// Reads the exit code out of an error chain: a [`Fault`] says it itself, the errors of the
@@ -106,6 +98,12 @@ pub fn needs_person(message: impl Into<String>) -> Error {
 /// Exit 2: the command line is wrong.
 pub fn usage(message: impl Into<String>) -> Error {
     fault(Exit::Usage, message)
+}
+
+/// An error as one sentence: what happened, where, and what to do, where a server's error alone does not say it.
+pub fn told(error: &Error) -> String {
+    let advice = error.chain().find_map(|cause| source::advice(cause.downcast_ref()?));
+    advice.map_or_else(|| format!("{error:#}"), |advice| format!("{error:#}; {advice}"))
 }
 
 #[cfg(test)]

@@ -23,7 +23,8 @@
 //!
 //! None of them knows a table: [`pipeline`] reads the file that says which there are, [`tables`] works it out with [`types`] (the one column
 //! type), [`rows`] (rows decoded by a schema) and [`rules`] (one text, three judges). [`jobs`] is what is run, [`cli`] what all jobs share,
-//! [`exit`] how a job ends, [`generate`] which files of a project follow from a pipeline.
+//! [`exit`] how a job ends, [`generate`] which files of a project follow from a pipeline, [`init`] how a pipeline
+//! is written for a database that is there.
 
 pub mod batch;
 pub mod cdc;
@@ -33,6 +34,7 @@ pub mod derived;
 pub mod exit;
 pub mod generate;
 pub mod health;
+pub mod init;
 pub mod jobs;
 pub mod kafka;
 pub mod ledger;

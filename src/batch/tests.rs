@@ -1,52 +1,24 @@
 //! Unchanged TOAST values without a server: what the warehouse would have said is given.
 
 use super::*;
+use crate::cdc::message::Message;
 use crate::tables::Pipeline;
 
 const UNCHANGED: &str = r#""__debezium_unavailable_value""#;
 
-/// A record of `categories`, whose `description` may be long.
-struct Message {
-    offset: i64,
-    key: String,
-    value: String,
-}
-
+/// A change of a row of `categories`, whose `description` may be long.
 fn message(offset: i64, op: &str, description: &str) -> Message {
     let image = format!(r#"{{"category_id":1,"category_name":"c","description":{description},"picture":null}}"#);
-    let (before, after) = if op == "d" { (image.as_str(), "null") } else { ("null", image.as_str()) };
-    let source = r#"{"ts_ms":1000,"lsn":5,"table":"categories"}"#;
-    Message {
-        offset,
-        key: r#"{"category_id":1}"#.to_owned(),
-        value: format!(r#"{{"before":{before},"after":{after},"op":"{op}","source":{source}}}"#),
-    }
-}
-
-fn truncate(offset: i64) -> Message {
-    let value = r#"{"before":null,"after":null,"op":"t","source":{"ts_ms":1000,"lsn":5,"table":"categories"}}"#;
-    Message { offset, key: String::new(), value: value.to_owned() }
+    Message::change("categories", offset, op, r#"{"category_id":1}"#, &image)
 }
 
 /// What becomes of each record: the description, or why the record is refused.
 fn completed(messages: &[Message], in_warehouse: Option<Carried>) -> Vec<String> {
     let table = Pipeline::embedded().table("categories").unwrap();
-    let record = |message: &'static Message| Record {
-        partition: 0,
-        offset: message.offset,
-        timestamp_ms: None,
-        key: Some(message.key.as_bytes()),
-        value: Some(message.value.as_bytes()),
-    };
-    let owned = |message: &Message| {
-        let Message { offset, key, value } = message;
-        &*Box::leak(Box::new(Message { offset: *offset, key: key.clone(), value: value.clone() }))
-    };
-    let records = messages.iter().map(|message| record(owned(message))).collect();
-    let mut batch = Batch::decode(table, 1, records).unwrap();
+    let arena = Arena::new();
+    let mut batch = Batch::decode(table, 1, messages.iter().map(Message::record).collect()).unwrap();
     let missing = batch.missing(|_| 1);
     let carried = in_warehouse.map(|row| ("1".to_owned(), row)).into_iter().collect();
-    let arena = Arena::new();
     batch.complete(missing, carried, &arena).unwrap();
     let place = table.schema.place("description").unwrap();
     let column_type = &table.columns()[place].column_type;
@@ -92,7 +64,10 @@ fn a_value_that_nobody_knows_is_refused_with_the_reason() {
         "a number is no description"
     );
     let kept = || Some(Carried::Row(r#"{"description":"kept"}"#.to_owned()));
-    assert_eq!(said(Some(truncate(1)), kept()), format!("{unknown}the table was truncated before"));
+    assert_eq!(
+        said(Some(Message::truncate("categories", 1)), kept()),
+        format!("{unknown}the table was truncated before")
+    );
     assert_eq!(
         said(None, Some(Carried::Quarantined)),
         format!("{unknown}a newer event of this key lies in quarantine")

@@ -6,44 +6,32 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use strum::{EnumString, IntoStaticStr};
 
-/// What happened to the row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What happened to the row; as text, Debezium's letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
 pub enum Op {
-    /// `r`: read by a snapshot.
+    /// Read by a snapshot.
+    #[strum(serialize = "r")]
     Read,
-    /// `c`: inserted.
+    /// Inserted.
+    #[strum(serialize = "c")]
     Create,
-    /// `u`: updated.
+    /// Updated.
+    #[strum(serialize = "u")]
     Update,
-    /// `d`: deleted.
+    /// Deleted.
+    #[strum(serialize = "d")]
     Delete,
-    /// `t`: the table was truncated.
+    /// The table was truncated.
+    #[strum(serialize = "t")]
     Truncate,
 }
 
 impl Op {
-    /// The op of Debezium's letter, if it is one that concerns a table.
-    pub fn parse(letter: &str) -> Option<Op> {
-        Some(match letter {
-            "r" => Op::Read,
-            "c" => Op::Create,
-            "u" => Op::Update,
-            "d" => Op::Delete,
-            "t" => Op::Truncate,
-            _ => return None,
-        })
-    }
-
     /// Debezium's letter.
     pub fn letter(self) -> &'static str {
-        match self {
-            Op::Read => "r",
-            Op::Create => "c",
-            Op::Update => "u",
-            Op::Delete => "d",
-            Op::Truncate => "t",
-        }
+        self.into()
     }
 }
 

@@ -3,6 +3,8 @@
 //! Reference: Debezium manual, PostgreSQL connector, "Data change events".
 
 mod envelope;
+#[cfg(test)]
+pub(crate) mod message;
 mod placeholder;
 mod resent;
 mod truncate;

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use strum::IntoStaticStr;
 
 use crate::cli::{ClickHouseArgs, JobArgs, KafkaArgs, OutputArgs, PostgresArgs, PrefixArgs, StopAt, parse_duration};
 use crate::validate::LimitArgs;
 
 /// Which rows are looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Scope {
     /// What was written since this check last took it up
     New,
@@ -22,11 +24,7 @@ pub enum Scope {
 impl Scope {
     /// As it is stored.
     pub fn name(self) -> &'static str {
-        match self {
-            Scope::New => "new",
-            Scope::Recent => "recent",
-            Scope::Full => "full",
-        }
+        self.into()
     }
 }
 
@@ -50,7 +48,7 @@ pub struct CheckArgs {
     pub config: Option<PathBuf>,
     #[command(flatten)]
     pub limits: LimitArgs,
-    /// Two empty tables are equal, too
+    /// A source without a single row in any table is the right one, too
     #[arg(long)]
     pub allow_empty: bool,
     /// Print the checks and what each of them is worth, and end

@@ -1,5 +1,6 @@
 //! What both sides are asked by a check: a statement for each of them that gives the offending rows.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
@@ -11,7 +12,7 @@ use crate::checks::results::Failure;
 use crate::checks::statement::{Names, Shown, Side};
 use crate::rules::{self, ROW, Relations, Rule};
 use crate::tables::{CompiledRule, Pipeline, Reference, Table};
-use crate::types::KEY_SEPARATOR;
+use crate::types::join_key;
 
 /// A check, and the table that it is about.
 #[derive(Debug)]
@@ -172,10 +173,20 @@ impl Question {
         }
     }
 
+    /// What it asks about, where several questions are one check.
+    pub fn part(&self) -> Option<&str> {
+        match &self.asked {
+            Asked::Orphans(reference) => Some(reference.name),
+            Asked::Constraint { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
     /// A failure of the pipeline, of which no more is known than the row.
     pub fn blame_pipeline(&self, key: &str, row: &Row) -> Failure {
         let what = match &self.asked {
             Asked::Constraint { name, .. } => format!("the source's {name}"),
+            Asked::Orphans(reference) => format!("{} ({})", self.check, reference.name),
             _ => self.check.to_owned(),
         };
         let detail = format!("breaks {what} with {}", Value::Object(row.clone()));
@@ -232,7 +243,7 @@ impl Question {
 /// The canonical text of a key whose parts stand in these columns of a row; `None` if one is NULL.
 fn text_of<'c>(row: &Row, columns: impl Iterator<Item = &'c str>) -> Option<String> {
     let parts: Option<Vec<&str>> = columns.map(|column| row.get(column)?.as_str()).collect();
-    Some(parts?.join(&KEY_SEPARATOR.to_string()))
+    Some(join_key(parts?.into_iter().map(Cow::Borrowed)))
 }
 
 #[cfg(test)]
@@ -251,18 +262,19 @@ mod tests {
 
     #[test]
     fn one_text_asks_both_sides() {
-        let source = rule("discount-limit").sql(Side::Source, "true");
-        let rows =
-            r#"FROM (SELECT "order_id", "product_id", "discount" FROM public.order_details WHERE true) AS "_row""#;
-        assert!(source.contains(rows) && source.ends_with("IS FALSE)\nLIMIT 100001"), "{source}");
-        let warehouse = rule("discount-limit").sql(Side::Warehouse("dw"), "order_id = 1");
-        let rows =
-            r#"(SELECT "order_id", "product_id", "discount" FROM dw.fact_order_details FINAL WHERE order_id = 1)"#;
-        assert!(warehouse.contains(rows) && warehouse.contains("toDecimal256('0.2500', 4)"), "{warehouse}");
-        assert!(
-            warehouse.contains("LIMIT 100001\nSETTINGS session_timezone = 'UTC', join_use_nulls = '1'"),
-            "{warehouse}"
-        );
+        insta::assert_snapshot!(rule("discount-limit").sql(Side::Source, "true"), @r#"
+        SELECT "_row"."order_id"::text AS "order_id", "_row"."product_id"::text AS "product_id", "_row"."discount"::text AS "discount"
+        FROM (SELECT "order_id", "product_id", "discount" FROM public.order_details WHERE true) AS "_row"
+        WHERE (((CASE WHEN abs("_row"."discount") < 'Infinity' THEN round("_row"."discount"::text::numeric, 4) END) BETWEEN 0.0000 AND 0.2500) IS FALSE)
+        LIMIT 100001
+        "#);
+        insta::assert_snapshot!(rule("discount-limit").sql(Side::Warehouse("dw"), "order_id = 1"), @r#"
+        SELECT toNullable(toString("_row"."order_id")) AS "order_id", toNullable(toString("_row"."product_id")) AS "product_id", toNullable(toString("_row"."discount")) AS "discount"
+        FROM (SELECT "order_id", "product_id", "discount" FROM dw.fact_order_details FINAL WHERE order_id = 1) AS "_row"
+        WHERE ((toDecimal256("_row"."discount", 4) BETWEEN toDecimal256('0.0000', 4) AND toDecimal256('0.2500', 4)) IS FALSE)
+        LIMIT 100001
+        SETTINGS session_timezone = 'UTC', join_use_nulls = '1', cast_keep_nullable = '1', transform_null_in = '0', least_greatest_legacy_null_behavior = '0'
+        "#);
     }
 
     #[test]

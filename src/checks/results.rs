@@ -5,6 +5,7 @@ use chrono::Utc;
 use clickhouse::Row;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use strum::IntoStaticStr;
 
 use crate::cli::Report;
 use crate::cli::clock::Clock;
@@ -22,7 +23,8 @@ const SHOWN_FAILURES: usize = 10;
 const SUMMARISED: usize = 20;
 
 /// How a check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Status {
     /// All is well.
     Pass,
@@ -39,13 +41,7 @@ pub enum Status {
 impl Status {
     /// As it is stored.
     pub fn name(self) -> &'static str {
-        match self {
-            Status::Pass => "pass",
-            Status::Warn => "warn",
-            Status::Inconclusive => "inconclusive",
-            Status::Error => "error",
-            Status::Fail => "fail",
-        }
+        self.into()
     }
 
     /// Of a check that says no.

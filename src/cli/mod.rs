@@ -12,6 +12,7 @@ mod side_by_side;
 mod signals;
 mod stop_at;
 mod tables;
+mod text_table;
 
 pub use call::Call;
 pub use connect::{ClickHouseArgs, ConnectArgs, KafkaArgs, PostgresArgs, ReplicaArgs, Secret};
@@ -24,3 +25,4 @@ pub use side_by_side::{Declared, SideBySideArgs};
 pub use signals::Stop;
 pub use stop_at::StopAt;
 pub use tables::{PrefixArgs, TablesArgs};
+pub use text_table::{TextTable, printed};

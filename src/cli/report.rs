@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::exit::Exit;
+use crate::exit::{Exit, told};
 
 /// What a job hands back: how it ended and the fields of its one-line summary.
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ impl Report {
 impl Report {
     /// The report of a job that failed before it could say more.
     pub fn of_error(error: &anyhow::Error) -> Report {
-        let fields = Map::from_iter([("error".to_owned(), Value::from(format!("{error:#}")))]);
+        let fields = Map::from_iter([("error".to_owned(), Value::from(told(error)))]);
         Report { exit: Exit::of(error), fields }
     }
 

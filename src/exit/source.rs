@@ -16,3 +16,12 @@ pub fn exit_of(error: &postgres::Error) -> Exit {
         _ => Exit::Bug,
     }
 }
+
+/// What to do about an error that says too little.
+pub fn advice(error: &postgres::Error) -> Option<&'static str> {
+    let message = error.as_db_error()?.message();
+    message.contains("row-level security").then_some(
+        "a policy hides rows of this table from the role, and what is hidden would look as if it were not there: \
+         ALTER ROLE … BYPASSRLS, for the role in POSTGRES_USER",
+    )
+}

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::exit::needs_person;
-use crate::pipeline::{DerivedSpec, PipelineSpec, TableSpec, connector_file, grants, publication};
+use crate::pipeline::{self, DerivedSpec, PipelineSpec, TableSpec, connector_file};
 use crate::tables::Pipeline;
 
 /// A file's text with its part as the pipeline has it.
@@ -22,12 +22,16 @@ pub fn all(pipeline: &Pipeline) -> [(String, Part); 4] {
     ]
 }
 
-/// Which tables the connector may read, and which are published.
-fn source(text: &str, pipeline: &PipelineSpec) -> Result<String> {
-    [grants(pipeline), publication(pipeline)].iter().try_fold(text.to_owned(), |text, statement| {
-        let first = statement.lines().next().unwrap_or_default();
-        between(&text, &format!("\n{first}\n"), ";\n", &statement[first.len() + 1..statement.len() - 2])
-    })
+/// Everything behind the connector's role.
+fn source(text: &str, spec: &PipelineSpec) -> Result<String> {
+    let source = pipeline::source(spec)?;
+    let first = source.lines().next().unwrap_or_default();
+    let Some((before, _)) = text.split_once(first) else {
+        return Err(needs_person(format!(
+            "there is no line {first:?}: put it where the statements belong, behind the role"
+        )));
+    };
+    Ok(format!("{before}{source}"))
 }
 
 /// A service for each job that brings or makes a table, among those of the other jobs.

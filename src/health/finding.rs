@@ -1,6 +1,6 @@
 //! What is to be said of a server: a sentence, how serious it is, and what to do about it.
 
-use crate::exit::Exit;
+use crate::exit::{Exit, told};
 
 /// What a check says: a sentence, and what to do if it is not ok.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub fn unreachable(text: impl Into<String>, fix: impl Into<String>) -> Finding {
 
 /// An error of a client as a finding: whether it may pass by itself is judged as everywhere else.
 pub fn broken(error: &anyhow::Error, fix: impl Into<String>) -> Finding {
-    let text = format!("{error:#}").lines().collect::<Vec<_>>().join(" ");
+    let text = told(error).lines().collect::<Vec<_>>().join(" ");
     if Exit::of(error) == Exit::TryAgain { unreachable(text, fix) } else { fail(text, fix) }
 }
 

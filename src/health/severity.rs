@@ -1,8 +1,11 @@
 //! What a check's "no" is worth.
 
+use strum::IntoStaticStr;
+
 /// What a check's "no" is worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Severity {
     /// Exit 10.
     Fail,
@@ -15,10 +18,6 @@ pub enum Severity {
 impl Severity {
     /// As it is written.
     pub fn name(self) -> &'static str {
-        match self {
-            Severity::Fail => "fail",
-            Severity::Warn => "warn",
-            Severity::Off => "off",
-        }
+        self.into()
     }
 }

@@ -12,6 +12,7 @@ mod volume;
 
 use anyhow::Result;
 use postgres::error::SqlState;
+use strum::VariantArray;
 
 use crate::checks::args::{self, CheckArgs, ReconcileArgs, Scope};
 use crate::checks::checker::Checker;
@@ -20,33 +21,34 @@ use crate::checks::settings::Settings;
 use crate::checks::slice::Slice;
 use crate::cli::Call;
 use crate::cli::Report;
-use crate::exit::Exit;
+use crate::exit::{Exit, told};
 use crate::health::observe::settings::CHECK_ALL;
 use crate::health::severity::Severity;
-use crate::jobs::checks::check::{ALL, Check};
-use crate::jobs::{Job, Kind, end_with_the_reader};
+use crate::jobs::checks::check::Check;
+use crate::jobs::{Job, Kind, end_with_the_reader, some_tables};
 use crate::ledger::plain_run::PlainRun;
 use crate::reconcile::mend;
 use crate::tables::{Pipeline, Table};
 
 /// The jobs.
 pub fn jobs(pipeline: &'static Pipeline) -> Vec<Job> {
-    let example =
-        |name: &str| format!("  {name}\n  {name} --table orders --table order_details\n  {name} --scope new --wait 0s");
+    let two_tables = some_tables(pipeline, 2);
+    let example = |name: &str| format!("  {name}\n  {name}{two_tables}\n  {name} --scope new --wait 0s");
     let job = |check: Check| {
         let about = (check.job(), check.about(), example(check.job()));
         super::job(pipeline, about.0, about.1, &about.2, Kind::Check, move |call, args| run(call, &[check], args))
     };
-    let reconcile = "  check-reconcile\n  check-reconcile --table customers --wait 5m\n  check-reconcile --table customers --repair";
+    let table = some_tables(pipeline, 1);
+    let reconcile = format!("  check-reconcile\n  check-reconcile{table} --wait 5m\n  check-reconcile{table} --repair");
     vec![
         super::job(pipeline, CHECK_ALL, "All checks", &example(CHECK_ALL), Kind::Check, |call, args| {
-            run(call, &ALL, args)
+            run(call, Check::VARIANTS, args)
         }),
         job(Check::Freshness),
         job(Check::Volume),
         job(Check::Integrity),
         job(Check::Rules),
-        super::job(pipeline, Check::Reconcile.job(), Check::Reconcile.about(), reconcile, Kind::Check, run_reconcile),
+        super::job(pipeline, Check::Reconcile.job(), Check::Reconcile.about(), &reconcile, Kind::Check, run_reconcile),
     ]
 }
 
@@ -164,7 +166,7 @@ fn not_made(check: Check, table: &Table, error: anyhow::Error) -> Result<Vec<Fin
         _ => return Err(error),
     };
     let hint = if locked { "the table is locked by somebody else (ALTER TABLE, TRUNCATE); try again: " } else { "" };
-    finding.detail = format!("{hint}{error:#}");
+    finding.detail = format!("{hint}{}", told(&error));
     Ok(vec![finding])
 }
 
@@ -187,7 +189,8 @@ mod tests {
 
     #[test]
     fn observe_knows_every_job() {
-        let jobs: Vec<&str> = std::iter::once(CHECK_ALL).chain(ALL.map(Check::job)).collect();
+        let jobs: Vec<&str> =
+            std::iter::once(CHECK_ALL).chain(Check::VARIANTS.iter().map(|check| check.job())).collect();
         assert_eq!(jobs, CHECK_JOBS);
     }
 }

@@ -6,10 +6,13 @@ use clap_complete::Shell;
 use crate::jobs::Job;
 use crate::tables::Pipeline;
 
+/// The job's name.
+pub const NAME: &str = "completions";
+
 /// The job.
 pub fn job(pipeline: &'static Pipeline) -> Job {
     super::tool(
-        "completions",
+        NAME,
         "Print the completion script for a shell",
         |command| command.arg(Arg::new("shell").required(true).value_parser(value_parser!(Shell))),
         move |matches| {

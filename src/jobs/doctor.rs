@@ -21,15 +21,17 @@ use crate::cli::Report;
 use crate::exit::Exit;
 use crate::health::finding::{Finding, ok, warn};
 use crate::jobs::doctor::wanted::{DoctorArgs, SourceFacts, Wanted};
-use crate::jobs::{Job, Kind};
+use crate::jobs::{Job, Kind, some_tables};
 use crate::tables::Pipeline;
 use sheet::{Server, Sheet};
 
 /// The job.
 pub fn job(pipeline: &'static Pipeline) -> Job {
-    let examples =
-        "  doctor\n  doctor --table customers\n  doctor --connect-url http://connect:8083 --connector my-connector";
-    super::job(pipeline, "doctor", "Say which dependency is broken, and how to mend it", examples, Kind::Tool, run)
+    let examples = format!(
+        "  doctor\n  doctor{}\n  doctor --connect-url http://connect:8083 --connector my-connector",
+        some_tables(pipeline, 1)
+    );
+    super::job(pipeline, "doctor", "Say which dependency is broken, and how to mend it", &examples, Kind::Tool, run)
 }
 
 fn run(call: &Call<'_>, args: DoctorArgs) -> Result<Report> {

@@ -25,8 +25,10 @@ use crate::warehouse::Warehouse;
 
 /// The job.
 pub fn job(pipeline: &'static Pipeline) -> Job {
-    let examples = "  lag\n  lag --topic shop.public.customers --max-records 10000\n  lag --watch 5";
-    super::job(pipeline, "lag", "Say how far the jobs are behind the topics", examples, Kind::Tool, run)
+    let prefix = pipeline.spec.topic_prefix.as_str();
+    let topic = pipeline.tables.first().map(|table| format!(" --topic {}", table.topic(prefix))).unwrap_or_default();
+    let examples = format!("  lag\n  lag{topic} --max-records 10000\n  lag --watch 5");
+    super::job(pipeline, "lag", "Say how far the jobs are behind the topics", &examples, Kind::Tool, run)
 }
 
 fn run(call: &Call<'_>, args: LagArgs) -> Result<Report> {

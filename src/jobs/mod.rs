@@ -6,6 +6,7 @@ mod derived;
 mod doctor;
 mod generate;
 mod ingest;
+mod init;
 pub(crate) mod lag;
 mod link;
 mod list;
@@ -20,7 +21,9 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::Result;
+use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Command};
+use strum::IntoStaticStr;
 
 use crate::cli::{Call, JobArgs, Report, Stop};
 use crate::exit::Exit;
@@ -40,7 +43,8 @@ pub struct Job {
 }
 
 /// What a job is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Kind {
     /// Reads a topic into a table.
     Ingest,
@@ -55,12 +59,7 @@ pub enum Kind {
 impl Kind {
     /// As the list of jobs says it.
     pub fn name(self) -> &'static str {
-        match self {
-            Kind::Ingest => "ingest",
-            Kind::Build => "build",
-            Kind::Check => "check",
-            Kind::Tool => "tool",
-        }
+        self.into()
     }
 }
 
@@ -110,6 +109,11 @@ fn run_job<A: JobArgs>(
     report.exit.code()
 }
 
+/// For examples: flags that name some of the pipeline's own tables.
+fn some_tables(pipeline: &Pipeline, most: usize) -> String {
+    pipeline.tables.iter().take(most).map(|table| format!(" --table {}", table.name)).collect()
+}
+
 /// A small tool that prints text and needs no servers.
 fn tool(
     name: &str,
@@ -155,6 +159,7 @@ pub fn all(pipeline: &'static Pipeline) -> Vec<Job> {
         observe::job(pipeline),
         doctor::job(pipeline),
         generate::job(pipeline),
+        init::job(pipeline),
         lag::job(pipeline),
         completions::job(pipeline),
         link::job(pipeline),
@@ -174,26 +179,51 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> i32 {
     let called_as =
         arguments.first().map(Path::new).and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     let origin = Origin::find(pipeline::flag(&arguments), std::env::var_os("PIPELINE"), Path::new(""));
-    let jobs = match Pipeline::load(origin) {
-        Ok(pipeline) => all(pipeline),
-        Err(error) => {
-            let report = Report::of_error(&error);
-            eprintln!("{error:#}");
-            println!("{}", report.line(called_as.as_deref().unwrap_or("lockstep")));
-            return report.exit.code();
-        }
-    };
-    if let Some(job) = jobs.iter().find(|job| Some(&job.name) == called_as.as_ref()) {
-        return (job.run)(&job.command.clone().get_matches_from(arguments));
-    }
-    let matches = command(&jobs).get_matches_from(arguments);
-    match matches.subcommand() {
-        Some((name, matches)) => match jobs.iter().find(|job| job.name == name) {
-            Some(job) => (job.run)(matches),
-            None => Exit::Usage.code(),
+    let called_as = called_as.as_deref().unwrap_or("lockstep");
+    match Pipeline::load(origin) {
+        Ok(pipeline) => match chosen(&all(pipeline), called_as, arguments) {
+            Ok((Some(job), matches)) => (job.run)(&matches),
+            Ok((None, _)) => Exit::Usage.code(),
+            Err(said) => said.exit(),
         },
-        None => Exit::Usage.code(),
+        Err(error) => without_pipeline(&error, called_as, arguments),
     }
+}
+
+/// The job that the command line names, and its flags.
+fn chosen<'j>(
+    jobs: &'j [Job],
+    called_as: &str,
+    arguments: Vec<OsString>,
+) -> clap::error::Result<(Option<&'j Job>, ArgMatches)> {
+    let named = |name: &str| jobs.iter().find(|job| job.name == name);
+    if let Some(job) = named(called_as) {
+        return Ok((Some(job), job.command.clone().try_get_matches_from(arguments)?));
+    }
+    let mut matches = command(jobs).try_get_matches_from(arguments)?;
+    Ok(matches.remove_subcommand().map_or((None, matches), |(name, matches)| (named(&name), matches)))
+}
+
+/// Help, version and completions need no table: whoever mends the file may ask for them. Everything else needs a file that can be read.
+fn without_pipeline(error: &anyhow::Error, called_as: &str, arguments: Vec<OsString>) -> i32 {
+    eprintln!("{error:#}");
+    let instead = || eprintln!("so this is about the pipeline that is compiled in");
+    if let Ok(embedded) = Pipeline::load(Origin::Embedded) {
+        match chosen(&all(embedded), called_as, arguments) {
+            Err(said) if matches!(said.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+                instead();
+                said.exit();
+            }
+            Ok((Some(job), matches)) if job.name == completions::NAME => {
+                instead();
+                return (job.run)(&matches);
+            }
+            _ => {}
+        }
+    }
+    let report = Report::of_error(error);
+    println!("{}", report.line(called_as));
+    report.exit.code()
 }
 
 /// The flag that every job has; it was read before the others.

@@ -16,10 +16,11 @@ use serde_json::{Map, Value, json};
 use crate::cli::Call;
 use crate::cli::{ClickHouseArgs, JobArgs, OutputArgs, PostgresArgs, Report, parse_duration};
 use crate::exit::{Exit, usage};
-use crate::jobs::{Job, Kind};
+use crate::jobs::{Job, Kind, some_tables};
 use crate::kafka::parse_time;
 use crate::quarantine::Selection;
 use crate::tables::Pipeline;
+use crate::validate::NOT_IN_POSTGRES;
 use crate::warehouse::Warehouse;
 
 /// Flags of `rejected`.
@@ -118,12 +119,16 @@ impl JobArgs for RejectedArgs {
 
 /// The job.
 pub fn job(pipeline: &'static Pipeline) -> Job {
-    let examples = "  rejected\n  rejected --table orders --rule customer-exists --since 1d\n  rejected --table orders --show 0:1234\n  rejected --prune 90d --prune-ledger 400d\n";
+    let table = some_tables(pipeline, 1);
+    let examples = format!(
+        "  rejected\n  rejected{table} --rule {NOT_IN_POSTGRES} --since 1d\n  rejected{table} --show 0:1234\n  \
+         rejected --prune 90d --prune-ledger 400d\n"
+    );
     super::job(
         pipeline,
         "rejected",
         "Look at rejected records, and throw old closed ones away",
-        examples,
+        &examples,
         Kind::Tool,
         run,
     )

@@ -25,10 +25,11 @@ use anyhow::Result;
 use crate::cli::Call;
 use crate::cli::{Progress, Report, Stop};
 use crate::exit::Exit;
-use crate::jobs::{Job, Kind};
+use crate::jobs::{Job, Kind, some_tables};
 use crate::kafka::Span;
 use crate::quarantine::{Kept, Shelf};
 use crate::tables::{Pipeline, Table};
+use crate::validate::{NOT_IN_POSTGRES, all_rules};
 
 use args::ReplayArgs;
 use batch::Replayed;
@@ -38,12 +39,16 @@ use typed_arena::Arena;
 
 /// The job.
 pub fn job(pipeline: &'static Pipeline) -> Job {
-    let examples = "  replay-rejected\n  replay-rejected --table orders --only-rule customer-exists\n  replay-rejected --only-rule discount-limit --rule discount-limit=warn\n";
+    let table = some_tables(pipeline, 1);
+    let mut examples = format!("  replay-rejected\n  replay-rejected{table} --only-rule {NOT_IN_POSTGRES}\n");
+    if let Some(rule) = all_rules(pipeline).first() {
+        examples += &format!("  replay-rejected --only-rule {rule} --rule {rule}=warn\n", rule = rule.name);
+    }
     super::job(
         pipeline,
         "replay-rejected",
         "Judge rejected records again, and write what is good now",
-        examples,
+        &examples,
         Kind::Tool,
         run,
     )

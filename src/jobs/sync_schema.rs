@@ -14,8 +14,8 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::Call;
 use crate::cli::{ClickHouseArgs, JobArgs, OutputArgs, PostgresArgs, Report, Stop, parse_duration};
-use crate::exit::Exit;
-use crate::jobs::{Job, Kind};
+use crate::exit::{Exit, told};
+use crate::jobs::{Job, Kind, some_tables};
 use crate::ledger::plain_run::PlainRun;
 use crate::source;
 use crate::tables::{Pipeline, Table};
@@ -50,9 +50,9 @@ impl JobArgs for SyncSchemaArgs {
 
 /// The job.
 pub fn job(pipeline: &'static Pipeline) -> Job {
-    let examples = "  sync-schema\n  sync-schema --check\n  sync-schema --table orders --table customers";
+    let examples = format!("  sync-schema\n  sync-schema --check\n  sync-schema{}", some_tables(pipeline, 2));
     let about = "Add PostgreSQL's new columns to ClickHouse, and say which changes need a person";
-    super::job(pipeline, "sync-schema", about, examples, Kind::Tool, run)
+    super::job(pipeline, "sync-schema", about, &examples, Kind::Tool, run)
 }
 
 fn run(call: &Call<'_>, args: SyncSchemaArgs) -> Result<Report> {
@@ -180,7 +180,7 @@ impl Sync {
         } else {
             tracing::info!("sync-schema: {}: {sql}", found.table);
             if let Err(error) = make(&self.warehouse) {
-                found.problems.push((Exit::of(&error), format!("{error:#}")));
+                found.problems.push((Exit::of(&error), told(&error)));
                 return;
             }
         }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::cli::clock::Clock;
 use crate::cli::{Report, StopAt};
-use crate::exit::Exit;
+use crate::exit::{self, Exit};
 use crate::ledger::{RunRow, run_rows};
 use crate::source;
 use crate::warehouse::Warehouse;
@@ -81,6 +81,6 @@ impl JobRun {
 pub fn ended(result: &Result<Exit>) -> (Exit, Option<String>) {
     match result {
         Ok(exit) => (*exit, None),
-        Err(error) => (Exit::of(error), Some(format!("{error:#}"))),
+        Err(error) => (Exit::of(error), Some(exit::told(error))),
     }
 }

@@ -3,13 +3,15 @@
 use anyhow::Result;
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 use crate::cdc::Generation;
 use crate::ledger::LedgerEnd;
 use crate::warehouse::{Warehouse, quote};
 
 /// What kind of window a ledger row is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Mode {
     /// The first row of a partition.
     Origin,
@@ -28,14 +30,7 @@ pub enum Mode {
 impl Mode {
     /// As it is stored.
     pub fn name(self) -> &'static str {
-        match self {
-            Mode::Origin => "origin",
-            Mode::Plan => "plan",
-            Mode::Reset => "reset",
-            Mode::Range => "range",
-            Mode::Replay => "replay",
-            Mode::Repair => "repair",
-        }
+        self.into()
     }
 
     /// The stream that a row about this partition stands in. What moves the group stands in the partition's own, which one run at a

@@ -4,8 +4,9 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::source_sql::name_in_sql;
-use super::spec::{BinaryHandling, PipelineSpec, SourceTable, TimePrecision};
+use super::spec::{PipelineSpec, SourceTable};
 use super::topic_groups;
+use crate::types::connector::{BinaryMode, TimeMode};
 
 /// Debezium's `table.include.list`: the pipeline's tables by name, then the table of the heartbeat.
 pub fn table_include_list(pipeline: &PipelineSpec) -> String {
@@ -30,9 +31,9 @@ pub fn connector_settings(pipeline: &PipelineSpec) -> Vec<(&'static str, Option<
         ("column.exclude.list", excluded_columns(pipeline)),
         ("slot.name", Some(connector.slot.to_string())),
         ("publication.name", Some(connector.publication.to_string())),
-        ("decimal.handling.mode", Some(connector.decimal_handling.word().to_owned())),
-        ("time.precision.mode", (time_precision != TimePrecision::Adaptive).then(|| time_precision.word().to_owned())),
-        ("binary.handling.mode", (binary_handling != BinaryHandling::Bytes).then(|| binary_handling.word().to_owned())),
+        ("decimal.handling.mode", Some(connector.decimal_handling.as_ref().to_owned())),
+        ("time.precision.mode", (time_precision != TimeMode::Adaptive).then(|| time_precision.as_ref().to_owned())),
+        ("binary.handling.mode", (binary_handling != BinaryMode::Bytes).then(|| binary_handling.as_ref().to_owned())),
         ("heartbeat.action.query", Some(format!("UPDATE {heartbeat} SET ts = now() WHERE id = 1"))),
         ("signal.data.collection", Some(format!("{}.{}", connector.signal.schema, connector.signal.table))),
         ("topic.creation.default.partitions", Some("1".to_owned())),

@@ -43,6 +43,8 @@ pub enum Origin {
     Folder(PathBuf),
     /// It is compiled in.
     Embedded,
+    /// A text that is to become a file: `init` asks whether it can be read.
+    Text(String),
 }
 
 impl fmt::Display for Origin {
@@ -52,6 +54,7 @@ impl fmt::Display for Origin {
             Origin::Variable(file) => write!(f, "PIPELINE={}", file.display()),
             Origin::Folder(file) => write!(f, "{}", file.display()),
             Origin::Embedded => f.write_str("the pipeline that is compiled in"),
+            Origin::Text(_) => f.write_str("the new file"),
         }
     }
 }
@@ -102,6 +105,10 @@ pub(super) fn read(origin: &Origin) -> Found {
         Origin::Embedded => {
             let embedded = |(name, text): (&str, &str)| TextFile { name: name.to_owned(), text: text.to_owned() };
             return Found { texts: Texts(EMBEDDED.map(embedded).to_vec()), toml: 1, problems: Vec::new() };
+        }
+        Origin::Text(text) => {
+            let file = TextFile { name: IN_FOLDER.to_owned(), text: text.clone() };
+            return Found { texts: Texts(vec![file]), toml: 1, problems: Vec::new() };
         }
         Origin::Flag(file) | Origin::Variable(file) | Origin::Folder(file) => file,
     };

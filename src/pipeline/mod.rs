@@ -61,11 +61,10 @@ pub use name::{
 };
 pub use placeholders::fill;
 pub use problem::{Problem, Problems};
-pub use source_sql::{grants, name_in_sql, publication};
+pub use source_sql::{grants, name_in_sql, schemas, source};
 pub use spec::{
-    BinaryHandling, ClickHouseSpec, ColumnSpec, Connector, DecimalHandling, DerivedColumn, DerivedSpec, Example,
-    ExcludedColumn, Limit, PipelineSpec, ReferenceSpec, RuleSpec, Severity, SourceTable, TableSpec, TimePrecision,
-    Warehouse,
+    ClickHouseSpec, ColumnSpec, Connector, DerivedColumn, DerivedSpec, DroppedPartitions, Example, ExcludedColumn,
+    Limit, PipelineSpec, ReferenceSpec, RuleSpec, Severity, SourceTable, TableSpec, Warehouse,
 };
 pub use table::ENGINE_RULES;
 pub(crate) use table::has_word;

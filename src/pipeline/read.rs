@@ -1,10 +1,12 @@
 //! The sections of a pipeline's file, apart from the tables.
 
+use strum::VariantArray;
+
 use super::name::{ConnectorName, DatabaseName, LimitName, PipelineName, SlotName, SourceName, TopicPrefix};
 use super::number::Number;
 use super::problem::{Report, nearest};
 use super::section::Section;
-use super::spec::{BinaryHandling, Connector, DecimalHandling, Limit, SourceTable, TimePrecision, Warehouse};
+use super::spec::{Connector, Limit, SourceTable, Warehouse};
 use super::text::Located;
 
 /// `[pipeline]`.
@@ -35,9 +37,9 @@ pub(super) fn connector(mut section: Section<'_>, pipeline: &str) -> Option<Conn
         section.required_text("publication", &own("_publication")).and_then(|text| SourceName::read(text, report));
     let heartbeat = source_table(&mut section, "heartbeat", &own("_cdc"), "heartbeat");
     let signal = source_table(&mut section, "signal", &own("_cdc"), "signal");
-    let decimal_handling = one_of(&mut section, "decimal_handling", DecimalHandling::ALL, |it| it.word());
-    let time_precision = one_of(&mut section, "time_precision", TimePrecision::ALL, |it| it.word());
-    let binary_handling = one_of(&mut section, "binary_handling", BinaryHandling::ALL, |it| it.word());
+    let decimal_handling = one_of(&mut section, "decimal_handling");
+    let time_precision = one_of(&mut section, "time_precision");
+    let binary_handling = one_of(&mut section, "binary_handling");
     section.finish();
     Some(Connector {
         name: name?.value,
@@ -140,18 +142,13 @@ pub(super) fn source_table(
 }
 
 /// One of some words.
-pub(super) fn one_of<T: Copy>(
-    section: &mut Section<'_>,
-    key: &'static str,
-    all: &[T],
-    word: fn(T) -> &'static str,
-) -> Option<T> {
-    let example = all.first().map_or("", |first| word(*first));
-    let text = section.required_text(key, example)?;
-    let found = all.iter().copied().find(|it| word(*it) == text.value);
+pub(super) fn one_of<T: VariantArray + Copy + AsRef<str>>(section: &mut Section<'_>, key: &'static str) -> Option<T> {
+    let words = || T::VARIANTS.iter().map(AsRef::as_ref);
+    let text = section.required_text(key, words().next().unwrap_or_default())?;
+    let found = T::VARIANTS.iter().zip(words()).find(|(_, word)| *word == text.value);
     if found.is_none() {
         let what = format!("{:?} is no {key}", text.value);
-        section.report.say(&text.at, what, nearest(&text, all.iter().map(|it| word(*it))));
+        section.report.say(&text.at, what, nearest(&text, words()));
     }
-    found
+    found.map(|(it, _)| *it)
 }

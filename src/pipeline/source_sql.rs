@@ -1,19 +1,73 @@
-//! What the source has to have: the captured tables, published and readable by the connector's role.
+//! What the source has to have, as SQL that may run any number of times: heartbeat and signals, replica identities, and the captured tables,
+//! published and readable by the connector's role.
 
-use super::spec::{PipelineSpec, SourceTable};
-use crate::source::identifier;
+use anyhow::Result;
+
+use super::placeholders::fill;
+use super::spec::{PipelineSpec, SourceTable, TableSpec};
+use crate::source::{identifier, literal};
+
+/// All of it but the roles.
+const SOURCE: &str = include_str!("source.sql");
 
 /// Longest line of a list of tables.
 const WIDTH: usize = 110;
 
-/// `GRANT SELECT` on the captured tables, to the connector's role.
-pub fn grants(pipeline: &PipelineSpec) -> String {
-    let role = identifier(pipeline.connector.role.as_str());
-    format!("GRANT SELECT ON\n{}\nTO {role};\n", lines(&by_name(pipeline)))
+/// Everything that the connector needs in the source, apart from its role.
+///
+/// # Errors
+/// A placeholder has no value: a fault of this program.
+pub fn source(pipeline: &PipelineSpec) -> Result<String> {
+    let connector = &pipeline.connector;
+    let [publication, role] = [&connector.publication, &connector.role].map(|name| name.as_str());
+    let schema = |table: &SourceTable| identifier(table.schema.as_str());
+    fill(
+        SOURCE,
+        &[
+            ("heartbeat_schema", &schema(&connector.heartbeat)),
+            ("heartbeat", &name_in_sql(&connector.heartbeat)),
+            ("signal_schema", &schema(&connector.signal)),
+            ("signal", &name_in_sql(&connector.signal)),
+            ("role", &identifier(role)),
+            ("role_text", &literal(role)),
+            ("publication", &identifier(publication)),
+            ("publication_text", &literal(publication)),
+            ("example", &by_name(pipeline).first().map_or_else(String::new, |table| literal(&name_in_sql(table)))),
+            ("schemas", &schemas(pipeline).join(", ")),
+            ("keys", &keys(pipeline)),
+            ("grants", &grants(pipeline, role)),
+            ("tables", self::publication(pipeline).trim_end()),
+        ],
+    )
+}
+
+/// The schemas of the captured tables, as SQL, by name.
+pub fn schemas(pipeline: &PipelineSpec) -> Vec<String> {
+    let mut schemas: Vec<String> =
+        pipeline.tables.iter().map(|table| identifier(table.source.schema.as_str())).collect();
+    schemas.sort();
+    schemas.dedup();
+    schemas
+}
+
+/// The captured tables with their keys, as rows of VALUES.
+fn keys(pipeline: &PipelineSpec) -> String {
+    let mut tables: Vec<&TableSpec> = pipeline.tables.iter().collect();
+    tables.sort_by(|a, b| a.source.value.cmp(&b.source.value));
+    let row = |table: &TableSpec| {
+        let key: Vec<String> = table.key.iter().map(|column| literal(column.as_str())).collect();
+        format!("        ({}::regclass, ARRAY[{}]::name[])", literal(&name_in_sql(&table.source)), key.join(", "))
+    };
+    tables.into_iter().map(row).collect::<Vec<_>>().join(",\n")
+}
+
+/// `GRANT SELECT` on the captured tables, to a role.
+pub fn grants(pipeline: &PipelineSpec, role: &str) -> String {
+    format!("GRANT SELECT ON\n{}\nTO {};\n", lines(&by_name(pipeline)), identifier(role))
 }
 
 /// The tables of the publication: the captured ones, those of heartbeat and signals.
-pub fn publication(pipeline: &PipelineSpec) -> String {
+fn publication(pipeline: &PipelineSpec) -> String {
     let connector = &pipeline.connector;
     let name = identifier(connector.publication.as_str());
     let captured = lines(&by_name(pipeline));

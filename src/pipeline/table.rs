@@ -7,7 +7,7 @@ use super::name::{ColumnName, ReferenceName, RuleName, TableName, TargetName};
 use super::problem::{Report, nearest};
 use super::read::{one_of, source_table};
 use super::section::{Section, kind};
-use super::spec::{ClickHouseSpec, ReferenceSpec, RuleSpec, Severity, TableSpec};
+use super::spec::{ClickHouseSpec, DroppedPartitions, ReferenceSpec, RuleSpec, TableSpec};
 use super::text::Located;
 
 /// Rules of the engine itself: a record is rejected by them, whatever its table.
@@ -51,6 +51,11 @@ pub(super) fn table(name: Option<Located<TableName>>, mut section: Section<'_>) 
     let known = columns.as_ref().unwrap_or(&empty);
     let key = key.and_then(|names| read_key(names, known, &section));
     let partitions = section.count("partitions", MOST_PARTITIONS);
+    let dropped_partitions = if section.has("dropped_partitions") {
+        one_of(&mut section, "dropped_partitions")
+    } else {
+        Some(DroppedPartitions::Keep)
+    };
     let clickhouse = section.section("clickhouse").map(|it| clickhouse(it, key.as_deref(), known)).unwrap_or_default();
     let references = section.section("references").map(|it| references(it, known)).unwrap_or_default();
     let rules = rules(&mut section, known, &references);
@@ -66,6 +71,7 @@ pub(super) fn table(name: Option<Located<TableName>>, mut section: Section<'_>) 
         references: Vec::new(),
         rules,
         partitions,
+        dropped_partitions: dropped_partitions?,
         clickhouse,
     };
     Some(ReadTable { spec, references: references.read })
@@ -224,7 +230,7 @@ fn rule(mut section: Section<'_>, columns: &Columns, references: &References) ->
     let report = section.report;
     let name = section.required_text("name", "quantity-positive").and_then(|text| RuleName::read(text, report));
     let expect = section.required_prose("expect", "quantity > 0");
-    let severity = one_of(&mut section, "severity", Severity::ALL, Severity::word);
+    let severity = one_of(&mut section, "severity");
     let why = section.required_prose("why", "what goes wrong with a row that breaks it");
     let example = section.example();
     let unchanged = section.texts("unchanged").unwrap_or_default();

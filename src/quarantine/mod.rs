@@ -9,5 +9,5 @@ mod selection;
 
 pub use lots::Lot;
 pub use records::{Kept, Listed, RuleCount, Shelf};
-pub use rejected::{Bytes, Quarantined, RejectedRow, WarningRow};
+pub use rejected::{Quarantined, RejectedRow, WarningRow};
 pub use selection::{Portion, Selection};

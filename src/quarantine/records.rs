@@ -4,12 +4,11 @@ use std::collections::HashMap;
 
 use anyhow::Result;
 use clickhouse::Row;
-use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::cdc::{Generation, Record};
 use crate::kafka::{Limits, Span};
-use crate::quarantine::rejected::{Bytes, RejectedRow, in_span};
+use crate::quarantine::rejected::{RejectedRow, in_span};
 use crate::quarantine::selection::Selection;
 use crate::warehouse::{Warehouse, chunks, quote};
 
@@ -37,28 +36,6 @@ impl Shelf {
     }
 }
 
-/// Raw bytes out of a String column.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RawBytes(pub Vec<u8>);
-
-impl<'de> Deserialize<'de> for RawBytes {
-    fn deserialize<D: Deserializer<'de>>(column: D) -> Result<Self, D::Error> {
-        struct Buffer;
-        impl Visitor<'_> for Buffer {
-            type Value = RawBytes;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("bytes")
-            }
-
-            fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<RawBytes, E> {
-                Ok(RawBytes(bytes))
-            }
-        }
-        column.deserialize_byte_buf(Buffer)
-    }
-}
-
 /// A record of the quarantine, whole.
 #[derive(Debug, Clone, Row, Deserialize)]
 #[allow(missing_docs)]
@@ -68,9 +45,11 @@ pub struct Kept {
     pub topic_id: String,
     pub partition: i32,
     pub offset: i64,
-    pub key: RawBytes,
+    #[serde(with = "serde_bytes")]
+    pub key: Vec<u8>,
     pub row_key: String,
-    pub payload: RawBytes,
+    #[serde(with = "serde_bytes")]
+    pub payload: Vec<u8>,
     pub headers: String,
     pub record_ts: i64,
     pub version: u64,
@@ -90,8 +69,8 @@ impl Kept {
             partition: self.partition,
             offset: self.offset,
             timestamp_ms: Some(self.record_ts),
-            key: (!self.key.0.is_empty()).then_some(self.key.0.as_slice()),
-            value: Some(&self.payload.0),
+            key: (!self.key.is_empty()).then_some(self.key.as_slice()),
+            value: Some(&self.payload),
         }
     }
 
@@ -103,9 +82,9 @@ impl Kept {
             topic_id: &self.topic_id,
             partition: self.partition,
             offset: self.offset,
-            key: Bytes(&self.key.0),
+            key: &self.key,
             row_key: self.row_key.clone(),
-            payload: Bytes(&self.payload.0),
+            payload: &self.payload,
             headers: self.headers.clone(),
             record_ts: self.record_ts,
             version: self.version,

@@ -4,20 +4,10 @@ use std::collections::HashMap;
 
 use anyhow::Result;
 use clickhouse::Row;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::kafka::Span;
 use crate::warehouse::{Warehouse, chunks, quote};
-
-/// Raw bytes in a String column.
-#[derive(Debug, Clone, Copy)]
-pub struct Bytes<'a>(pub &'a [u8]);
-
-impl Serialize for Bytes<'_> {
-    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        out.serialize_bytes(self.0)
-    }
-}
 
 /// A row of `{ops}.rejected`.
 #[derive(Debug, Row, Serialize)]
@@ -28,9 +18,11 @@ pub struct RejectedRow<'a> {
     pub topic_id: &'a str,
     pub partition: i32,
     pub offset: i64,
-    pub key: Bytes<'a>,
+    #[serde(with = "serde_bytes")]
+    pub key: &'a [u8],
     pub row_key: String,
-    pub payload: Bytes<'a>,
+    #[serde(with = "serde_bytes")]
+    pub payload: &'a [u8],
     pub headers: String,
     pub record_ts: i64,
     pub version: u64,

@@ -1,7 +1,7 @@
 //! Two ordered streams of rows, merged key by key; and what is to be said of each key.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -34,6 +34,8 @@ pub struct Tally {
     pub different: u64,
     /// Keys whose newer event lies in quarantine.
     pub quarantined: u64,
+    /// Rows of the warehouse whose partition the source has dropped or detached, and that are kept.
+    pub kept: u64,
     /// Keys that were being changed, or whose change is on its way: to be looked at again.
     pub undecided: Vec<String>,
     /// More of them, whose names are not kept.
@@ -65,16 +67,28 @@ pub struct Terms<'c> {
     pub fence_passed: bool,
 }
 
-/// Asks for an id that was not yet given: [`crate::source::next_transaction`].
-pub type Next<'n> = &'n mut dyn FnMut() -> Result<u64>;
+/// What is asked of the source as it is now, behind the moment.
+pub trait Now {
+    /// An id that was not yet given: [`crate::source::next_transaction`].
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    fn next_transaction(&mut self) -> Result<u64>;
+
+    /// Those of some keys whose partition is gone, and whose rows are kept.
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    fn kept_without_partition(&mut self, keys: &[&str]) -> Result<Vec<String>>;
+}
 
 /// Merges the two sides.
 ///
 /// # Errors
 /// One of them fails, or is not in order.
-pub fn merge(terms: Terms<'_>, source: &mut impl Side, warehouse: &mut impl Side, next: Next<'_>) -> Result<Tally> {
+pub fn merge(terms: Terms<'_>, source: &mut impl Side, warehouse: &mut impl Side, now: &mut dyn Now) -> Result<Tally> {
     let mut comparison =
-        Comparison { terms, next, tally: Tally::default(), differences: Vec::new(), waiting: Vec::new() };
+        Comparison { terms, now, tally: Tally::default(), differences: Vec::new(), waiting: Vec::new() };
     let layout = terms.layout;
     let (mut left, mut right) = (InOrder::new(source), InOrder::new(warehouse));
     let (mut of_source, mut of_warehouse) = (left.next(layout)?, right.next(layout)?);
@@ -128,7 +142,7 @@ type Pair = (Option<SideRow>, Option<SideRow>);
 
 struct Comparison<'c, 'n> {
     terms: Terms<'c>,
-    next: Next<'n>,
+    now: &'n mut dyn Now,
     tally: Tally,
     differences: Vec<Difference>,
     /// Pairs of which only the next transaction id tells whether the snapshot sees them.
@@ -151,7 +165,7 @@ impl Comparison<'_, '_> {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        let next = (self.next)()?;
+        let next = self.now.next_transaction()?;
         for pair in std::mem::take(&mut self.waiting) {
             let is_seen = written(&pair).is_none_or(|written| self.terms.snapshot.sees(written, next));
             self.judge(pair, is_seen)?;
@@ -199,11 +213,12 @@ impl Comparison<'_, '_> {
         }
     }
 
-    /// Differences whose newer event lies in quarantine are known; the others are failures.
+    /// Differences whose newer event lies in quarantine are known, and so are rows whose partition is gone; the others are failures.
     fn settle(&mut self) -> Result<()> {
         if self.differences.is_empty() {
             return Ok(());
         }
+        self.keep_without_partition()?;
         let keys: Vec<&str> = self.differences.iter().map(|difference| difference.key.as_str()).collect();
         let quarantined = self.terms.warehouse.newest_quarantined(self.terms.topic, &keys)?;
         for difference in std::mem::take(&mut self.differences) {
@@ -218,6 +233,20 @@ impl Comparison<'_, '_> {
             self.tally.different += 1;
             self.tally.keep(difference);
         }
+        Ok(())
+    }
+}
+
+impl Comparison<'_, '_> {
+    fn keep_without_partition(&mut self) -> Result<()> {
+        let alone = self.differences.iter().filter(|difference| difference.source.is_none());
+        let alone: Vec<&str> = alone.map(|difference| difference.key.as_str()).collect();
+        if alone.is_empty() {
+            return Ok(());
+        }
+        let kept: HashSet<String> = self.now.kept_without_partition(&alone)?.into_iter().collect();
+        self.differences.retain(|difference| difference.source.is_some() || !kept.contains(&difference.key));
+        self.tally.kept += kept.len() as u64;
         Ok(())
     }
 }
@@ -254,6 +283,7 @@ impl Tally {
         self.same += later.same;
         self.different += later.different;
         self.quarantined += later.quarantined;
+        self.kept += later.kept;
         for (column, count) in later.misfits {
             *self.misfits.entry(column).or_default() += count;
         }

@@ -17,7 +17,7 @@ impl Key {
     /// Of the answers of a server, which stand in the schema's order.
     ///
     /// # Errors
-    /// The warehouse's type cannot hold a part of it.
+    /// The warehouse's type cannot hold a part of it, or the key's text would be that of another one too.
     pub fn of(schema: &Schema, answers: &[Option<String>]) -> Result<Key> {
         let mut cells = Vec::with_capacity(schema.key().len());
         let mut sort_key = Vec::new();
@@ -33,6 +33,7 @@ impl Key {
             let n = schema.key().iter().position(|key| *key == place);
             n.and_then(|n| cells.get(n)).map_or(&[][..], Vec::as_slice)
         };
+        schema.check_key(cell).map_err(Error::msg)?;
         Ok(Key { text: schema.key_text(cell), sort_key })
     }
 }

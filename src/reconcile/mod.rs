@@ -11,3 +11,4 @@ pub(crate) mod mend;
 pub(crate) mod offenders;
 pub(crate) mod rounds;
 mod rows;
+mod texts;

@@ -8,16 +8,18 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use postgres::Client;
 use serde_json::{Value, json};
 
 use crate::checks::checker::{Checker, STOPPED};
 use crate::exit::{Exit, fault};
 use crate::kafka;
-use crate::reconcile::compare::{Next, Tally, Terms, merge};
+use crate::pipeline::DroppedPartitions;
+use crate::reconcile::compare::{Now, Tally, Terms, merge};
 use crate::reconcile::fence::{Fence, Passed};
 use crate::reconcile::layout::Layout;
 use crate::reconcile::rows::{Side, SideRow, SpoolWriter};
-use crate::source::{Moment, Rows, Snapshot, next_transaction};
+use crate::source::{Moment, Rows, Snapshot, next_transaction, without_partition};
 use crate::tables::Table;
 use crate::warehouse::{Warehouse, chunks, key_between, key_in, key_names, key_order};
 
@@ -142,13 +144,13 @@ impl Checker<'_> {
         let topic = table.topic(&self.args.prefix.prefix);
         let (client, warehouse) = self.both()?;
         let terms = Terms { warehouse, layout: &layout, topic: &topic, snapshot: &snapshot, fence_passed };
-        let next: Next<'_> = &mut || next_transaction(client);
+        let now = &mut SourceNow { client, table };
         let what = format!("reading {}", table.target);
         let mut source = spool.finish()?;
         let tally = match rows {
             Rows::From(first, _) => {
                 let sql = newest_rows(warehouse, &layout, &key_between(&table.key, first, last.as_ref()));
-                merge(terms, &mut source, &mut warehouse.stream_json(&what, &sql)?, next)?
+                merge(terms, &mut source, &mut warehouse.stream_json(&what, &sql)?, now)?
             }
             Rows::Of(keys) => {
                 let mut in_warehouse = Vec::new();
@@ -160,7 +162,7 @@ impl Checker<'_> {
                     );
                 }
                 let in_source = source.all(&layout)?;
-                merge(terms, &mut in_order(in_source), &mut in_order(in_warehouse), next)?
+                merge(terms, &mut in_order(in_source), &mut in_order(in_warehouse), now)?
             }
         };
         Ok(Compared { tally, fence, behind, not_compared: layout.not_compared, last, slices: 0 })
@@ -186,6 +188,25 @@ impl Checker<'_> {
                 (json!({"lsn": snapshot.lsn, "behind": stage}), Some(stage))
             }
         })
+    }
+}
+
+/// The session with the source.
+struct SourceNow<'c> {
+    client: &'c mut Client,
+    table: &'c Table,
+}
+
+impl Now for SourceNow<'_> {
+    fn next_transaction(&mut self) -> Result<u64> {
+        next_transaction(self.client)
+    }
+
+    fn kept_without_partition(&mut self, keys: &[&str]) -> Result<Vec<String>> {
+        match self.table.spec.dropped_partitions {
+            DroppedPartitions::Keep => without_partition(self.client, self.table, keys),
+            DroppedPartitions::Delete => Ok(Vec::new()),
+        }
     }
 }
 

@@ -12,52 +12,11 @@ use crate::cdc::{
     key_object,
 };
 use crate::rows::envelope::EnvelopeSeed;
+use crate::rows::event::{Change, Event, Partial};
 use crate::rows::explain::{bad, explain};
 use crate::rows::image::{ImageSeed, KeyCells, Scratch};
 use crate::rows::store::{Mark, Stamp};
-use crate::rows::{RowId, Rows, Schema};
-
-/// What a record says.
-#[derive(Debug)]
-pub enum Event<'m> {
-    /// A row was read, inserted, updated or deleted.
-    Change(Change),
-    /// As `Change`, but some column values were not sent.
-    Partial(Partial<'m>),
-    /// The table was truncated.
-    Truncate(Truncate),
-    /// A null value after a delete.
-    Tombstone,
-    /// It cannot be decoded; with the row's key, if that could be read.
-    Bad(Violation, Option<String>),
-}
-
-/// A change of one row.
-#[derive(Debug, Clone, Copy)]
-pub struct Change {
-    /// What happened.
-    pub head: Head,
-    /// Its row among the window's.
-    pub row: RowId,
-}
-
-/// A change whose unchanged TOAST values have to be carried forward from an earlier state of the row.
-#[derive(Debug, Clone)]
-pub struct Partial<'m> {
-    /// What happened.
-    pub head: Head,
-    /// The canonical text of the row's key.
-    pub key: String,
-    /// `after`, with placeholders.
-    pub after: Fields<'m>,
-}
-
-impl<'m> Partial<'m> {
-    /// The columns whose values were not sent.
-    pub fn unavailable(&self) -> impl Iterator<Item = &str> {
-        self.after.0.iter().filter(|(_, value)| is_placeholder(value)).map(|(name, _)| name.as_ref())
-    }
-}
+use crate::rows::{Rows, Schema};
 
 /// Decodes the records of one table.
 #[derive(Debug)]
@@ -138,7 +97,7 @@ impl<'s> Decoder<'s> {
         let envelope = RawEnvelope::parse(value).map_err(bad)?;
         is_about(self.schema.table(), value).map_err(bad)?;
         let letter = envelope.op.as_deref().ok_or_else(|| bad("no `op`: not a Debezium envelope"))?;
-        let op = Op::parse(letter).ok_or_else(|| bad(format!("unknown op {letter:?}")))?;
+        let op = letter.parse().map_err(|_| bad(format!("unknown op {letter:?}")))?;
         let head = Head { op, source: envelope.source.unwrap_or_default() };
         match op {
             Op::Truncate => {
@@ -199,6 +158,7 @@ impl<'s> Decoder<'s> {
         if fields.0.iter().any(|(_, value)| is_placeholder(value)) {
             let json = fields.to_json();
             self.key.read(self.schema, json.as_bytes()).map_err(|error| explain(&json, &error))?;
+            self.schema.check_key(|place| self.key.cell_of(self.schema, place)).map_err(bad)?;
             return Ok(Event::Partial(Partial { head, key: self.key.text(self.schema), after: fields }));
         }
         let json = if complete { Cow::Borrowed(after.get()) } else { Cow::Owned(fields.to_json()) };
@@ -269,6 +229,7 @@ impl<'s> Decoder<'s> {
         rows: &mut Rows,
         mark: Mark,
     ) -> Result<Change, Violation> {
+        self.schema.check_key(|place| rows.cell(mark, place)).map_err(bad)?;
         let ts_ms = committed_at(&head, record)?;
         let src_ts = u32::try_from(ts_ms.div_euclid(1000))
             .map_err(|_| bad(format!("source.ts_ms {ts_ms} is outside 1970..2106")))?;

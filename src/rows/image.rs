@@ -185,10 +185,13 @@ impl KeyCells {
 
     /// Canonical text.
     pub fn text(&self, schema: &Schema) -> String {
-        schema.key_text(|place| {
-            let n = schema.key().iter().position(|key| *key == place);
-            n.map_or(&[], |n| self.cell(n))
-        })
+        schema.key_text(|place| self.cell_of(schema, place))
+    }
+
+    /// The cell of the column at a place of the schema.
+    pub fn cell_of(&self, schema: &Schema, place: usize) -> &[u8] {
+        let n = schema.key().iter().position(|key| *key == place);
+        n.map_or(&[], |n| self.cell(n))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod decoder;
 mod envelope;
+mod event;
 mod explain;
 mod image;
 mod long;
@@ -9,7 +10,8 @@ mod schema;
 mod store;
 mod toast;
 
-pub use decoder::{Change, Decoder, Event, Partial};
+pub use decoder::Decoder;
+pub use event::{Change, Event, Partial};
 pub use explain::refusal;
 pub use long::{LONG, LongRow, Unloaded, identity_of};
 pub use schema::{Column, SYSTEM_COLUMNS, Schema};
@@ -19,7 +21,7 @@ pub use toast::{Carried, Completion, Missing, resolve};
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cdc::Record;
+    use crate::cdc::message::Message;
     use crate::types::{ColumnType, Connector};
 
     fn column(name: &str, declared: &str) -> Column {
@@ -37,20 +39,13 @@ mod tests {
 
     /// `after`, or `before` of a delete, and the rest of the envelope.
     fn said(op: &str, table: &str, image: &str) -> String {
-        let (before, after) = if op == "d" { (image, "null") } else { ("null", image) };
-        let value = format!(
-            r#"{{"before":{before},"after":{after},"op":"{op}","source":{{"ts_ms":1000,"lsn":9,"table":"{table}"}}}}"#
-        );
-        let record = Record {
-            partition: 0,
-            offset: 1,
-            timestamp_ms: None,
-            key: Some(KEY.as_bytes()),
-            value: Some(value.as_bytes()),
-        };
-        let schema = schema();
+        said_by(&schema(), KEY, op, table, image)
+    }
+
+    fn said_by(schema: &Schema, key: &str, op: &str, table: &str, image: &str) -> String {
+        let message = Message::change(table, 1, op, key, image);
         let mut rows = Rows::new(schema.columns().len());
-        match Decoder::new(&schema, 1, 0).decode(&record, &mut rows).unwrap() {
+        match Decoder::new(schema, 1, 0).decode(&message.record(), &mut rows).unwrap() {
             Event::Change(change) => {
                 let row = rows.row(change.row);
                 let text = |(n, column): (usize, &Column)| {
@@ -94,6 +89,18 @@ mod tests {
     fn a_deleted_row_has_its_key_and_nothing_else() {
         let image = r#"{"id":"7b2d9f8e-0000-4000-8000-000000000001","n":5,"name":"x"}"#;
         assert_eq!(said("d", "things", image), "7b2d9f8e-0000-4000-8000-000000000001 5 NULL and nothing, deleted true");
+    }
+
+    #[test]
+    fn a_key_whose_text_could_be_that_of_another_one_is_refused() {
+        let columns = ["id", "n"].map(|name| column(name, "text not null")).to_vec();
+        let schema = Schema::new("things", columns, &["id", "n"], Vec::new()).unwrap();
+        let refused = "id has the character U+001F, which stands between the parts of a key";
+        for image in [r#"{"id":"a\u001fb","n":"c"}"#, r#"{"n":"c","id":"\u001f"}"#] {
+            assert_eq!(["c", "d"].map(|op| said_by(&schema, image, op, "things", image)), [refused, refused]);
+        }
+        let last = r#"{"id":"a","n":"b\u001fc"}"#;
+        assert!(said_by(&schema, last, "c", "things", last).starts_with("a b\u{1f}c"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::cdc::Fields;
 use crate::rows::Row;
 use crate::rows::image::KeyCells;
-use crate::types::{ColumnType, KEY_SEPARATOR};
+use crate::types::{ColumnType, KEY_SEPARATOR, Kind, join_key};
 
 /// The names of the system columns.
 pub const SYSTEM_COLUMNS: [&str; 11] = [
@@ -107,14 +107,29 @@ impl Schema {
 
     /// The canonical text of a key whose cells `cell` has.
     pub fn key_text<'c>(&self, cell: impl Fn(usize) -> &'c [u8]) -> String {
-        let mut text = String::new();
-        for (n, place) in self.key.iter().enumerate() {
-            if n > 0 {
-                text.push(KEY_SEPARATOR);
+        self.joined(&self.key, cell).unwrap_or_default()
+    }
+
+    /// The canonical text of a key whose parts stand at these places; `None` if one is NULL.
+    pub fn joined<'c>(&self, places: &[usize], cell: impl Fn(usize) -> &'c [u8]) -> Option<String> {
+        let text = |place: &usize| self.columns[*place].column_type.text(cell(*place));
+        Some(join_key(places.iter().map(text).collect::<Option<Vec<_>>>()?))
+    }
+
+    /// Can its text be told from those of all other keys?
+    ///
+    /// # Errors
+    /// Not if a part that is not the last has the character that separates the parts.
+    pub fn check_key<'c>(&self, cell: impl Fn(usize) -> &'c [u8]) -> Result<(), String> {
+        let parts = self.key.split_last().map_or(&[][..], |(_, parts)| parts);
+        for place in parts {
+            let Column { name, column_type, .. } = &self.columns[*place];
+            let is_text = matches!(column_type.kind(), Kind::Text | Kind::Bpchar);
+            if is_text && column_type.text(cell(*place)).is_some_and(|text| text.contains(KEY_SEPARATOR)) {
+                return Err(format!("{name} has the character U+001F, which stands between the parts of a key"));
             }
-            text.push_str(&self.columns[*place].column_type.text(cell(*place)).unwrap_or_default());
         }
-        text
+        Ok(())
     }
 
     /// The canonical text of the key of a JSON object, which may have more fields.

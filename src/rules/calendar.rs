@@ -1,6 +1,7 @@
 //! Dates, timestamps and intervals: read at parse, counted in days and microseconds.
 
 use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
+use strum::{EnumString, IntoStaticStr};
 
 /// Microseconds of a day.
 pub(super) const DAY: i64 = 86_400_000_000;
@@ -13,7 +14,8 @@ const MOST_MONTHS: i64 = 12 * 100;
 const MOST_DAYS: i64 = 36_525;
 
 /// A part of a date that EXTRACT knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "UPPERCASE", ascii_case_insensitive)]
 pub(super) enum Field {
     Year,
     Quarter,
@@ -28,36 +30,9 @@ pub(super) enum Field {
 }
 
 impl Field {
-    pub fn parse(name: &str) -> Option<Field> {
-        Some(match name.to_ascii_lowercase().as_str() {
-            "year" => Field::Year,
-            "quarter" => Field::Quarter,
-            "month" => Field::Month,
-            "week" => Field::Week,
-            "day" => Field::Day,
-            "hour" => Field::Hour,
-            "minute" => Field::Minute,
-            "dow" => Field::Dow,
-            "isodow" => Field::Isodow,
-            "doy" => Field::Doy,
-            _ => return None,
-        })
-    }
-
     /// PostgreSQL's name.
     pub fn name(self) -> &'static str {
-        match self {
-            Field::Year => "YEAR",
-            Field::Quarter => "QUARTER",
-            Field::Month => "MONTH",
-            Field::Week => "WEEK",
-            Field::Day => "DAY",
-            Field::Hour => "HOUR",
-            Field::Minute => "MINUTE",
-            Field::Dow => "DOW",
-            Field::Isodow => "ISODOW",
-            Field::Doy => "DOY",
-        }
+        self.into()
     }
 
     pub fn is_of_time(self) -> bool {

@@ -1,12 +1,11 @@
 //! The text that ClickHouse judges: every node in parentheses, every name in quotes, every number wide enough for its digits.
 
 use crate::rules::ROW;
-use crate::rules::calendar::{Field, Interval, print_date, print_timestamp};
-use crate::rules::number;
+use crate::rules::calendar::{Field, Interval};
+use crate::rules::clickhouse_literal::{literal, literal_of, name, text};
 use crate::rules::scope::Input;
 use crate::rules::tree::{Arithmetic, Expr, Extreme, Node, Side, Test};
 use crate::rules::types::{Digits, Kind, Type};
-use crate::rules::value::Value;
 
 /// Settings of a session that judges rules: what a missing parent is, what NULL is in casts and lists, where a day begins.
 pub const CLICKHOUSE_SETTINGS: &[(&str, &str)] = &[
@@ -17,20 +16,8 @@ pub const CLICKHOUSE_SETTINGS: &[(&str, &str)] = &[
     ("least_greatest_legacy_null_behavior", "0"),
 ];
 
-/// Digits that an integer literal can have and still be an integer of ClickHouse's.
-const LITERAL_DIGITS: usize = 18;
 /// Digits behind the point of a quotient before it is rounded; no rounding asks for more than half of them.
 const QUOTIENT_DIGITS: u8 = 20;
-
-/// A name in quotes.
-pub(super) fn name(name: &str) -> String {
-    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
-}
-
-/// A text in quotes.
-pub(super) fn text(text: &str) -> String {
-    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
-}
 
 /// Writes one rule.
 pub(super) struct Printer<'r> {
@@ -242,45 +229,6 @@ fn input(input: &Input) -> String {
         Type::Real(None) | Type::Double(None) => format!("if(isNaN({column}), NULL, toFloat64({column}))"),
         Type::Uuid => format!("toString({column})"),
         _ => column,
-    }
-}
-
-fn literal(value: &Value<'_>, kind: &Kind) -> String {
-    match (value, kind) {
-        (Value::Bool(truth), _) => truth.to_string(),
-        (Value::Number(unscaled), Kind::Number(digits)) => {
-            let printed = number::print(*unscaled, digits.scale);
-            match digits {
-                Digits { scale: 0, .. } if printed.len() <= LITERAL_DIGITS => format!("({printed})"),
-                Digits { scale: 0, .. } => format!("toInt256('{printed}')"),
-                Digits { scale, .. } => format!("toDecimal256('{printed}', {scale})"),
-            }
-        }
-        (Value::Double(double), _) => format!("toFloat64('{double}')"),
-        (Value::Text(value), _) => text(value),
-        (Value::Moment(days), Kind::Date) => format!("toDate32('{}')", print_date(*days)),
-        (Value::Moment(micros), _) => format!("toDateTime64('{}', 6, 'UTC')", print_timestamp(*micros)),
-        _ => format!("CAST(NULL, 'Nullable({})')", type_name(kind)),
-    }
-}
-
-/// A literal number of a wide type.
-fn literal_of(expr: &Expr, wide: &dyn Fn(&str) -> String, type_name: &str) -> String {
-    match (&expr.node, &expr.kind) {
-        (Node::Literal(Value::Number(unscaled)), Kind::Number(digits)) => wide(&number::print(*unscaled, digits.scale)),
-        _ => format!("CAST(NULL, 'Nullable({type_name})')"),
-    }
-}
-
-fn type_name(kind: &Kind) -> String {
-    match kind {
-        Kind::Bool => "Bool".to_owned(),
-        Kind::Number(Digits { whole: true, .. }) => "Int256".to_owned(),
-        Kind::Number(digits) => format!("Decimal(76, {})", digits.scale),
-        Kind::Double => "Float64".to_owned(),
-        Kind::Date => "Date32".to_owned(),
-        Kind::Timestamp | Kind::TimestampTz => "DateTime64(6, \\'UTC\\')".to_owned(),
-        _ => "String".to_owned(),
     }
 }
 

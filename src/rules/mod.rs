@@ -9,6 +9,7 @@
 
 mod calendar;
 mod clickhouse;
+mod clickhouse_literal;
 mod evaluate;
 mod like;
 mod literal;
@@ -65,7 +66,7 @@ impl Server {
     pub fn name(self, name: &str) -> String {
         match self {
             Server::Postgres => postgres::name(name),
-            Server::ClickHouse => clickhouse::name(name),
+            Server::ClickHouse => clickhouse_literal::name(name),
         }
     }
 

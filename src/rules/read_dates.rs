@@ -110,7 +110,7 @@ impl Reader<'_> {
 
     pub(super) fn extract(&mut self, field: &str, moment: &ast::Expr) -> Read<Expr> {
         let moment = self.typed(moment)?;
-        let Some(field) = Field::parse(field) else {
+        let Ok(field) = field.parse::<Field>() else {
             return Err(self.refusal(format!("beyond the subset: {field} of a date: YEAR, QUARTER, MONTH, WEEK, DAY, HOUR, MINUTE, DOW, ISODOW and DOY agree")));
         };
         self.check_moment(&moment)?;

@@ -15,6 +15,8 @@ pub struct SourceTable {
     pub lsn: u64,
     /// Is the whole old row written to the log with every change (REPLICA IDENTITY FULL)?
     pub whole_row: bool,
+    /// What makes its rows unique besides the primary key: the columns of each such index.
+    pub unique: Vec<Vec<String>>,
 }
 
 /// A column as PostgreSQL has it.
@@ -94,9 +96,16 @@ SELECT a.attname::text,
     "
 FROM pg_attribute a
 JOIN resolved r ON r.type = a.atttypid
-WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped
+WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum"
 );
+
+/// Unique indexes of columns over all rows.
+const UNIQUE: &str = "
+SELECT ARRAY(SELECT a.attname::text FROM pg_attribute a
+             WHERE a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))
+FROM pg_index i
+WHERE i.indrelid = $1::text::regclass AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL";
 
 /// Reads the columns of a table (its name as SQL); `None` if there is no such table. SELECT on it is all that is needed.
 ///
@@ -123,6 +132,7 @@ fn read(client: &mut Client, name: &str, connector: &Connector) -> Result<Option
     let whole_row = transaction
         .query_one("SELECT relreplident = 'f' FROM pg_class WHERE oid = $1::text::regclass", &[&name])?
         .get(0);
+    let unique = transaction.query(UNIQUE, &[&name])?.iter().map(|row| row.get(0)).collect();
     let mut found = Vec::new();
     for (column, missing) in columns(&mut transaction, name)? {
         let missing =
@@ -130,7 +140,7 @@ fn read(client: &mut Client, name: &str, connector: &Connector) -> Result<Option
         found.push(SourceColumn { missing, ..column });
     }
     transaction.commit()?;
-    Ok(Some(SourceTable { columns: found, lsn: lsn.unsigned_abs(), whole_row }))
+    Ok(Some(SourceTable { columns: found, lsn: lsn.unsigned_abs(), whole_row, unique }))
 }
 
 /// The columns of a table, as a transaction sees them; each with what rows have that are older, as PostgreSQL writes it.
@@ -138,7 +148,13 @@ pub(super) fn columns(
     transaction: &mut Transaction<'_>,
     relation: &str,
 ) -> Result<Vec<(SourceColumn, Option<String>)>> {
-    let rows = transaction.query(COLUMNS, &[&relation])?;
+    let oid: u32 = transaction.query_one("SELECT $1::text::regclass::oid", &[&relation])?.get(0);
+    columns_of(transaction, oid)
+}
+
+/// As [`columns`], of a table by its number: that may be asked by who may not use its schema.
+pub(super) fn columns_of(transaction: &mut Transaction<'_>, oid: u32) -> Result<Vec<(SourceColumn, Option<String>)>> {
+    let rows = transaction.query(COLUMNS, &[&oid])?;
     Ok(rows.iter().map(|row| (column(row), row.get(6))).collect())
 }
 

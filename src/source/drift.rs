@@ -90,7 +90,12 @@ impl Drift {
         let (mut now, mut known): (Vec<&str>, Vec<&str>) = (now.collect(), table.schema.key_names().collect());
         now.sort_unstable();
         known.sort_unstable();
-        if now == known {
+        let is_same = |columns: &Vec<String>| {
+            let mut columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+            columns.sort_unstable();
+            columns == known
+        };
+        if now == known || source.unique.iter().any(is_same) {
             return;
         }
         let none = if now.is_empty() { "no column" } else { "" };

@@ -94,10 +94,11 @@ mod tests {
     fn the_comparison_is_made_in_the_sources_types() {
         let key = [KeyColumn::of("order_id", "integer not null"), KeyColumn::of("Customer", "bpchar not null")];
         let column_type = ColumnType::parse("real null", None, &Connector::default()).unwrap();
-        assert_eq!(
-            look_up_sql("t", &key, &[Fact { column: "unit_price", column_type }]),
-            "SELECT order_id::text || chr(31) || \"Customer\"::text, unit_price::text\nFROM t\n\
-             WHERE (order_id, \"Customer\") IN (SELECT unnest($1::text[])::int8, unnest($2::text[])::bpchar)"
-        );
+        let fact = Fact { column: "unit_price", column_type };
+        insta::assert_snapshot!(look_up_sql("t", &key, &[fact]), @r#"
+        SELECT order_id::text || chr(31) || "Customer"::text, unit_price::text
+        FROM t
+        WHERE (order_id, "Customer") IN (SELECT unnest($1::text[])::int8, unnest($2::text[])::bpchar)
+        "#);
     }
 }

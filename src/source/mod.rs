@@ -7,10 +7,12 @@ mod drift;
 mod identity;
 mod locks;
 mod lookup;
+mod partitions;
 mod replica;
 mod reserved;
 mod sessions;
 mod snapshot;
+mod survey;
 mod transactions;
 
 use std::sync::mpsc;
@@ -20,7 +22,7 @@ use anyhow::{Context, Result};
 use postgres::{Client, NoTls};
 
 use crate::cli::{PostgresArgs, Secret};
-use crate::exit::{needs_person, try_again};
+use crate::exit::{needs_person, try_again, usage};
 
 pub use books::{LockPlace, share_books, take_books};
 pub use catalogue::{HAS_LONG_COLUMN, SourceColumn, SourceTable, catalogue};
@@ -29,17 +31,20 @@ pub use drift::{Changed, Drift, stays};
 pub use identity::identity;
 pub use locks::{TargetLock, lock, lock_job, lock_tables, still_held, unlock};
 pub use lookup::{Existence, Found, is_possible, look_up};
+pub use partitions::without_partition;
 pub use replica::LookUps;
-pub use reserved::{identifier, is_reserved};
+pub use reserved::{identifier, is_reserved, literal};
 pub use sessions::{Sessions, session_name};
 pub use snapshot::{Moment, Rows, key_in, key_parts};
+pub use survey::{ForeignKey, Survey, SurveyedServer, SurveyedTable, UniqueKey, survey};
 pub use transactions::{Snapshot, Written, lsn_position, next_transaction};
 
 /// A server that takes connections and says nothing must not hold up a job for ever.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Connects as `name` (shown in `pg_stat_activity`), with time limits on locks and statements, so that a look-up
-/// never waits behind the shop for long and the shop never waits behind a look-up.
+/// never waits behind the shop for long and the shop never waits behind a look-up. Where policies (row level security) would hide rows
+/// from the role, a statement is refused: rows that are hidden must not look as if they were not there.
 ///
 /// # Errors
 /// The server is not there, or refuses.
@@ -52,20 +57,43 @@ pub fn connect(args: &PostgresArgs, name: &str) -> Result<Client> {
 /// # Errors
 /// The server is not there, or refuses.
 pub fn connect_to(args: &PostgresArgs, host: &str, port: u16, name: &str) -> Result<Client> {
-    let password = Secret::from_env("POSTGRES_PASSWORD", "app_password")?;
     let PostgresArgs { postgres_db: db, postgres_user: user, .. } = args;
     let mut config = postgres::Config::new();
+    config.host(host).port(port).dbname(db).user(user).password(password()?.reveal());
+    connect_by(config, name)
+        .with_context(|| format!("connecting to PostgreSQL, database {db} at {host}:{port} as {user}"))
+}
+
+/// As [`connect`], to the database of a URL, `postgres://user@host:port/database`. A password that it does not have comes from the environment.
+///
+/// # Errors
+/// It is no such URL; the server is not there, or refuses.
+pub fn connect_to_url(url: &str, name: &str) -> Result<Client> {
+    let no_url = |why: String| usage(format!("--from: {why}: write postgres://user@host:port/database"));
+    let mut config: postgres::Config = url.parse().map_err(|error| no_url(format!("{error:#}")))?;
+    let Some(database) = config.get_dbname().map(str::to_owned) else {
+        return Err(no_url("it names no database".to_owned()));
+    };
+    if config.get_password().is_none() {
+        config.password(password()?.reveal());
+    }
+    connect_by(config, name).with_context(|| format!("connecting to PostgreSQL, database {database} of --from"))
+}
+
+fn password() -> Result<Secret> {
+    Secret::from_env("POSTGRES_PASSWORD", "app_password")
+}
+
+fn connect_by(mut config: postgres::Config, name: &str) -> Result<Client> {
     config
-        .host(host)
-        .port(port)
-        .dbname(db)
-        .user(user)
-        .password(password.reveal())
         .application_name(name)
         .connect_timeout(Duration::from_secs(5))
         .keepalives_idle(Duration::from_secs(15))
         .tcp_user_timeout(Duration::from_secs(30))
-        .options("-c lock_timeout=5s -c statement_timeout=30s -c TimeZone=UTC -c default_transaction_read_only=on");
+        .options(
+            "-c lock_timeout=5s -c statement_timeout=30s -c TimeZone=UTC -c default_transaction_read_only=on \
+                  -c row_security=off",
+        );
     let (answer, answered) = mpsc::channel();
     std::thread::spawn(move || {
         let _ = answer.send(config.connect(NoTls));
@@ -76,7 +104,22 @@ pub fn connect_to(args: &PostgresArgs, host: &str, port: u16, name: &str) -> Res
             try_again(format!("it took the connection and said nothing for {} s", HANDSHAKE_TIMEOUT.as_secs()))
         })
         .and_then(|client| client.map_err(explain))
-        .with_context(|| format!("connecting to PostgreSQL, database {db} at {host}:{port} as {user}"))
+}
+
+/// Has one of these tables (their names as SQL) a row?
+///
+/// # Errors
+/// PostgreSQL is gone, or refuses.
+pub fn has_rows(client: &mut Client, relations: &[&str]) -> Result<bool> {
+    for relation in relations {
+        let sql = format!("SELECT EXISTS (SELECT FROM {relation})");
+        let row =
+            client.query_one(&sql, &[]).with_context(|| format!("asking PostgreSQL whether {relation} has rows"))?;
+        if row.get(0) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// pgbouncer knows few startup parameters. It could be told to ignore ours, which would help nobody: a pooler lends one session to

@@ -96,25 +96,25 @@ impl Pipeline {
 }
 
 /// The connector's settings, as the types need them.
-pub(super) fn connector(spec: &PipelineSpec) -> Result<Connector, String> {
+pub(super) fn connector(spec: &PipelineSpec) -> Connector {
     let connector = &spec.connector;
-    Ok(Connector {
-        decimal: connector.decimal_handling.word().parse()?,
-        time: connector.time_precision.word().parse()?,
-        binary: connector.binary_handling.word().parse()?,
+    Connector {
+        decimal: connector.decimal_handling,
+        time: connector.time_precision,
+        binary: connector.binary_handling,
         ..Connector::default()
-    })
+    }
 }
 
 /// A table's columns with their types; what is wrong with a type is a problem.
 fn columns(spec: &PipelineSpec, table: &TableSpec, problems: &mut Vec<Problem>) -> Vec<Column> {
+    let connector = connector(spec);
     let mut columns = Vec::new();
     for column in &table.columns {
         let null = if column.nullable { "null" } else { "not null" };
         let declared = format!("{} {null}", column.source_type);
         let kept_as = column.warehouse_type.as_ref().map(|kept| kept.as_str());
-        let column_type = connector(spec).and_then(|connector| ColumnType::parse(&declared, kept_as, &connector));
-        match column_type {
+        match ColumnType::parse(&declared, kept_as, &connector) {
             Ok(column_type) => columns.push(Column {
                 name: column.name.to_string(),
                 was: column.was.as_ref().map(|was| was.to_string()),

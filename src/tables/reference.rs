@@ -5,7 +5,7 @@ use crate::rows::{Row, Schema};
 use crate::rules::Type;
 use crate::source;
 use crate::tables::{KeyColumn, Pipeline, Table, rule_type};
-use crate::types::{ColumnType, KEY_SEPARATOR, Kind};
+use crate::types::{ColumnType, Kind};
 use crate::warehouse;
 
 /// A reference of a table.
@@ -105,14 +105,7 @@ impl Reference {
 
     /// The canonical text of the key that a row holds; `None` if a part of it is NULL.
     pub fn key_of(&self, schema: &Schema, row: Row<'_>) -> Option<String> {
-        let mut key = String::new();
-        for (n, place) in self.columns.iter().enumerate() {
-            if n > 0 {
-                key.push(KEY_SEPARATOR);
-            }
-            key.push_str(&schema.columns()[*place].column_type.text(row.cell(*place))?);
-        }
-        Some(key)
+        schema.joined(&self.columns, |place| row.cell(place))
     }
 }
 

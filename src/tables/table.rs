@@ -61,6 +61,7 @@ impl Table {
         };
         let key = spec.key.iter().map(|column| column.as_str()).zip(schema.key()).map(key_column).collect();
         let references = spec.references.iter().map(|reference| Reference::of(reference, &schema)).collect();
+        let connector = super::pipeline::connector(pipeline);
         Some(Table {
             name: spec.name.as_str(),
             spec,
@@ -68,8 +69,8 @@ impl Table {
             target: spec.target.as_str(),
             key,
             written: spec.columns.iter().map(|column| column.name.as_str()).chain(SYSTEM_COLUMNS).collect(),
-            connector: super::pipeline::connector(pipeline).unwrap_or_default(),
-            layout: layout(spec, &schema),
+            connector,
+            layout: xxh3_64(layout(spec, &schema, &connector).as_bytes()),
             references,
             pipeline,
             schema,
@@ -147,16 +148,36 @@ impl Table {
     }
 }
 
-/// No prose, no limits, no rules: whoever changes these writes the same rows.
-fn layout(spec: &TableSpec, schema: &Schema) -> u64 {
+/// What rows are made by, as text. No prose, no limits, no rules: whoever changes these writes the same rows.
+fn layout(spec: &TableSpec, schema: &Schema, connector: &Connector) -> String {
+    let Connector { decimal, time, binary, interval } = connector;
+    let modes = [decimal.as_ref(), time.as_ref(), binary.as_ref(), interval.as_ref()].join(" ");
     let columns = schema.columns().iter().map(|column| {
         let Column { name, was, column_type } = column;
-        let (kept, kind) = (column_type.clickhouse_type(), column_type.kind());
-        format!("{name:?} {was:?} {:?} {} {kept} {kind:?}", column_type.source().text, column_type.nullable())
+        let kept = column_type.clickhouse_type();
+        format!("{name:?} {was:?} {:?} {} {kept}", column_type.source().text, column_type.nullable())
     });
     let key = schema.key_names().map(|name| format!("key {name:?}"));
     let excluded = spec.excluded.iter().map(|column| format!("not {:?}", column.name.as_str()));
     let source = format!("{:?} {:?}", spec.source.schema.as_str(), spec.source.table.as_str());
-    let text = columns.chain(key).chain(excluded).chain([source]).collect::<Vec<_>>().join("\n");
-    xxh3_64(text.as_bytes())
+    [modes, source].into_iter().chain(columns).chain(key).chain(excluded).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tables::Pipeline;
+
+    /// Tokens are made of it: a window that is open while another executable takes over would be written twice.
+    #[test]
+    fn the_layout_of_a_table_is_the_same_from_one_executable_to_the_next() {
+        let table = Pipeline::embedded().table("region").unwrap();
+        insta::assert_snapshot!(layout(table.spec, &table.schema, &table.connector), @r#"
+        string adaptive bytes numeric
+        "public" "region"
+        "region_id" None "smallint" false Int64
+        "region_description" None "bpchar" false String
+        key "region_id"
+        "#);
+    }
 }

@@ -165,7 +165,7 @@ fn taken(kind: &Kind, text: &str, is_iso: bool) -> String {
         Kind::Uuid => format!("toUUIDOrNull({text})"),
         Kind::Digest(mode) => {
             let bytes = match mode {
-                BinaryMode::Base64 => format!("tryBase64Decode({text})"),
+                BinaryMode::Bytes | BinaryMode::Base64 => format!("tryBase64Decode({text})"),
                 BinaryMode::Base64UrlSafe => format!("tryBase64Decode(translate({text}, '-_', '+/'))"),
                 BinaryMode::Hex => format!("unhex({text})"),
             };

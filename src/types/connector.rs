@@ -1,9 +1,10 @@
 //! The connector's settings that decide how Debezium writes a value.
 
-use std::str::FromStr;
+use strum::{AsRefStr, VariantArray};
 
 /// `decimal.handling.mode`: how `numeric` and `money` come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, AsRefStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum DecimalMode {
     /// As text: every value, exactly.
     #[default]
@@ -15,7 +16,8 @@ pub enum DecimalMode {
 }
 
 /// `time.precision.mode`: how times without a zone come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, AsRefStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum TimeMode {
     /// In ms, if the type has at most three digits, else in µs.
     #[default]
@@ -25,6 +27,7 @@ pub enum TimeMode {
     /// In ms, whatever the type has.
     Connect,
     /// As ISO 8601 text.
+    #[strum(serialize = "isostring")]
     IsoString,
     /// In µs.
     Microseconds,
@@ -33,10 +36,13 @@ pub enum TimeMode {
 }
 
 /// `binary.handling.mode`: how `bytea` comes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, AsRefStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum BinaryMode {
-    /// `bytes` and `base64`: as base64.
+    /// In JSON the same as base64.
     #[default]
+    Bytes,
+    /// As base64.
     Base64,
     /// As base64 with `-` and `_`.
     Base64UrlSafe,
@@ -45,7 +51,8 @@ pub enum BinaryMode {
 }
 
 /// `interval.handling.mode`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, AsRefStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum IntervalMode {
     /// In µs; a month has 30.4375 days.
     #[default]
@@ -66,28 +73,6 @@ pub struct Connector {
     /// `interval.handling.mode`.
     pub interval: IntervalMode,
 }
-
-/// Reads a mode's name; the error lists the names there are.
-macro_rules! names {
-    ($Mode:ident: $($name:literal => $value:ident),+) => {
-        impl FromStr for $Mode {
-            type Err = String;
-
-            fn from_str(name: &str) -> Result<$Mode, String> {
-                match name {
-                    $($name => Ok($Mode::$value),)+
-                    _ => Err(format!("{name:?} is none of {}", [$($name),+].join(", "))),
-                }
-            }
-        }
-    };
-}
-
-names!(DecimalMode: "string" => String, "double" => Double, "precise" => Precise);
-names!(TimeMode: "adaptive" => Adaptive, "adaptive_time_microseconds" => AdaptiveTimeMicroseconds, "connect" => Connect,
-    "isostring" => IsoString, "microseconds" => Microseconds, "nanoseconds" => Nanoseconds);
-names!(BinaryMode: "bytes" => Base64, "base64" => Base64, "base64-url-safe" => Base64UrlSafe, "hex" => Hex);
-names!(IntervalMode: "numeric" => Numeric, "string" => String);
 
 /// What a whole number of a time counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,9 +122,12 @@ mod tests {
 
     #[test]
     fn a_mode_has_debeziums_name() {
-        assert_eq!("precise".parse(), Ok(DecimalMode::Precise));
-        assert_eq!("bytes".parse(), Ok(BinaryMode::Base64));
-        assert_eq!("iso".parse::<IntervalMode>(), Err("\"iso\" is none of numeric, string".to_owned()));
+        let names: Vec<&str> = TimeMode::VARIANTS.iter().map(|mode| mode.as_ref()).collect();
+        assert_eq!(names.join(" "), "adaptive adaptive_time_microseconds connect isostring microseconds nanoseconds");
+        assert_eq!(
+            BinaryMode::VARIANTS.iter().map(|mode| mode.as_ref()).collect::<Vec<_>>().join(" "),
+            "bytes base64 base64-url-safe hex"
+        );
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Keys: what may be one, and how its values compare.
 
+use std::borrow::Cow;
+
 use crate::types::ColumnType;
 use crate::types::clickhouse::{Value, int};
 use crate::types::digits;
@@ -7,6 +9,22 @@ use crate::types::kind::Kind;
 
 /// Separates the parts of a composite key in its canonical text.
 pub const KEY_SEPARATOR: char = '\u{1f}';
+
+/// The canonical text of a key of these parts. A separator within a part, except the last, would make two keys one: NUL stands in its
+/// place, which no text of PostgreSQL has, so such a key is found nowhere.
+pub fn join_key<'t>(parts: impl IntoIterator<Item = Cow<'t, str>>) -> String {
+    let mut parts = parts.into_iter().peekable();
+    let mut key = String::new();
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            key.push_str(&part);
+            break;
+        }
+        key.extend(part.chars().map(|c| if c == KEY_SEPARATOR { '\0' } else { c }));
+        key.push(KEY_SEPARATOR);
+    }
+    key
+}
 
 impl ColumnType {
     /// The type that a look-up casts keys to, so that the comparison and its index are the source's own.
@@ -150,6 +168,14 @@ mod tests {
             let keys: Vec<Vec<u8>> = sorted.iter().map(|json| sort_key(&column, json)).collect();
             assert!(keys.is_sorted_by(|a, b| a < b), "{declared}");
         }
+    }
+
+    #[test]
+    fn two_keys_are_never_one_text() {
+        let key = |parts: &[&'static str]| join_key(parts.iter().map(|part| Cow::Borrowed(*part)));
+        assert_eq!(key(&["a", "", "b\u{1f}"]), "a\u{1f}\u{1f}b\u{1f}");
+        assert_eq!((key(&["a\u{1f}"]), key(&[])), ("a\u{1f}".to_owned(), String::new()));
+        assert_ne!(key(&["a\u{1f}b", "c"]), key(&["a", "b\u{1f}c"]));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the warehouse keeps of a type's values, and how Debezium sends them.
 
 use crate::types::connector::{BinaryMode, Connector, DecimalMode, IntervalMode, TimeMode, Unit};
+use crate::types::debezium::{AS_TEXT, ELEMENTS, GEOMETRIC, LOST};
 use crate::types::decimal::{Decimal, MAX_DIGITS};
 use crate::types::noise::{Amount, MAX_SCALE};
 use crate::types::source::SourceType;
@@ -74,96 +75,6 @@ pub struct Number {
     /// Of the unscaled number, in mode `precise`; `None` if the scale comes with the value.
     pub scale: Option<u32>,
 }
-
-/// Types that Debezium sends as PostgreSQL writes them.
-const AS_TEXT: [&str; 22] = [
-    "text",
-    "character varying",
-    "\"char\"",
-    "citext",
-    "ltree",
-    "json",
-    "jsonb",
-    "xml",
-    "tsvector",
-    "inet",
-    "cidr",
-    "macaddr",
-    "macaddr8",
-    "int4range",
-    "int8range",
-    "numrange",
-    "daterange",
-    "tsrange",
-    "isbn",
-    "isbn13",
-    "ean13",
-    "issn",
-];
-/// Types of which no JSON is PostgreSQL's text: kept as they come, and not compared.
-const GEOMETRIC: [&str; 10] =
-    ["point", "path", "polygon", "box", "circle", "line", "lseg", "geometry", "geography", "sparsevec"];
-/// Arrays that Debezium sends element by element.
-const ELEMENTS: [&str; 33] = [
-    "smallint",
-    "integer",
-    "bigint",
-    "oid",
-    "real",
-    "double precision",
-    "boolean",
-    "text",
-    "character varying",
-    "character",
-    "bpchar",
-    "citext",
-    "numeric",
-    "uuid",
-    "date",
-    "timestamp without time zone",
-    "timestamp with time zone",
-    "time without time zone",
-    "time with time zone",
-    "json",
-    "jsonb",
-    "bytea",
-    "inet",
-    "cidr",
-    "macaddr",
-    "hstore",
-    "int4range",
-    "int8range",
-    "numrange",
-    "daterange",
-    "tsrange",
-    "tstzrange",
-    "ltree",
-];
-/// Types whose values are lost on the way, whatever is set, each with the reason.
-const LOST: [(&str, &str); 22] = [
-    ("name", "sends null for it in every change"),
-    ("bit varying", "sends its bits without saying how many there are"),
-    ("pg_lsn", "leaves it out"),
-    ("tsquery", "leaves it out"),
-    ("regclass", "leaves it out"),
-    ("regtype", "leaves it out"),
-    ("regproc", "leaves it out"),
-    ("regrole", "leaves it out"),
-    ("jsonpath", "leaves it out"),
-    ("pg_snapshot", "leaves it out"),
-    ("txid_snapshot", "leaves it out"),
-    ("xid", "leaves it out"),
-    ("xid8", "leaves it out"),
-    ("cid", "leaves it out"),
-    ("tid", "leaves it out"),
-    ("int4multirange", "leaves it out"),
-    ("int8multirange", "leaves it out"),
-    ("nummultirange", "leaves it out"),
-    ("datemultirange", "leaves it out"),
-    ("tsmultirange", "leaves it out"),
-    ("tstzmultirange", "leaves it out"),
-    ("record", "leaves it out"),
-];
 
 impl Kind {
     /// Where values of a type land.
@@ -291,8 +202,11 @@ fn numeric(source: &SourceType, mode: DecimalMode) -> Result<Kind, String> {
     })
 }
 
+/// What to do about a type whose values are lost.
+pub const EXCLUDE_IT: &str = ": { exclude = \"why\" }, or another type in PostgreSQL";
+
 fn lost(source: &SourceType, why: &str) -> String {
-    format!("{}: Debezium {why}: {{ exclude = \"why\" }}, or another type in PostgreSQL", source.text)
+    format!("{}: Debezium {why}{EXCLUDE_IT}", source.text)
 }
 
 fn rounded(source: &SourceType) -> String {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `source` | the catalogue's text, `numeric(10,2) null` |
 //! | `connector` | the settings that change how Debezium writes a value |
+//! | `debezium` | which types it sends how, by their names |
 //! | `kind` | both together: what the warehouse keeps |
 //! | `cell`, `raw`, `write` | JSON → RowBinary |
 //! | `clickhouse` | DDL, RowBinary → values and canonical text |
@@ -19,6 +20,7 @@ mod canonical;
 mod cell;
 mod clickhouse;
 pub mod connector;
+mod debezium;
 pub mod decimal;
 pub mod digits;
 mod fit;
@@ -40,8 +42,8 @@ pub use cell::CellSeed;
 pub use clickhouse::Value;
 pub use connector::Connector;
 pub use fit::Fit;
-pub use key::KEY_SEPARATOR;
-pub use kind::Kind;
+pub use key::{KEY_SEPARATOR, join_key};
+pub use kind::{EXCLUDE_IT, Kind};
 pub use source::SourceType;
 pub(crate) use write::{write_length, write_text};
 

@@ -59,7 +59,7 @@ fn number(base: &str, value: &str, mode: DecimalMode) -> Option<String> {
 
 fn bytes(value: &str, mode: BinaryMode) -> String {
     match mode {
-        BinaryMode::Base64 => format!("translate(encode({value}, 'base64'), E'\\n', '')"),
+        BinaryMode::Bytes | BinaryMode::Base64 => format!("translate(encode({value}, 'base64'), E'\\n', '')"),
         BinaryMode::Base64UrlSafe => format!("translate(encode({value}, 'base64'), E'+/\\n', '-_')"),
         BinaryMode::Hex => format!("encode({value}, 'hex')"),
     }

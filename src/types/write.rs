@@ -159,7 +159,7 @@ fn write_fitting(text: Option<&str>, out: &mut Vec<u8>) -> Written {
 
 fn decode_bytes(mode: BinaryMode, text: &str) -> Result<Vec<u8>, Misfit> {
     let decoded = match mode {
-        BinaryMode::Base64 => STANDARD.decode(text).map_err(|error| format!("no base64: {error}")),
+        BinaryMode::Bytes | BinaryMode::Base64 => STANDARD.decode(text).map_err(|error| format!("no base64: {error}")),
         BinaryMode::Base64UrlSafe => URL_SAFE.decode(text).map_err(|error| format!("no base64: {error}")),
         BinaryMode::Hex => {
             let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);

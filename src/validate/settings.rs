@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use anyhow::Result;
 use clap::Args;
 use serde_json::Value;
+use strum::VariantArray;
 
 use crate::exit::usage;
 use crate::pipeline::Severity;
@@ -25,7 +26,7 @@ pub struct RuleArgs {
 
 fn parse_rule(text: &str) -> Result<(String, Severity), String> {
     let (name, word) = text.split_once('=').ok_or("expected NAME=reject, NAME=warn or NAME=off")?;
-    let severity = Severity::ALL.iter().find(|severity| severity.word() == word);
+    let severity = Severity::VARIANTS.iter().find(|severity| severity.as_ref() == word);
     let severity = severity.ok_or_else(|| format!("{word:?} is no severity: reject, warn or off"))?;
     Ok((name.to_owned(), *severity))
 }

@@ -3,31 +3,19 @@
 use std::collections::{HashMap, HashSet};
 
 use super::*;
-use crate::cdc::{DECODE, Record, Truncate, Version};
+use crate::cdc::message::Message;
+use crate::cdc::{DECODE, Truncate, Version};
 use crate::rows::Event;
 
-/// A record of `order_details`: its offset, op, and the columns behind the key.
-struct Message {
-    offset: i64,
-    key: String,
-    value: String,
-}
-
+/// A change of a row of `order_details`, with the columns behind the key.
 fn message(offset: i64, op: &str, columns: &str) -> Message {
-    let key = r#"{"order_id":1,"product_id":2}"#.to_owned();
+    let key = r#"{"order_id":1,"product_id":2}"#;
     let image = format!(r#"{{"order_id":1,"product_id":2,{columns}}}"#);
-    let (before, after) = if op == "d" { (image.as_str(), "null") } else { ("null", image.as_str()) };
-    let source = r#"{"ts_ms":1000,"lsn":500,"table":"order_details","sequence":"[\"400\",\"500\"]"}"#;
-    Message { offset, key, value: format!(r#"{{"before":{before},"after":{after},"op":"{op}","source":{source}}}"#) }
+    Message::change("order_details", offset, op, key, &image)
 }
 
 fn line(offset: i64, quantity: i64) -> Message {
     message(offset, "c", &format!(r#""unit_price":10.0,"quantity":{quantity},"discount":0.0"#))
-}
-
-fn truncate(offset: i64) -> Message {
-    let value = r#"{"before":null,"after":null,"op":"t","source":{"ts_ms":1000,"lsn":500,"table":"order_details"}}"#;
-    Message { offset, key: String::new(), value: value.to_owned() }
 }
 
 /// What is known of the world: the line's order and product are there, the order is shipped, the product costs 10.
@@ -84,14 +72,8 @@ impl World {
     }
 
     fn batch<'m>(&self, messages: &'m [Message]) -> Batch<'m> {
-        let record = |message: &'m Message| Record {
-            partition: 0,
-            offset: message.offset,
-            timestamp_ms: None,
-            key: Some(message.key.as_bytes()),
-            value: Some(message.value.as_bytes()),
-        };
-        let mut batch = Batch::decode(table(), 1, messages.iter().map(record).collect()).unwrap();
+        let records = messages.iter().map(Message::record).collect();
+        let mut batch = Batch::decode(table(), 1, records).unwrap();
         let settings = Settings::new(Pipeline::embedded(), &self.args).unwrap();
         let rules = settings.compiled(Pipeline::embedded(), table()).unwrap();
         let judge = Judge { table: table(), rules: &rules, settings: &settings, known: &self.known };
@@ -144,7 +126,11 @@ fn what_cannot_win_needs_no_parents() {
     let orphan = || World::new().without("order-exists");
     let delete = || message(9, "d", r#""unit_price":0.0,"quantity":0,"discount":0.0"#);
     assert_eq!(orphan().judge(&[line(5, 3), delete()]).0, all(&["written", "written"]), "deleted later");
-    assert_eq!(orphan().judge(&[line(5, 3), truncate(9)]).0, all(&["written", "truncate"]), "truncated later");
+    assert_eq!(
+        orphan().judge(&[line(5, 3), Message::truncate("order_details", 9)]).0,
+        all(&["written", "truncate"]),
+        "truncated later"
+    );
     let mut held = orphan();
     held.held.insert(KEY.to_owned(), Version::of(1, 7).unwrap().get());
     assert_eq!(held.judge(&[line(5, 3)]).0, all(&["written"]), "the warehouse has a later event");

@@ -1,12 +1,14 @@
 //! What a look can find, by name.
 
 use serde::Deserialize;
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::health::severity::Severity;
 
 /// Something that may need a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Alarm {
     /// Connector or task has FAILED and is not started again, or somebody has halted it.
     Connector,
@@ -47,51 +49,9 @@ pub enum Alarm {
 }
 
 impl Alarm {
-    /// Each of them.
-    #[cfg(test)]
-    pub const ALL: [Alarm; 18] = [
-        Alarm::Connector,
-        Alarm::Slot,
-        Alarm::SlotKeepsWal,
-        Alarm::RunFailed,
-        Alarm::RunLost,
-        Alarm::TriesInARow,
-        Alarm::SilentJob,
-        Alarm::BooksDisagree,
-        Alarm::RowsMissing,
-        Alarm::Late,
-        Alarm::Gaps,
-        Alarm::ConsumerBehind,
-        Alarm::ClockSkew,
-        Alarm::QuarantineSize,
-        Alarm::QuarantineAge,
-        Alarm::QuarantineGrows,
-        Alarm::QuarantineExhausted,
-        Alarm::Unseen,
-    ];
-
     /// As `checks.toml` and `observed_alarms` name it.
     pub fn name(self) -> &'static str {
-        match self {
-            Alarm::Connector => "connector",
-            Alarm::Slot => "slot",
-            Alarm::SlotKeepsWal => "slot-keeps-wal",
-            Alarm::RunFailed => "run-failed",
-            Alarm::RunLost => "run-lost",
-            Alarm::TriesInARow => "tries-in-a-row",
-            Alarm::SilentJob => "silent-job",
-            Alarm::BooksDisagree => "books-disagree",
-            Alarm::RowsMissing => "rows-missing",
-            Alarm::Late => "late",
-            Alarm::Gaps => "gaps",
-            Alarm::ConsumerBehind => "consumer-behind",
-            Alarm::ClockSkew => "clock-skew",
-            Alarm::QuarantineSize => "quarantine-size",
-            Alarm::QuarantineAge => "quarantine-age",
-            Alarm::QuarantineGrows => "quarantine-grows",
-            Alarm::QuarantineExhausted => "quarantine-exhausted",
-            Alarm::Unseen => "unseen",
-        }
+        self.into()
     }
 
     /// What it is worth unless `checks.toml` says otherwise.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::alarm::Alarm;
 use super::look::Look;
-use crate::cli::age;
+use crate::cli::{TextTable, age};
 use crate::exit::Exit;
 use crate::health::finding::{broken, unreachable};
 use crate::health::lateness::clock::{self, Clock};
@@ -183,16 +183,18 @@ pub fn describe(seen: &SeenLags, put: &mut impl FnMut(&str, Value) -> Option<Val
 
 /// For people.
 pub fn lines(seen: &SeenLags) -> Vec<String> {
-    let line = |(target, found): (&Target, &TopicLag)| {
+    let mut table = TextTable::default();
+    if let Some(captured) = &seen.captured {
+        table.line(format!("PostgreSQL to Kafka: {}", captured.text(seen.now_ms)));
+    }
+    for (target, found) in measured(&seen.lags) {
         let unread = match (offsets(found), found.lag_seconds()) {
             (0, _) => "all read".to_owned(),
             (offsets, seconds) => {
                 format!("{offsets} unread, the oldest {} old", seconds.map_or("?".to_owned(), age))
             }
         };
-        format!("{:<40} {unread}", target.topic)
-    };
-    let captured =
-        seen.captured.as_ref().map(|captured| format!("PostgreSQL to Kafka: {}", captured.text(seen.now_ms)));
-    captured.into_iter().chain(measured(&seen.lags).map(line)).collect()
+        table.row([&target.topic, &unread]);
+    }
+    table.lines()
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::alarm::Alarm;
 use super::look::{CLICKHOUSE, Look};
-use crate::cli::age;
+use crate::cli::{TextTable, age};
 use crate::health::finding::broken;
 use crate::ledger::{OpenRecords, QuarantineRow};
 
@@ -98,6 +98,9 @@ pub fn json(open: &[OpenRecords]) -> Value {
 
 /// For people.
 pub fn lines(open: &[OpenRecords]) -> Vec<String> {
-    let line = |open: &OpenRecords| format!("{:<24} {:<24} {} open", open.table, open.rule, open.records);
-    open.iter().map(line).collect()
+    let mut table = TextTable::default();
+    for open in open {
+        table.row([&open.table, &open.rule, &format!("{} open", open.records)]);
+    }
+    table.lines()
 }

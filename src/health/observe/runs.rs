@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::alarm::Alarm;
 use super::look::{CLICKHOUSE, Look};
 use super::settings::command_of;
-use crate::cli::age;
+use crate::cli::{TextTable, age};
 use crate::health::finding::broken;
 use crate::health::lateness::time;
 use crate::ledger::{OpenRun, RecentRun};
@@ -161,10 +161,11 @@ impl SeenRuns {
 
     /// For people.
     pub fn lines(&self) -> Vec<String> {
-        let line = |run: &RecentRun| {
-            let RecentRun { job, status, written, rejected, .. } = run;
-            format!("{job:<28} {status:<16} {}  {written} written, {rejected} rejected", time(run.started_ms))
-        };
-        self.last().map(line).collect()
+        let mut table = TextTable::default();
+        for run in self.last() {
+            let came = format!("{} written, {} rejected", run.written, run.rejected);
+            table.row([&run.job, &run.status, &time(run.started_ms), &came]);
+        }
+        table.lines()
     }
 }

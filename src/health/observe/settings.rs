@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::de::{self, Deserialize, Deserializer};
+#[cfg(test)]
+use strum::VariantArray;
 use toml::Spanned;
 
 use super::alarm::Alarm;
@@ -172,7 +174,7 @@ impl Observe {
             ..settings.clone()
         };
         written(self) == written(other)
-            && Alarm::ALL
+            && Alarm::VARIANTS
                 .iter()
                 .all(|alarm| *alarm == Alarm::Unseen || self.severity.get(alarm) == Some(&alarm.severity()))
             && SILENT_AFTER
@@ -187,7 +189,7 @@ mod tests {
 
     #[test]
     fn the_name_in_the_file_is_the_name_in_the_books() {
-        for alarm in Alarm::ALL {
+        for alarm in Alarm::VARIANTS.iter().copied() {
             let file = format!("[severity]\n{} = \"off\"\n", alarm.name());
             let settings: Observe = toml::from_str(&file).unwrap();
             assert_eq!(settings.severity(alarm), Severity::Off);

@@ -1,6 +1,7 @@
 //! The kinds of checks, each with its job.
 
 use anyhow::Result;
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::checks::checker::Checker;
 use crate::checks::results::Finding;
@@ -8,8 +9,9 @@ use crate::checks::slice::Slice;
 use crate::jobs::checks::{freshness, integrity, reconcile, rules, volume};
 use crate::tables::Table;
 
-/// A kind of check; a job of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A kind of check; a job of its own. What is quick and explains the rest comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(prefix = "check-", serialize_all = "lowercase")]
 pub enum Check {
     Freshness,
     Volume,
@@ -18,19 +20,10 @@ pub enum Check {
     Reconcile,
 }
 
-/// What is quick and explains the rest comes first.
-pub const ALL: [Check; 5] = [Check::Freshness, Check::Volume, Check::Integrity, Check::Rules, Check::Reconcile];
-
 impl Check {
     /// Its job, by which it also takes up windows.
     pub fn job(self) -> &'static str {
-        match self {
-            Check::Freshness => "check-freshness",
-            Check::Volume => "check-volume",
-            Check::Integrity => "check-integrity",
-            Check::Rules => "check-rules",
-            Check::Reconcile => "check-reconcile",
-        }
+        self.into()
     }
 
     pub fn about(self) -> &'static str {

@@ -60,9 +60,10 @@ pub fn print(pipeline: &'static Pipeline, checks: &[Check], args: &CheckArgs, ta
 /// What both sides are asked, to be run by hand.
 pub fn both(question: &Question, db: &str) -> String {
     let of = |side: Side<'_>| side.by_hand(&question.sql(side, "true"));
+    let part = question.part().map(|part| format!(" ({part})")).unwrap_or_default();
     let (check, table) = (question.check, question.table.name);
     format!(
-        "-- {check} of {table}\n-- PostgreSQL\n{}\n-- ClickHouse\n{}\n\n",
+        "-- {check}{part} of {table}\n-- PostgreSQL\n{}\n-- ClickHouse\n{}\n\n",
         of(Side::Source),
         of(Side::Warehouse(db))
     )

@@ -32,7 +32,7 @@ pub fn check(checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) ->
         }
         let finding = match question.check == ONE_LIVE_ROW {
             true => several_rows(checker, &question, slice)?,
-            false => checker.judge(&question, slice.keys.as_deref())?,
+            false => judge(checker, &question, slice)?,
         };
         match findings.last_mut().filter(|last| last.check == finding.check) {
             // A table's pointers are one check.
@@ -78,7 +78,7 @@ fn constraints(checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) 
         match read_constraint(table, constraint) {
             Ok(rule) => {
                 let question = Question::constraint(table, constraint.shown(), rule);
-                join(&mut finding, checker.judge(&question, slice.keys.as_deref())?);
+                join(&mut finding, judge(checker, &question, slice)?);
             }
             Err(why) => unread.push(format!("{}: {why}", constraint.shown())),
         }
@@ -93,10 +93,23 @@ fn constraints(checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) 
     Ok(Some(finding))
 }
 
+/// One of several questions that are one check says which one it is, unless all is well.
+fn judge(checker: &mut Checker<'_>, question: &Question, slice: &Slice) -> Result<Finding> {
+    let mut finding = checker.judge(question, slice.keys.as_deref())?;
+    if let Some(part) = question.part().filter(|_| !is_quiet(&finding)) {
+        finding.detail = format!("{part}: {}", finding.detail);
+    }
+    Ok(finding)
+}
+
+fn is_quiet(finding: &Finding) -> bool {
+    finding.status == Status::Pass && finding.undecided.is_empty()
+}
+
 fn join(one: &mut Finding, other: Finding) {
-    if one.status == Status::Pass && one.undecided.is_empty() {
+    if is_quiet(one) {
         one.detail = other.detail;
-    } else if other.status != Status::Pass || !other.undecided.is_empty() {
+    } else if !is_quiet(&other) {
         one.detail = format!("{}; {}", one.detail, other.detail);
     }
     one.status = one.status.max(other.status);

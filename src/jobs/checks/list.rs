@@ -2,15 +2,19 @@
 
 use crate::checks::catalogue::{Listed, listed};
 use crate::checks::settings::Settings;
+use crate::cli::{TextTable, printed};
 use crate::tables::Table;
 
 /// The list for people: what each check of these jobs looks for, and what its "no" is worth.
 pub fn list(jobs: &[&str], settings: &Settings, chosen: &[&'static Table]) -> String {
-    let of_jobs = listed(chosen).into_iter().filter(|listed| jobs.contains(&listed.job));
-    of_jobs.map(|listed| line(&listed, settings, chosen)).collect()
+    let mut table = TextTable::default();
+    for listed in listed(chosen).into_iter().filter(|listed| jobs.contains(&listed.job)) {
+        row(&mut table, &listed, settings, chosen);
+    }
+    printed(&table.lines())
 }
 
-fn line(listed: &Listed, settings: &Settings, chosen: &[&'static Table]) -> String {
+fn row(list: &mut TextTable, listed: &Listed, settings: &Settings, chosen: &[&'static Table]) {
     let Listed { job, name, table, about } = *listed;
     let of_table = chosen.iter().find(|chosen| Some(chosen.name) == table);
     let usual = of_table.map_or_else(|| settings.usual(name), |table| settings.severity(name, table));
@@ -19,5 +23,5 @@ fn line(listed: &Listed, settings: &Settings, chosen: &[&'static Table]) -> Stri
     let differs = others.filter(|(_, severity)| *severity != usual);
     let differs: Vec<String> = differs.map(|(table, severity)| format!("; {table}: {}", severity.name())).collect();
     let table = table.map(|table| format!("{table}: ")).unwrap_or_default();
-    format!("{job:<16} {name:<24} {:<5} {table}{about}{}\n", usual.name(), differs.concat())
+    list.row([job, name, usual.name(), &format!("{table}{about}{}", differs.concat())]);
 }

@@ -8,6 +8,7 @@ use crate::checks::results::{Failure, Finding, Status};
 use crate::checks::slice::Slice;
 use crate::reconcile::compare::Tally;
 use crate::reconcile::rounds::Compared;
+use crate::source;
 use crate::tables::Table;
 
 /// The check's name.
@@ -19,7 +20,29 @@ pub const NAME: &str = "reconcile";
 /// A server is gone or refuses.
 pub fn check(checker: &mut Checker<'_>, table: &Table, slice: &Slice) -> Result<Vec<Finding>> {
     let compared = checker.compare(table, slice.keys.as_deref())?;
+    let tally = &compared.tally;
+    let is_empty = tally.rows == (0, 0) && tally.open() == 0 && checker.args.scope == Scope::Full;
+    if is_empty && !checker.args.allow_empty && !has_rows(checker)? {
+        return Ok(vec![nothing_at_all(checker, table, compared)]);
+    }
     Ok(vec![judge(checker, table, compared)])
+}
+
+/// Has any table of the pipeline a row in the source? Then it is the right database, and a table that is empty is.
+fn has_rows(checker: &mut Checker<'_>) -> Result<bool> {
+    let relations: Vec<&str> = checker.pipeline.tables.iter().map(|table| table.relation.as_str()).collect();
+    source::has_rows(checker.source()?, &relations)
+}
+
+fn nothing_at_all(checker: &Checker<'_>, table: &Table, compared: Compared) -> Finding {
+    let db = &checker.args.postgres.postgres_db;
+    let mut finding = Finding::new(NAME, table.name, "0 differing keys");
+    finding.fence = compared.fence;
+    finding.status = Status::Error;
+    finding.detail = format!(
+        "both sides are empty, and so is every other table: is database {db} the right one? (--allow-empty if it is)"
+    );
+    finding
 }
 
 /// What the comparison of a table means.
@@ -31,13 +54,6 @@ fn judge(checker: &Checker<'_>, table: &Table, compared: Compared) -> Finding {
     finding.failures = tally.differing.iter().flat_map(|difference| difference.failures()).collect();
     finding.failures.extend(tally.named_only.iter().map(|key| named_only(key)));
     finding.failures.extend(tally.held_back.iter().map(|key| held_back(key)));
-    let is_empty = tally.rows == (0, 0) && tally.open() == 0 && checker.args.scope == Scope::Full;
-    if is_empty && !checker.args.allow_empty {
-        finding.status = Status::Error;
-        let db = &checker.args.postgres.postgres_db;
-        finding.detail = format!("both sides are empty: is database {db} the right one? (--allow-empty if it is)");
-        return finding;
-    }
     finding.detail = describe(&tally, table);
     if slices > 1 {
         finding.detail += &format!(", in {slices} slices");
@@ -78,6 +94,9 @@ fn describe(tally: &Tally, table: &Table) -> String {
         "{source} rows in the source, {warehouse} in the warehouse: {} the same, {} different",
         tally.same, tally.different
     );
+    if tally.kept > 0 {
+        detail += &format!(", {} kept, whose partition the source has dropped or detached", tally.kept);
+    }
     if tally.quarantined > 0 {
         let list = format!("lockstep rejected --table {}", table.name);
         detail += &format!(", {} in quarantine ({list})", tally.quarantined);

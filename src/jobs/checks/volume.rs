@@ -39,15 +39,21 @@ struct RunId {
 /// Its text has an unknown placeholder.
 pub fn statement(args: &CheckArgs, settings: &Settings, table: &Table, new_runs: &[String]) -> Result<String> {
     let Volume { fewest_runs, most_runs, deviations, tolerance } = settings.volume;
-    let is_judged = match args.scope {
-        Scope::New => format!("run_id IN ({})", list(new_runs)),
-        Scope::Recent | Scope::Full => "started_at > now() - INTERVAL 1 DAY".to_owned(),
+    let looked_at = most_runs + MOST_JUDGED;
+    // A run is judged beside those before it: so many before the first one that is judged.
+    let (is_judged, is_before, before) = match args.scope {
+        Scope::New => (format!("run_id IN ({})", list(new_runs)), "1", looked_at),
+        Scope::Recent | Scope::Full => {
+            ("started_at > now() - INTERVAL 1 DAY".to_owned(), "started_at <= now() - INTERVAL 1 DAY", most_runs)
+        }
     };
     let values = [
         ("ops", args.clickhouse.clickhouse_ops_db.as_str()),
         ("is_judged", &is_judged),
         ("job", &table.ingest_job()),
-        ("looked_at", &(most_runs + MOST_JUDGED).to_string()),
+        ("is_before", is_before),
+        ("before", &before.to_string()),
+        ("looked_at", &looked_at.to_string()),
         ("most_runs", &most_runs.to_string()),
         ("fewest_runs", &fewest_runs.to_string()),
         ("deviations", &format!("{deviations:?}")),

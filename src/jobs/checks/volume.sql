@@ -1,9 +1,21 @@
 -- Runs that read far more, or far fewer, records than the runs of the same job before them.
-WITH lately AS
+-- Where the runs begin that are looked at is asked first, of the key and of numbers alone: summaries are read from there on.
+WITH
+(
+    SELECT min(started_at) FROM
+    (
+        SELECT started_at
+        FROM {ops}.runs
+        WHERE job = '{job}' AND {is_before} AND written + rejected + tombstones + truncates > 0
+        ORDER BY started_at DESC
+        LIMIT {before}
+    )
+) AS since,
+lately AS
 (
     SELECT run_id, started_at, written + rejected + tombstones + truncates AS records, {is_judged} AS judged
     FROM {ops}.runs
-    WHERE job = '{job}' AND records > 0 AND JSONExtractString(summary, 'plan', 'mode') = 'plan'
+    WHERE job = '{job}' AND started_at >= since AND records > 0 AND JSONExtractString(summary, 'plan', 'mode') = 'plan'
     ORDER BY started_at DESC
     LIMIT 1 BY run_id
     LIMIT {looked_at}

@@ -1,7 +1,5 @@
 //! The connector's configuration: the settings on which the jobs rely.
 
-use std::str::FromStr;
-
 use serde_json::Value;
 
 use super::wanted::Wanted;
@@ -9,7 +7,6 @@ use crate::cdc::UNAVAILABLE;
 use crate::health::finding::{Finding, fail, ok, warn};
 use crate::pipeline::SourceTable;
 use crate::pipeline::connector_settings;
-use crate::types::connector::{BinaryMode, DecimalMode, TimeMode};
 
 /// A check of the connector's configuration.
 type Setting = fn(&Wanted, &Value) -> Finding;
@@ -47,40 +44,37 @@ fn operations(wanted: &Wanted, config: &Value) -> Finding {
 
 /// How numeric and money come.
 fn decimals(wanted: &Wanted, config: &Value) -> Finding {
-    let expected = wanted.pipeline.spec.connector.decimal_handling.word();
-    mode::<DecimalMode>(wanted, config, ("decimal.handling.mode", "precise"), expected)
+    let expected = wanted.pipeline.spec.connector.decimal_handling.as_ref();
+    mode(wanted, config, ("decimal.handling.mode", "precise"), expected)
 }
 
 /// How dates and times come.
 fn times(wanted: &Wanted, config: &Value) -> Finding {
-    let expected = wanted.pipeline.spec.connector.time_precision.word();
-    mode::<TimeMode>(wanted, config, ("time.precision.mode", "adaptive"), expected)
+    let expected = wanted.pipeline.spec.connector.time_precision.as_ref();
+    mode(wanted, config, ("time.precision.mode", "adaptive"), expected)
 }
 
 /// How bytea comes.
 fn bytes(wanted: &Wanted, config: &Value) -> Finding {
-    let expected = wanted.pipeline.spec.connector.binary_handling.word();
-    mode::<BinaryMode>(wanted, config, ("binary.handling.mode", "bytes"), expected)
+    let expected = wanted.pipeline.spec.connector.binary_handling.as_ref();
+    mode(wanted, config, ("binary.handling.mode", "bytes"), expected)
 }
 
 /// A setting that the decoder depends on, with what the connector does without it.
-fn mode<M: FromStr + PartialEq>(
-    wanted: &Wanted,
-    config: &Value,
-    (key, default): (&str, &str),
-    expected: &str,
-) -> Finding {
+fn mode(wanted: &Wanted, config: &Value, (key, default): (&str, &str), expected: &str) -> Finding {
     let word = config[key].as_str().unwrap_or(default);
-    match (word.parse::<M>(), expected.parse::<M>()) {
-        (Ok(is), Ok(should_be)) if is == should_be => ok(format!("{key}={word}, as the pipeline's file says")),
-        _ => fail(
-            format!(
-                "{key}={word}, and the pipeline's file says {expected}: values are refused, or read as others; set the connector, or the \
-                 file's [connector]"
-            ),
-            set(wanted, key, expected),
-        ),
+    // In JSON, bytes are base64.
+    let in_json = |word| if word == "bytes" { "base64" } else { word };
+    if in_json(word) == in_json(expected) {
+        return ok(format!("{key}={word}, as the pipeline's file says"));
     }
+    fail(
+        format!(
+            "{key}={word}, and the pipeline's file says {expected}: values are refused, or read as others; set the connector, or the \
+             file's [connector]"
+        ),
+        set(wanted, key, expected),
+    )
 }
 
 /// By these words the jobs know that a value was not sent.

@@ -1,15 +1,15 @@
 //! What was found: one line per check, the fix below it.
 
-use std::fmt::Write as _;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::{Map, Value, json};
+use strum::IntoStaticStr;
 
 use super::wanted::Wanted;
-use crate::cli::Report;
+use crate::cli::{Report, TextTable, printed};
 use crate::exit::Exit;
 use crate::health::finding::{Finding, Verdict, broken, unreachable};
 
@@ -17,7 +17,8 @@ use crate::health::finding::{Finding, Verdict, broken, unreachable};
 const PATIENCE: Duration = Duration::from_secs(6);
 
 /// The servers, in the order in which the data passes them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Server {
     /// The source.
     Postgres,
@@ -33,13 +34,7 @@ pub enum Server {
 
 impl Server {
     fn name(self) -> &'static str {
-        match self {
-            Server::Postgres => "postgres",
-            Server::Connect => "connect",
-            Server::Kafka => "kafka",
-            Server::ClickHouse => "clickhouse",
-            Server::Clocks => "clocks",
-        }
+        self.into()
     }
 }
 
@@ -111,14 +106,14 @@ impl Sheet {
 
     /// The table for people.
     pub fn table(&self) -> String {
-        let mut table = String::new();
+        let mut table = TextTable::default();
         for (server, check, finding) in self.sorted() {
-            let _ = writeln!(table, "{:<5}{:<11}{check:<15}{}", finding.mark(), server.name(), finding.text);
+            table.row([finding.mark(), server.name(), check, &finding.text]);
             if !finding.fix.is_empty() {
-                let _ = writeln!(table, "{:<31}fix: {}", "", finding.fix);
+                table.row(["", "", "", &format!("fix: {}", finding.fix)]);
             }
         }
-        table
+        printed(&table.lines())
     }
 
     /// The summary: exit 0 without failures, 75 if servers did not answer and nothing else is wrong, else 78.
@@ -173,13 +168,10 @@ mod tests {
         let sheet = Sheet::default();
         sheet.put(Server::Kafka, "reachable", ok("1 broker"));
         sheet.put(Server::Postgres, "login", fail("wrong password", "set POSTGRES_PASSWORD"));
-        let indent = " ".repeat(31);
-        assert_eq!(
-            sheet.table(),
-            format!(
-                "FAIL postgres   login          wrong password\n{indent}fix: set POSTGRES_PASSWORD\n\
-                 ok   kafka      reachable      1 broker\n"
-            )
-        );
+        insta::assert_snapshot!(sheet.table(), @r"
+        FAIL  postgres  login      wrong password
+                                   fix: set POSTGRES_PASSWORD
+        ok    kafka     reachable  1 broker
+        ");
     }
 }

@@ -11,7 +11,7 @@ use crate::jobs::ingest::plan::{Plan, Planned};
 use crate::jobs::ingest::run::Run;
 use crate::kafka::Window;
 use crate::ledger::WindowRow;
-use crate::quarantine::{Bytes, Quarantined, RejectedRow};
+use crate::quarantine::{Quarantined, RejectedRow};
 use crate::rows::Event;
 
 /// A window of a compacted topic may have as many gaps as records.
@@ -41,9 +41,9 @@ impl Run {
                 topic_id: &plan.topic_id,
                 partition: record.partition,
                 offset: record.offset,
-                key: Bytes(record.key.unwrap_or_default()),
+                key: record.key.unwrap_or_default(),
                 row_key: row_key.clone().unwrap_or_default(),
-                payload: Bytes(record.value.unwrap_or_default()),
+                payload: record.value.unwrap_or_default(),
                 headers: window.headers(i),
                 record_ts: record.timestamp_ms.unwrap_or_default(),
                 version: plan.numbers.version(record.partition, record.offset)?.get(),

@@ -1,48 +1,32 @@
 //! The lags as a table for people.
 
-use std::fmt::Write as _;
-
-use crate::cli::age;
+use crate::cli::{TextTable, age, printed};
 use crate::health::lag::{Lag, PartitionLag, TopicLag};
 
 /// One line per partition; what is remarkable stands below it.
 pub fn table(lags: &[Lag], max_records: Option<u64>) -> String {
-    let width = lags.iter().map(|lag| lag.target.topic.len()).max().unwrap_or(0).max("topic".len());
-    let mut table = String::new();
-    let _ = writeln!(
-        table,
-        "{:<width$} {:>4} {:>12} {:>12} {:>10} {:>8} {:>12} {:>12}",
-        "topic", "part", "committed", "log end", "lag", "age", "plan to", "ledger end"
-    );
-    for lag in lags {
-        match &lag.found {
-            Err(error) => note(&mut table, &format!("{}: {error:#}", lag.target.topic)),
+    let mut table = TextTable::default();
+    table.row(["topic", "part", "committed", "log end", "lag", "age", "plan to", "ledger end"]);
+    for Lag { target, found } in lags {
+        match found {
+            Err(error) => note(&mut table, &format!("{}: {error:#}", target.topic)),
             Ok(found) if !found.exists => {
-                let _ = writeln!(
-                    table,
-                    "{:<width$} no topic yet: Debezium makes it with the table's first row",
-                    lag.target.topic
-                );
+                table.line(format!("{} no topic yet: Debezium makes it with the table's first row", target.topic));
             }
-            Ok(found) => topic(&mut table, &lag.target.topic, width, found, max_records),
+            Ok(found) => topic(&mut table, &target.topic, found, max_records),
         }
     }
-    table
+    printed(&table.lines_with_numbers(&[1, 2, 3, 4, 5, 6, 7]))
 }
 
-fn topic(table: &mut String, name: &str, width: usize, found: &TopicLag, max_records: Option<u64>) {
+fn topic(table: &mut TextTable, name: &str, found: &TopicLag, max_records: Option<u64>) {
     for partition in &found.partitions {
         let PartitionLag { partition: number, committed, log, lag, plan_end, ledger_end, .. } = partition;
         let offset = |offset: &Option<i64>| offset.map_or("-".to_owned(), |offset| offset.to_string());
-        let ledger = if found.ledger_error.is_some() { "?".to_owned() } else { offset(ledger_end) };
+        let ledger_end = if found.ledger_error.is_some() { "?".to_owned() } else { offset(ledger_end) };
         let age = partition.lag_seconds.map_or("?".to_owned(), age);
-        let _ = writeln!(
-            table,
-            "{name:<width$} {number:>4} {:>12} {:>12} {lag:>10} {age:>8} {:>12} {ledger:>12}",
-            offset(committed),
-            log.end,
-            offset(plan_end)
-        );
+        let [number, log_end, lag] = [number.to_string(), log.end.to_string(), lag.to_string()];
+        table.row([name, &number, &offset(committed), &log_end, &lag, &age, &offset(plan_end), &ledger_end]);
         if let Some(why) = &partition.books {
             note(table, &format!("the books disagree, the next run will stop (exit 78): {why}"));
         }
@@ -54,12 +38,12 @@ fn topic(table: &mut String, name: &str, width: usize, found: &TopicLag, max_rec
         note(table, &format!("how late the table is cannot be said: {why}"));
     }
     if let Some(n) = max_records {
-        let _ = writeln!(table, "     runs to drain with --max-records {n}: {}", found.runs(n));
+        table.line(format!("     runs to drain with --max-records {n}: {}", found.runs(n)));
     }
 }
 
-fn note(table: &mut String, text: &str) {
-    let _ = writeln!(table, "  !  {text}");
+fn note(table: &mut TextTable, text: &str) {
+    table.line(format!("  !  {text}"));
 }
 
 #[cfg(test)]

@@ -1,16 +1,15 @@
 //! A look as a table for people.
 
-use std::fmt::Write as _;
-
+use crate::cli::{TextTable, printed};
 use crate::health::observe::{lags, quarantine};
 use crate::jobs::observe::Seen;
 
 /// Connector, slot, runs, lags; what is wrong stands below.
 pub fn table(seen: &Seen, problems: &[&str]) -> String {
-    let mut table = String::new();
+    let mut table = TextTable::default();
     let mut section = |name: &str, lines: Vec<String>| {
         for (i, line) in lines.iter().enumerate() {
-            let _ = writeln!(table, "{:<11} {line}", if i == 0 { name } else { "" });
+            table.row([if i == 0 { name } else { "" }, line]);
         }
     };
     section("connector", seen.connector.as_ref().map_or_else(Vec::new, |connector| connector.lines()));
@@ -19,7 +18,7 @@ pub fn table(seen: &Seen, problems: &[&str]) -> String {
     section("lag", lags::lines(&seen.lags));
     section("quarantine", seen.quarantine.as_deref().map_or_else(Vec::new, quarantine::lines));
     for problem in problems {
-        let _ = writeln!(table, "  !  {problem}");
+        table.line(format!("  !  {problem}"));
     }
-    table
+    printed(&table.lines())
 }

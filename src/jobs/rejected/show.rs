@@ -22,9 +22,9 @@ pub fn whole(kept: &Kept) -> String {
         ("rule", kept.rule.clone()),
         ("detail", printable(&kept.detail)),
         ("row key", key(&kept.row_key)),
-        ("key", bytes(&kept.key.0)),
+        ("key", bytes(&kept.key)),
         ("headers", printable(&kept.headers)),
-        ("value", bytes(&kept.payload.0)),
+        ("value", bytes(&kept.payload)),
     ];
     let mut out = String::new();
     for (name, text) in lines {

@@ -1,44 +1,25 @@
 //! The list of rejected records, for people.
 
-use std::fmt::Write;
-
 use chrono::DateTime;
 
+use crate::cli::{TextTable, printed};
 use crate::quarantine::Listed;
 use crate::types::KEY_SEPARATOR;
 
 /// One line per record, and the reason below it.
 pub fn table(listed: &[Listed]) -> String {
-    let Some(first) = listed.first() else { return "no such record in quarantine\n".to_owned() };
-    let width = |column: &dyn Fn(&Listed) -> usize, title: &str| {
-        listed.iter().map(column).max().unwrap_or(column(first)).max(title.len())
-    };
-    let (table, key, rule) = (
-        width(&|row| row.table.len(), "table"),
-        width(&|row| key(&row.row_key).chars().count().min(30), "key"),
-        width(&|row| row.rule.len(), "rule"),
-    );
-    let mut out = String::new();
-    let _ = writeln!(
-        out,
-        "{:<table$} {:>14} {:<key$} {:<rule$} {:>5} {:<10} since (UTC)",
-        "table", "place", "key", "rule", "tries", "status"
-    );
+    if listed.is_empty() {
+        return "no such record in quarantine\n".to_owned();
+    }
+    let mut table = TextTable::default();
+    table.row(["table", "place", "key", "rule", "tries", "status", "since (UTC)"]);
     for row in listed {
         let place = format!("{}:{}", row.partition, row.offset);
-        let _ = writeln!(
-            out,
-            "{:<table$} {place:>14} {:<key$} {:<rule$} {:>5} {:<10} {}\n    {}",
-            row.table,
-            self::key(&row.row_key),
-            row.rule,
-            row.attempt,
-            row.status,
-            time(row.rejected_at),
-            printable(&row.detail)
-        );
+        let (key, tries, since) = (key(&row.row_key), row.attempt.to_string(), time(row.rejected_at));
+        table.row([&row.table, &place, &key, &row.rule, &tries, &row.status, &since]);
+        table.line(format!("    {}", printable(&row.detail)));
     }
-    out
+    printed(&table.lines_with_numbers(&[1, 4]))
 }
 
 /// A key as people write it.

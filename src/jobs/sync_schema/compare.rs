@@ -45,8 +45,9 @@ pub struct Sides<'a> {
 /// Compares them.
 pub fn compare(sides: &Sides<'_>) -> Plan {
     let mut plan = Plan::default();
+    let is_excluded = |name: &str| sides.table.spec.excluded.iter().any(|column| column.name.as_str() == name);
     for column in &sides.source.columns {
-        if SYSTEM_COLUMNS.contains(&column.name.as_str()) {
+        if SYSTEM_COLUMNS.contains(&column.name.as_str()) && !is_excluded(&column.name) {
             plan.problems.push(collision(&column.name));
         } else if sides.table.schema.is_unknown(&column.name) {
             unknown_column(sides, column, &mut plan);
@@ -64,7 +65,7 @@ pub fn compare(sides: &Sides<'_>) -> Plan {
 fn collision(name: &str) -> String {
     format!(
         "{name} is a column in PostgreSQL and also the name of a system column, which wins: the source's values are lost, and rows whose \
-         value has another type than the system column wait in quarantine (`decode`); rename the column in PostgreSQL"
+         value has another type than the system column wait in quarantine (`decode`); rename the column in PostgreSQL, or exclude it in the pipeline's file"
     )
 }
 

@@ -131,7 +131,7 @@ fn what_is_wrong_with_the_sql_is_told_in_its_file() {
         ),
         ("basket.day AS day", "any(basket.day) AS day", "sql/wide.sql:1:29: the SELECT of rows says any, which"),
         ("basket.day AS day", "row_number() OVER (PARTITION BY part) AS day", "says row_number, which"),
-        ("basket.day AS day,", "", "x.toml:53:9: the SELECT of rows gives no day"),
+        ("basket.day AS day,", "", "x.toml:55:9: the SELECT of rows gives no day"),
         (", 1 AS _source_ts_ms", "", "sql/wide.sql:1:1: the SELECT of rows gives no _source_ts_ms; write the newest"),
         (
             "SELECT line.id AS id, part,",

@@ -71,7 +71,7 @@ fn judge(text: &str) -> Result<(), TestCaseError> {
                 }
             }
             crate::pipeline::connector_settings(&pipeline);
-            crate::pipeline::publication(&pipeline);
+            crate::pipeline::source(&pipeline).unwrap();
         }
         Err(problems) => {
             prop_assert!(!problems.0.is_empty());

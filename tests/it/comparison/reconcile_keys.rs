@@ -38,6 +38,8 @@ const KEYS: [(&str, &str, &[&str]); 9] = [
     ("by_bigint", "bigint", &["-9223372036854775808", "-1", "0", "9", "10", "9223372036854775807"]),
 ];
 
+const MODES: &str = "decimal_handling = \"string\"\ntime_precision = \"adaptive\"\nbinary_handling = \"bytes\"";
+
 fn columns(columns: &[(&str, &str)]) -> Vec<(String, String)> {
     columns.iter().map(|(name, declared)| ((*name).to_owned(), format!("\"{declared}\""))).collect()
 }
@@ -75,10 +77,7 @@ fn shop(test: &str) -> Checked {
     let parts =
         [("id", "uuid not null"), ("Day", "date not null"), ("amount", "numeric not null"), ("n", "integer null")];
     tables.push(OwnTable { name: "by_parts", key: &["id", "Day", "amount"], columns: columns(&parts) });
-    world.use_pipeline(
-        &tables,
-        "decimal_handling = \"string\"\ntime_precision = \"adaptive\"\nbinary_handling = \"bytes\"",
-    );
+    world.use_pipeline(&tables, MODES);
     let connector = world.capture(&[("table.include.list", include.join(",").as_str())]);
     let shop = Checked { world, connector };
     shop.ingest(&tables.iter().map(|table| table.name).collect::<Vec<_>>());
@@ -128,4 +127,37 @@ fn a_key_of_any_type_is_compared_slice_by_slice_and_repaired() {
     let repaired = shop.reconcile(&["--repair", "--yes"]).expect_exit(0);
     assert_eq!(repaired.count("repaired"), rows, "{}", repaired.stdout);
     shop.reconcile(&["--rows-per-snapshot", "3"]).expect_exit(0);
+}
+
+/// The parts of a key are one text, with U+001F between them.
+#[test]
+fn a_key_that_would_read_like_another_one_is_refused() {
+    let mut world = World::new("key_separator");
+    world
+        .postgres()
+        .batch_execute(
+            r"CREATE TABLE by_pair (a text, b text, n integer, PRIMARY KEY (a, b));
+              INSERT INTO by_pair VALUES ('a', E'b\x1fc', 1), ('x', 'y', 2);
+              GRANT SELECT ON by_pair TO debezium; ALTER PUBLICATION northwind_publication ADD TABLE by_pair",
+        )
+        .unwrap();
+    let columns = columns(&[("a", "text not null"), ("b", "text not null"), ("n", "integer null")]);
+    world.use_pipeline(&[OwnTable { name: "by_pair", key: &["a", "b"], columns }], MODES);
+    let connector = world.capture(&[("table.include.list", "public.by_pair,northwind_cdc.heartbeat")]);
+    let shop = Checked { world, connector };
+    let ingested = |rejected: serde_json::Value| {
+        let outcome = shop.world.ingest_table("by_pair", &["--verify"]).expect_exit(0);
+        assert_eq!(outcome.summary["rejected_by_rule"], rejected);
+    };
+    ingested(serde_json::json!({}));
+    shop.change("UPDATE by_pair SET n = n + 10");
+    ingested(serde_json::json!({}));
+    shop.reconcile(&["--rows-per-snapshot", "1"]).expect_exit(0);
+    shop.change(r"INSERT INTO by_pair VALUES (E'a\x1fb', 'c', 3)");
+    ingested(serde_json::json!({"decode": 1}));
+    let why = "a has the character U+001F, which stands between the parts of a key";
+    shop.reconcile(&[]).expect_exit(78).error_says(&["public.by_pair", why, "correct the row in PostgreSQL"]);
+    shop.change("DELETE FROM by_pair WHERE n = 3");
+    ingested(serde_json::json!({"decode": 1}));
+    shop.reconcile(&[]).expect_exit(0);
 }

@@ -9,7 +9,7 @@ fn connect_url() -> String {
 }
 
 /// While the workers divide their connectors anew, Connect answers 409 or 500 and says so: then it is asked again.
-fn rest(method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+pub(super) fn rest(method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
     let mut last = (0, Value::Null);
     wait_for("Connect to be done with its rebalance", || {
         last = rest_once(method, path, body);
@@ -112,13 +112,17 @@ impl World {
         self.delete_connector(connector);
     }
 
-    /// Deletes the connector and its slot.
+    /// Deletes the connector and its slot, which has its name.
     pub fn delete_connector(&self, connector: &str) {
+        self.delete_connector_and_slot(connector, connector);
+    }
+
+    pub fn delete_connector_and_slot(&self, connector: &str, slot: &str) {
         rest("DELETE", &format!("/connectors/{connector}"), None);
         let mut admin = connect_postgres("postgres");
         wait_for("the slot to be free", || {
             let drop = format!(
-                "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '{connector}'"
+                "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '{slot}'"
             );
             admin.batch_execute(&drop).is_ok()
         });

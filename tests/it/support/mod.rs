@@ -13,6 +13,7 @@ pub mod kafka;
 pub mod lineage;
 pub mod mock_kafka;
 pub mod observe;
+pub mod own_database;
 pub mod pipeline;
 pub mod private_stack;
 pub mod process;
@@ -77,18 +78,7 @@ static WORLDS: AtomicU32 = AtomicU32::new(0);
 impl World {
     /// A copy of Northwind, empty warehouse tables, names for a topic and a group. The topic is not created yet.
     pub fn new(test: &str) -> World {
-        let number = WORLDS.fetch_add(1, Ordering::SeqCst);
-        let name = format!("t_{test}_{}_{number}", std::process::id());
-        let world = World {
-            topic: format!("{name}.public.customers"),
-            group: format!("{name}.ingest-customers"),
-            pg_db: name.clone(),
-            dw: format!("{name}_dw"),
-            ops: format!("{name}_ops"),
-            environment: Vec::new(),
-            connectors: Vec::new(),
-            name,
-        };
+        let world = World::named(test);
         // CREATE DATABASE waits for nobody: two copies of one template at a time are refused.
         let mut admin = connect_postgres("postgres");
         wait_for("a copy of northwind_template", || {
@@ -100,6 +90,22 @@ impl World {
         });
         world.run("migrate", &[]).expect_exit(0);
         world
+    }
+
+    /// Names alone: nothing is made yet.
+    pub fn named(test: &str) -> World {
+        let number = WORLDS.fetch_add(1, Ordering::SeqCst);
+        let name = format!("t_{test}_{}_{number}", std::process::id());
+        World {
+            topic: format!("{name}.public.customers"),
+            group: format!("{name}.ingest-customers"),
+            pg_db: name.clone(),
+            dw: format!("{name}_dw"),
+            ops: format!("{name}_ops"),
+            environment: Vec::new(),
+            connectors: Vec::new(),
+            name,
+        }
     }
 
     /// A world with its topic.

@@ -99,7 +99,7 @@ pub fn as_postgres(program: &Path) -> Command {
 }
 
 /// The folder of PostgreSQL's programs.
-fn newest_postgres() -> PathBuf {
+pub fn newest_postgres() -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql").expect("PostgreSQL is installed: make up").flatten();
     let newest = versions.filter_map(|entry| entry.file_name().to_string_lossy().parse::<u32>().ok());
     let version =

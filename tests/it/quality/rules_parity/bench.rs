@@ -1,9 +1,7 @@
 //! The same rows in two PostgreSQL databases, in ClickHouse and in Rust.
 
 use chrono::NaiveDate;
-use lockstep::rules::{
-    CLICKHOUSE_SETTINGS, Column, POSTGRES_SETTINGS, Reference, Refusal, Relations, Rule, Scope, Server, Type, Value,
-};
+use lockstep::rules::{CLICKHOUSE_SETTINGS, Column, POSTGRES_SETTINGS, Refusal, Rule, Scope, Server, Value};
 use postgres::SimpleQueryMessage;
 
 use super::edges::{Edges, Row, columns, rows, value};
@@ -14,10 +12,10 @@ const AT_ONCE: usize = 40;
 
 /// The servers with the rows.
 pub struct Bench {
-    name: String,
+    pub name: String,
     pub scope: Scope,
-    edges: Vec<Edges>,
-    rows: Vec<Row>,
+    pub edges: Vec<Edges>,
+    pub rows: Vec<Row>,
 }
 
 const ORDERS: [(&str, &str); 2] =
@@ -33,7 +31,7 @@ impl Bench {
         bench
     }
 
-    fn database(&self, order: &str) -> String {
+    pub fn database(&self, order: &str) -> String {
         format!("{}_{order}", self.name)
     }
 
@@ -208,7 +206,7 @@ impl Bench {
         one_by_one(rules, &mut ask)
     }
 
-    fn clickhouse(&self, sql: &str) -> Result<String, String> {
+    pub fn clickhouse(&self, sql: &str) -> Result<String, String> {
         let settings: Vec<String> = CLICKHOUSE_SETTINGS.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
         let mut response = agent
@@ -217,74 +215,6 @@ impl Bench {
             .expect("ClickHouse: is the stack up? make up");
         let body = response.body_mut().with_config().limit(1 << 30).read_to_string().expect("ClickHouse's answer");
         if response.status().is_success() { Ok(body) } else { Err(body) }
-    }
-
-    pub fn offenders(&self) {
-        let parent = |name: &str| Column { name: name.to_owned(), ty: Type::Int(64) };
-        let mut scope = self.scope.clone();
-        let key = vec![("j".to_owned(), "id".to_owned())];
-        scope.references =
-            vec![Reference { name: "order".to_owned(), key, columns: vec![parent("id"), parent("stock")] }];
-        for statement in [
-            "CREATE TABLE parents (id bigint, stock bigint)",
-            "INSERT INTO parents VALUES (1, 4), (2, NULL), (3, 9223372036854775807)",
-        ] {
-            connect_postgres(&self.database("english")).batch_execute(statement).unwrap();
-        }
-        self.clickhouse(&format!(
-            "CREATE TABLE {}.parents (id Int64, stock Nullable(Int64)) ENGINE = MergeTree ORDER BY id",
-            self.name
-        ))
-        .unwrap();
-        self.clickhouse(&format!(
-            "INSERT INTO {}.parents VALUES (1, 4), (2, NULL), (3, 9223372036854775807)",
-            self.name
-        ))
-        .unwrap();
-        let stock = |id: &str| match id {
-            "1" => Some(Value::number(4)),
-            "2" => Some(Value::Null),
-            "3" => Some(Value::number(i64::MAX)),
-            _ => None,
-        };
-        for text in ["i < \"order\".stock + 1", "\"order\".stock IS NOT NULL"] {
-            let rule = Rule::parse(text, &scope).unwrap();
-            let position = |name: &str| self.edges.iter().position(|edges| edges.name == name).unwrap();
-            let breaks = |row: &Row| {
-                let parent = match row[position("j")] {
-                    None => Value::Null,
-                    Some(id) => match stock(id) {
-                        Some(stock) => stock,
-                        None => return false, // undecided: the parent may only be late
-                    },
-                };
-                let own = row[position("i")].map_or(Value::Null, |text| value(text, &Type::Int(64)));
-                let inputs: Vec<Value<'_>> = rule
-                    .inputs()
-                    .iter()
-                    .map(|input| if input.reference.is_some() { parent.clone() } else { own.clone() })
-                    .collect();
-                rule.evaluate(&inputs) == Some(false)
-            };
-            let expected: Vec<usize> = (0..self.rows.len()).filter(|id| breaks(&self.rows[*id])).collect();
-            assert!(!expected.is_empty());
-            let postgres = rule.offenders(
-                Server::Postgres,
-                &Relations { rows: "t", parents: &|_| "parents".to_owned() },
-                &[r#""_row"."id""#.to_owned()],
-            );
-            let mut client = connect_postgres(&self.database("english"));
-            let mut ids: Vec<usize> =
-                client.query(&postgres, &[]).unwrap().iter().map(|row| row.get::<_, i32>(0) as usize).collect();
-            ids.sort_unstable();
-            assert_eq!(ids, expected, "{postgres}");
-            let relations =
-                Relations { rows: &format!("{}.t", self.name), parents: &|_| format!("{}.parents", self.name) };
-            let clickhouse = rule.offenders(Server::ClickHouse, &relations, &[r#""_row"."id""#.to_owned()]);
-            let out = self.clickhouse(&format!("{clickhouse}\nORDER BY id")).unwrap();
-            let ids: Vec<usize> = out.lines().map(|line| line.parse().unwrap()).collect();
-            assert_eq!(ids, expected, "{clickhouse}");
-        }
     }
 }
 

@@ -5,6 +5,7 @@ mod bench;
 mod chance;
 mod edges;
 mod functions;
+mod offenders;
 
 use bench::Bench;
 

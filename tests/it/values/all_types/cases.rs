@@ -208,3 +208,9 @@ pub const LOST: &[(&str, &str, &str)] = &[
     ("isostring", "time(0) without time zone", "24:00"),
     ("", "integer[]", "{{1,2},{3,4}}"),
 ];
+
+/// Does the connector lose the value, and no event shows it?
+pub fn is_lost(settings: &[(&str, &str)], of: &str, value: &str) -> bool {
+    let is_set = |mode: &str| settings.iter().any(|(_, set)| mode.is_empty() || *set == mode);
+    LOST.iter().any(|(mode, declared, lost)| is_set(mode) && *declared == of && *lost == value)
+}

@@ -157,7 +157,7 @@ fn what_is_wrong_with_the_sql_is_told_in_its_file() {
         (
             "basket.id = line.basket",
             "basket.id = line.basket;",
-            "sql/wide.sql:3:78: the SELECT of rows has a semicolon",
+            "sql/wide.sql:3:83: the SELECT of rows has a semicolon",
         ),
         (
             "basket.id = line.basket",

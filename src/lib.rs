@@ -8,7 +8,7 @@
 //!   │ ledger      the plan: per partition a half-open span, fixed before reading, written ahead into the commit's metadata
 //!   │ kafka       the window: the next piece of one partition's span
 //!   │ cdc         bytes → change of a row                                                   ✗ → quarantine ("decode")
-//!   │ source      one query per table: which of these rows, and of those that they point at, exist?
+//!   │ source      one query per table: which of these rows, and of those that they reference, exist?
 //!   │ validate    the verdict: is it there, are its parents, does it keep its table's rules  ✗ → quarantine (rule name)
 //!   │ quarantine  INSERT what was rejected; replay-rejected tries it again
 //!   │ batch       the rows and their deduplication token
@@ -23,8 +23,8 @@
 //!
 //! None of them knows a table: [`pipeline`] reads the file that says which there are, [`tables`] works it out with [`types`] (the one column
 //! type), [`rows`] (rows decoded by a schema) and [`rules`] (one text, three judges). [`jobs`] is what is run, [`cli`] what all jobs share,
-//! [`exit`] how a job ends, [`generate`] which files of a project follow from a pipeline, [`init`] how a pipeline
-//! is written for a database that is there.
+//! [`exit`] how a job ends, [`sql`] how names are written for either server, [`generate`] which files of a project follow from a pipeline,
+//! [`init`] how a pipeline is written for a database that is there.
 
 pub mod batch;
 pub mod cdc;
@@ -44,6 +44,7 @@ pub mod reconcile;
 pub mod rows;
 pub mod rules;
 pub mod source;
+pub mod sql;
 pub mod tables;
 pub mod types;
 pub mod validate;

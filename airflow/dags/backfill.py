@@ -7,15 +7,16 @@ from datetime import datetime, timedelta
 from airflow.sdk import DAG, CronDataIntervalTimetable, chain
 
 from pipeline import params, tasks
+from pipeline.jobs import PIPELINE
 
-DOC = """
+DOC = f"""
 # A day once more
 
 Reads the records of the run's data interval (a day, UTC) again and writes what is missing: after rows were lost behind the
 pipeline's back, or a table was made anew. Rows that are newer in the warehouse stay. The consumer groups do not move, so it may
-run beside `northwind_ingest`.
+run beside `{PIPELINE}_ingest`.
 
-**How**: *Trigger → Backfill* with the first and the last day, or `airflow backfill create --dag-id northwind_backfill
+**How**: *Trigger → Backfill* with the first and the last day, or `airflow backfill create --dag-id {PIPELINE}_backfill
 --from-date 2026-01-01 --to-date 2026-01-31`. Unpaused, it also reads each day again after midnight; that is why it starts paused,
 and a backfill needs it unpaused.
 
@@ -29,7 +30,7 @@ FORMAT = "strftime('%Y-%m-%dT%H:%M:%SZ')"
 INTERVAL = f"--since {{{{ {START}.{FORMAT} }}}} --until {{{{ {END}.{FORMAT} }}}}"
 
 with DAG(
-    "northwind_backfill",
+    f"{PIPELINE}_backfill",
     # Written out: a plain cron string has an empty data interval.
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
     start_date=datetime(2026, 1, 1),
@@ -39,7 +40,7 @@ with DAG(
     max_active_tasks=2,
     dagrun_timeout=timedelta(hours=6),
     default_args=tasks.DEFAULTS,
-    tags=["northwind", "backfill"],
+    tags=[PIPELINE, "backfill"],
     doc_md=DOC,
     params={"tables": params.tables(), "dry_run": params.dry_run()},
 ):

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from airflow.sdk import DAG, chain
 
 from pipeline import params, tasks
-from pipeline.jobs import CHECKS
+from pipeline.jobs import CHECKS, PIPELINE
 
 DOC = """
 # What is new, from Kafka to ClickHouse
@@ -26,7 +26,7 @@ quarantine, and `replay_rejected` tries them again.
 """
 
 with DAG(
-    "northwind_ingest",
+    f"{PIPELINE}_ingest",
     schedule=os.environ.get("NORTHWIND_INGEST_SCHEDULE", "*/5 * * * *"),
     start_date=datetime(2026, 1, 1),
     catchup=False,
@@ -34,7 +34,7 @@ with DAG(
     max_active_tasks=4,
     dagrun_timeout=timedelta(hours=1),
     default_args=tasks.DEFAULTS,
-    tags=["northwind", "ingest"],
+    tags=[PIPELINE, "ingest"],
     doc_md=DOC,
     params={
         "tables": params.tables(),

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from airflow.sdk import DAG
 
 from pipeline import tasks
-from pipeline.jobs import JOBS
+from pipeline.jobs import JOBS, PIPELINE
 
 DOC = """
 # What is closed and old goes
@@ -23,14 +23,14 @@ another version than the jobs: run `migrate`.
 """
 
 with DAG(
-    "northwind_maintenance",
+    f"{PIPELINE}_maintenance",
     schedule="23 4 * * *",
     start_date=datetime(2026, 1, 1),
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=3),
     default_args={**tasks.DEFAULTS, "execution_timeout": timedelta(hours=1)},
-    tags=["northwind", "maintenance"],
+    tags=[PIPELINE, "maintenance"],
     doc_md=DOC,
 ):
     rejected = JOBS["rejected"]

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from airflow.sdk import DAG
 
 from pipeline import tasks
-from pipeline.jobs import JOBS
+from pipeline.jobs import JOBS, OPS_DB, PIPELINE
 
-DOC = """
+DOC = f"""
 # How the pipeline is
 
 Every minute the state of the connector, of the replication slot, of the jobs' last runs, of each topic's lag and of the quarantine goes
-into `northwind_ops`. A connector task that has failed is started again, at most three times an hour.
+into `{OPS_DB}`. A connector task that has failed is started again, at most three times an hour.
 
 **When a run is red**: exit code 78 means that something needs a person, and stays for as long as that is there; the log's error says what,
 where, and what to do. Which alarms there are, and what each is worth, is in `checks.toml`, section `[observe]`: a task that has failed more
@@ -28,7 +28,7 @@ within the last hour. A callback that mails if `news` is not 0 does so once an h
 """
 
 with DAG(
-    "northwind_observe",
+    f"{PIPELINE}_observe",
     schedule="* * * * *",
     start_date=datetime(2026, 1, 1),
     catchup=False,
@@ -36,7 +36,7 @@ with DAG(
     dagrun_timeout=timedelta(minutes=5),
     # The next run comes within a minute: no retry could be sooner.
     default_args={**tasks.DEFAULTS, "retries": 0, "execution_timeout": timedelta(minutes=2)},
-    tags=["northwind", "observe"],
+    tags=[PIPELINE, "observe"],
     doc_md=DOC,
 ):
     tasks.job_task(JOBS["observe"], "observe --restart-failed --restarts-per-hour 3")

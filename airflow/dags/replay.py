@@ -7,29 +7,29 @@ from datetime import datetime, timedelta
 from airflow.sdk import DAG, chain
 
 from pipeline import params, tasks
-from pipeline.jobs import JOBS
+from pipeline.jobs import JOBS, PIPELINE
 
-DOC = """
+DOC = f"""
 # Records out of quarantine
 
 For records that a person has had to do something about: the source was mended, or a limit was changed. Choose a rule, a table, a
 time; *Dry run* says what would become of them. What is good now is written and flows into the derived tables, what an older record has
 lost against a newer one is closed as superseded, the rest stays with one attempt more.
 
-What mends itself (a row whose parent comes later) needs none of this: `northwind_ingest` tries it in every run, twelve times.
+What mends itself (a row whose parent comes later) needs none of this: `{PIPELINE}_ingest` tries it in every run, twelve times.
 
 **When a run is red**: see the task's log. Refused again is no failure; `lockstep rejected` shows what still waits, and why.
 """
 
 with DAG(
-    "northwind_replay",
+    f"{PIPELINE}_replay",
     schedule=None,
     start_date=datetime(2026, 1, 1),
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=2),
     default_args=tasks.DEFAULTS,
-    tags=["northwind", "quarantine"],
+    tags=[PIPELINE, "quarantine"],
     doc_md=DOC,
     params={
         "rule": params.rule(),

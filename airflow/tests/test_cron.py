@@ -13,15 +13,14 @@ from conftest import EXECUTABLE, ROOT
 @pytest.fixture
 def cron(tmp_path, monkeypatch):
     """Runs a round whose jobs are the stub, which end as told; returns what it printed, its exit code, and the jobs."""
-    jobs = json.loads((ROOT / "airflow/dags/jobs.json").read_text())
-    for job in jobs:
-        file = tmp_path / "bin" / job["name"]
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(f'#!/bin/sh\nexec {ROOT}/airflow/tests/stub/lockstep {job["name"]} "$@"\n')
-        file.chmod(0o755)
+    file = tmp_path / "bin/lockstep"
+    file.parent.mkdir()
+    # Which jobs there are is said by the real one.
+    file.write_text(f'#!/bin/sh\n[ "$1" != jobs ] || exec {EXECUTABLE} "$@"\nexec {ROOT}/airflow/tests/stub/lockstep "$@"\n')
+    file.chmod(0o755)
     calls = tmp_path / "calls"
     monkeypatch.setenv("LOCKSTEP_BIN_DIR", str(tmp_path / "bin"))
-    monkeypatch.setenv("NORTHWIND_LOG", str(tmp_path / "log"))
+    monkeypatch.setenv("LOCKSTEP_LOG", str(tmp_path / "log"))
     monkeypatch.setenv("CALLS", str(calls))
 
     def cron(name, fail=""):
@@ -87,6 +86,20 @@ def test_a_look_that_sees_nothing_for_long_is_told(cron):
     assert cron("observe", fail="observe=75")[:2] == ("", 75), "it counts anew"
 
 
+def test_a_round_is_that_of_the_pipeline(cron, monkeypatch, tmp_path):
+    """Another pipeline has other tables; one that cannot be read has none, which is told."""
+    text = (ROOT / "pipelines/northwind.toml").read_text()
+    pipeline = tmp_path / "lockstep.toml"
+    pipeline.write_text(text.replace("[tables.us_states]", "[tables.states]"))
+    monkeypatch.setenv("PIPELINE", str(pipeline))
+    _, code, jobs = cron("ingest")
+    assert code == 0 and "ingest-states" in jobs and "ingest-us-states" not in jobs
+    pipeline.write_text("nonsense")
+    said, code, jobs = cron("ingest")
+    assert code == 78 and "no ingest job was run" in said and "lockstep.toml:1" in said
+    assert jobs == ["sync-schema", "replay-rejected", "check-all"]
+
+
 def test_the_other_rounds(cron):
     assert cron("quality")[2] == ["check-all"]
     assert cron("observe")[2] == ["observe"]
@@ -106,12 +119,13 @@ def test_every_command_is_one_that_its_job_understands(cron, name):
 
 def test_rounds_that_overlap_keep_their_words_apart(cron, tmp_path):
     """A check that waits for the data, as each hour's does, while the next round's is quick."""
-    slow = cron.bin / "check-all"
-    slow.write_text(
+    (cron.bin / "lockstep").write_text(
         f"""#!/bin/sh
-case "$*" in *full*)
-    while [ ! -e {tmp_path}/go ]; do sleep 0.1; done
-    echo '{{"job":"check-all","exit":10,"error":"of the slow one"}}'; exit 10 ;;
+case "$*" in
+    jobs*) exec {EXECUTABLE} "$@" ;;
+    check-all*full*)
+        while [ ! -e {tmp_path}/go ]; do sleep 0.1; done
+        echo '{{"job":"check-all","exit":10,"error":"of the slow one"}}'; exit 10 ;;
 esac
 echo '{{"job":"check-all","exit":0}}'
 """

@@ -212,18 +212,49 @@ assert bag.dags["northwind_ingest"].get_task("ingest_order_details").get_flat_re
 """
 
 
-def test_a_topic_with_several_partitions_is_shared_by_as_many_tasks(tmp_path, monkeypatch):
-    jobs = json.loads((ROOT / "airflow/dags/jobs.json").read_text())
-    next(job for job in jobs if job.get("table") == "orders")["partitions"] = 3
-    (tmp_path / "jobs.json").write_text(json.dumps(jobs))
-    monkeypatch.setenv("LOCKSTEP_JOBS", str(tmp_path / "jobs.json"))
-    monkeypatch.setenv("PYTHONPATH", str(ROOT / "airflow/plugins") + ":" + str(ROOT / "airflow/dags"))
-    # In a process of its own: the list of jobs is read once.
-    ran = subprocess.run([sys.executable, "-c", LOOK_AT_SHARDS, ROOT / "airflow/dags"], capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
+LOOK_AT_NAMES = """
+import sys
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag(dag_folder=sys.argv[1])
+assert not bag.import_errors, bag.import_errors
+for dag in bag.dags.values():
+    assert "my_shop" in dag.tags and {task.owner for task in dag.tasks} == {"my_shop"}, dag.dag_id
+    print(dag.dag_id)
+"""
+
+
+@pytest.fixture
+def with_list(tmp_path, monkeypatch):
+    """What a script says of the DAGs with another list of jobs. In a process of its own: the list is read once."""
+
+    def said(script, change):
+        listed = json.loads((ROOT / "airflow/dags/jobs.json").read_text())
+        change(listed)
+        (tmp_path / "jobs.json").write_text(json.dumps(listed))
+        monkeypatch.setenv("LOCKSTEP_JOBS", str(tmp_path / "jobs.json"))
+        monkeypatch.setenv("PYTHONPATH", str(ROOT / "airflow/plugins") + ":" + str(ROOT / "airflow/dags"))
+        ran = subprocess.run([sys.executable, "-c", script, ROOT / "airflow/dags"], capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    return said
+
+
+def test_a_topic_with_several_partitions_is_shared_by_as_many_tasks(with_list):
+    def three(listed):
+        next(job for job in listed["jobs"] if job.get("table") == "orders")["partitions"] = 3
+
+    said = with_list(LOOK_AT_SHARDS, three)
     for share in ("--shard 1/3", "--shard 2/3", "--shard 3/3"):
-        assert share in ran.stdout
-    assert "--shard 4" not in ran.stdout
+        assert share in said
+    assert "--shard 4" not in said
+
+
+def test_the_dags_are_called_after_their_pipeline(with_list):
+    said = with_list(LOOK_AT_NAMES, lambda listed: listed.update(pipeline="my_shop"))
+    assert {line for line in said.splitlines() if line.startswith("my_shop_")} == {
+        dag_id.replace("northwind_", "my_shop_") for dag_id in DAGS
+    }
 
 
 def test_parsing_starts_no_process_and_asks_no_server():

@@ -18,9 +18,9 @@ SERVERS = set(SERVICES) - ONCE - JOBS
 
 
 def test_every_job_is_a_service():
-    jobs = {job["name"] for job in json.loads((ROOT / "airflow/dags/jobs.json").read_text())}
-    # These are about the executable itself.
-    assert {*JOBS, "migrate"} == jobs - {"completions", "generate", "jobs", "link"}
+    jobs = {job["name"] for job in json.loads((ROOT / "airflow/dags/jobs.json").read_text())["jobs"]}
+    # These are about the executable itself; the last one is other names of two that are there.
+    assert {*JOBS, "migrate"} == jobs - {"completions", "generate", "init", "jobs", "link", "quarantine"}
     for job in JOBS:
         assert SERVICES[job]["entrypoint"] == ["lockstep", job]
 

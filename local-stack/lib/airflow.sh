@@ -55,7 +55,13 @@ load_settings() {
     local jwt api_key
     make_secrets
     { read -r jwt && read -r api_key; } < "$AIRFLOW/secrets"
+    resolve_source
     eval "$(print_environment)"
+    # The DAGs are made of the jobs of the pipeline that is captured.
+    if [[ -n $PIPELINE_DIR ]]; then
+        export LOCKSTEP_JOBS=$AIRFLOW/jobs.json
+        "$LOCKSTEP_BIN" jobs > "$LOCKSTEP_JOBS"
+    fi
     choose_runner
     export AIRFLOW_HOME=$AIRFLOW
     export AIRFLOW__CORE__DAGS_FOLDER=$ROOT/airflow/dags AIRFLOW__CORE__PLUGINS_FOLDER=$ROOT/airflow/plugins
@@ -80,7 +86,7 @@ load_settings() {
     export PYTHONDONTWRITEBYTECODE='' PYTHONPYCACHEPREFIX=$AIRFLOW/pycache
 }
 
-settings_names() { compgen -e | grep -E '^(AIRFLOW_|KAFKA_|POSTGRES_|CLICKHOUSE_|CONNECT_|LOCKSTEP_|NORTHWIND_|RUNNER$|DOCKER_HOST$|PYTHON(DONT|PYC))'; }
+settings_names() { compgen -e | grep -E '^(AIRFLOW_|KAFKA_|POSTGRES_|CLICKHOUSE_|CONNECT_|LOCKSTEP_|NORTHWIND_|PIPELINE$|RUNNER$|DOCKER_HOST$|PYTHON(DONT|PYC))'; }
 
 make_secrets() {
     mkdir -p "$AIRFLOW" "$LOG/airflow"

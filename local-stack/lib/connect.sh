@@ -1,4 +1,4 @@
-# Kafka Connect with Debezium, and the connector that reads northwind.
+# Kafka Connect with Debezium, and the connector that reads the source.
 # shellcheck shell=bash
 
 start_connect() {
@@ -15,22 +15,25 @@ await_connect() {
 # worker's, so that the slot has the last word: it is active only while a task streams, which it does after the snapshot.
 connector() {
     local deadline=$((SECONDS + 120))
-    connector_tool register "$ROOT/connectors/debezium-northwind.json" 127.0.0.1 "$POSTGRES_PORT"
-    connector_tool wait "$ROOT/connectors/debezium-northwind.json" 120
+    connector_tool register "$CONNECTOR_FILE" 127.0.0.1 "$POSTGRES_PORT"
+    connector_tool wait "$CONNECTOR_FILE" 120
     until slot_is_active; do
         ((SECONDS < deadline)) || { show_log connect; die "the connector does not stream (log above)"; }
         sleep 0.2
-        connector_tool wait "$ROOT/connectors/debezium-northwind.json" 10
+        connector_tool wait "$CONNECTOR_FILE" 10
     done
 }
 
 connector_tool() { # COMMAND ARGUMENT…
-    CONNECT_URL=http://127.0.0.1:$CONNECT_PORT node "$HERE/lib/connector.mjs" "$@"
+    # A pipeline that `init` wrote has no password in its file.
+    local password=
+    [[ -z $PIPELINE_DIR ]] || password=connector_password
+    CONNECTOR_PASSWORD=$password CONNECT_URL=http://127.0.0.1:$CONNECT_PORT node "$HERE/lib/connector.mjs" "$@"
 }
 
 slot_is_active() {
     local slot
-    slot=$(connector_tool setting "$ROOT/connectors/debezium-northwind.json" slot.name)
-    [[ $("$(pg_bin)/psql" -X -At -p "$POSTGRES_PORT" -d northwind \
+    slot=$(connector_tool setting "$CONNECTOR_FILE" slot.name)
+    [[ $("$(pg_bin)/psql" -X -At -p "$POSTGRES_PORT" -d "$SOURCE_DB" \
         -c "SELECT active FROM pg_replication_slots WHERE slot_name = '$slot'") == t ]]
 }

@@ -1,11 +1,11 @@
 // The connector's side of the stack: JSON is read and written by something that knows JSON.
 //
-//   connector.mjs register FILE HOST PORT   PUT the file's configuration, with the database's address replaced
+//   connector.mjs register FILE HOST PORT   PUT the file's configuration, with the database's address and password replaced
 //   connector.mjs wait FILE SECONDS         until the task runs and the initial snapshot is in the topics
 //   connector.mjs state FILE                the task's state, in one word
 //   connector.mjs setting FILE NAME         one setting of the file
 //
-// CONNECT_URL names the worker.
+// CONNECT_URL names the worker; CONNECTOR_PASSWORD takes the place of the file's.
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -22,7 +22,8 @@ try {
 
 async function register(host, port) {
   // The file carries the host names of docker-compose.yml.
-  const wanted = { ...config, "database.hostname": host, "database.port": port };
+  const password = process.env.CONNECTOR_PASSWORD || config["database.password"];
+  const wanted = { ...config, "database.hostname": host, "database.port": port, "database.password": password };
   const present = await connect("GET", "/config");
   if (sameSettings(present, { ...wanted, name })) {
     await restartIfFailed();

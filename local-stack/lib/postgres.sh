@@ -6,15 +6,16 @@ NORTHWIND_SQL=${NORTHWIND_SQL:-} NORTHWIND_SCALE=${NORTHWIND_SCALE:-}
 LOADED=$DATA/northwind.loaded # what the cluster was filled with; written last, so it also says that it is complete
 
 # Before anything starts: data that is there is never replaced behind somebody's back, nor a wish silently ignored.
-check_northwind_source() {
-    local file=${NORTHWIND_SQL:-$ROOT/postgres/init/01_northwind.sql} loaded_sum loaded_scale loaded_file
+check_source() {
+    local file=${SOURCE_SQL:-${NORTHWIND_SQL:-$ROOT/postgres/init/01_northwind.sql}} loaded_sum loaded_scale loaded_file
     if [[ ! -f $LOADED ]]; then
+        if [[ -n $SOURCE_SQL ]]; then check_own_source; fi
         [[ -r $file ]] || die "cannot read NORTHWIND_SQL: $file"
         return
     fi
     read -r loaded_sum loaded_scale loaded_file < "$LOADED"
-    if [[ -n $NORTHWIND_SQL && $(checksum "$NORTHWIND_SQL") != "$loaded_sum" ]]; then
-        die "data is already loaded, from $loaded_file; to load $NORTHWIND_SQL in its place: make wipe, then make up"
+    if [[ -n $SOURCE_SQL$NORTHWIND_SQL && $(checksum "$file") != "$loaded_sum" ]]; then
+        die "data is already loaded, from $loaded_file; to load $file in its place: make wipe, then make up"
     fi
     if [[ -n $NORTHWIND_SCALE && $NORTHWIND_SCALE != "$loaded_scale" ]]; then
         die "data is already loaded, at scale $loaded_scale; to load it at scale $NORTHWIND_SCALE: make wipe, then make up"
@@ -62,8 +63,17 @@ make_cluster() {
 await_postgres() {
     await postgres 60 "$(pg_bin)/pg_isready" -q -d postgres -p "$POSTGRES_PORT"
     if [[ ! -f $LOADED ]]; then
-        load_northwind
+        load_source
         half_made=()
+    fi
+}
+
+load_source() {
+    if [[ -z $SOURCE_SQL ]]; then
+        load_northwind
+    else
+        load_own_source
+        printf '%s %s %s\n' "$(checksum "$SOURCE_SQL")" default "$SOURCE_SQL" > "$LOADED"
     fi
 }
 

@@ -41,7 +41,7 @@ memory() { # PID
 health() { # SERVER
     local state
     if [[ $1 != connect ]]; then echo running; return; fi
-    state=$(connector_tool state "$ROOT/connectors/debezium-northwind.json" 2> /dev/null) || state=unreachable
+    state=$(connector_tool state "$CONNECTOR_FILE" 2> /dev/null) || state=unreachable
     printf 'running, connector %s\n' "${state,,}"
 }
 
@@ -49,9 +49,10 @@ health() { # SERVER
 print_environment() {
     cat << END
 export KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:$KAFKA_PORT
-export POSTGRES_HOST=127.0.0.1 POSTGRES_PORT=$POSTGRES_PORT POSTGRES_DB=northwind
+export POSTGRES_HOST=127.0.0.1 POSTGRES_PORT=$POSTGRES_PORT POSTGRES_DB=$SOURCE_DB
 export POSTGRES_USER=app_user POSTGRES_PASSWORD=app_password
 export CLICKHOUSE_HOST=127.0.0.1 CLICKHOUSE_PORT=$CLICKHOUSE_HTTP_PORT CLICKHOUSE_USER=default CLICKHOUSE_PASSWORD=
 export CONNECT_URL=http://127.0.0.1:$CONNECT_PORT
 END
+    [[ -z $PIPELINE_DIR ]] || printf 'export PIPELINE=%q\n' "$PIPELINE_DIR/lockstep.toml"
 }

@@ -14,12 +14,11 @@ use anyhow::Result;
 use typed_arena::Arena;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::cdc::{Generation, Record};
+use crate::cdc::{Generation, Record, Violation};
 use crate::cli::clock;
 use crate::ledger::Written;
 use crate::rows::{Carried, Change, Completion, Decoder, Event, Missing, Row, Rows, resolve};
 use crate::tables::Table;
-use crate::validate::Warning;
 
 /// Records in the log's order, and what becomes of them.
 pub struct Batch<'m> {
@@ -40,6 +39,17 @@ pub struct Batch<'m> {
     /// The canonical texts of the rows' keys, in the order of the rows.
     keys: Vec<String>,
     now: u32,
+}
+
+/// A rule that a row breaks, though it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// Position of the record in its batch.
+    pub index: usize,
+    /// The row's key.
+    pub key: String,
+    /// The rule, and what is wrong.
+    pub violation: Violation,
 }
 
 impl<'m> Batch<'m> {
@@ -74,7 +84,7 @@ impl<'m> Batch<'m> {
 
     /// Are there changes whose unchanged values were not sent?
     pub fn lacks_values(&self) -> bool {
-        self.events.iter().any(|event| matches!(event, Event::Partial(_)))
+        self.events.iter().any(|event| matches!(event, Event::ToastIncomplete(_)))
     }
 
     /// What the warehouse has to be asked for; `below` is the bound for a key whose first event stands at this place.
@@ -144,8 +154,8 @@ impl<'m> Batch<'m> {
 
 fn verdict(event: &Event<'_>) -> &'static str {
     match event {
-        Event::Change(_) | Event::Partial(_) => "written",
-        Event::Bad(violation, _) => violation.rule,
+        Event::Change(_) | Event::ToastIncomplete(_) => "written",
+        Event::Rejected(violation, _) => violation.rule,
         Event::Tombstone => "tombstone",
         Event::Truncate(_) => "truncate",
     }

@@ -3,15 +3,14 @@
 use anyhow::Result;
 use chrono::Utc;
 
-use crate::batch::Batch;
-use crate::cdc::{Generation, Record, Truncate, Violation};
+use crate::batch::{Batch, Warning};
+use crate::cdc::{Record, TopicPartition, Truncate, Violation};
 use crate::cli::SideBySideArgs;
 use crate::exit::needs_person;
 use crate::ledger::{Kin, MarkAt, Mixed, TruncateRow, Written};
 use crate::quarantine::WarningRow;
 use crate::rows::Event;
 use crate::tables::Table;
-use crate::validate::Warning;
 use crate::warehouse::Warehouse;
 
 /// Records that are logged one by one; the rest is only counted.
@@ -19,27 +18,24 @@ const LOGGED: u64 = 10;
 
 /// Where records stand, and which run lands them.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
-    pub topic: &'a str,
-    pub topic_id: &'a str,
-    pub generation: Generation,
+pub struct BatchScope<'a> {
+    pub at: TopicPartition<'a>,
     /// The table's generations, as the topic sees them.
     pub kin: &'a Kin,
-    pub partition: i32,
     /// First offset.
     pub start: i64,
     pub run: &'a str,
 }
 
-impl Place<'_> {
+impl BatchScope<'_> {
     /// The warnings, as they are stored.
     pub fn warning_rows<'r>(&'r self, batch: &'r Batch<'_>) -> Vec<WarningRow<'r>> {
         let now_ms = Utc::now().timestamp_millis();
         let row = |warning: &'r Warning| WarningRow {
             table: batch.table.name,
-            topic: self.topic,
-            topic_id: self.topic_id,
-            partition: self.partition,
+            topic: self.at.topic,
+            topic_id: self.at.topic_id,
+            partition: self.at.partition,
             offset: batch.records[warning.index].offset,
             row_key: &warning.key,
             rule: warning.violation.rule,
@@ -66,7 +62,7 @@ impl Place<'_> {
                      older books gave them one number. Nothing of this window was written. Either make the table anew: rename it, remove its rows \
                      from {ops}.generations, `migrate`, then read its topics with --from-beginning. Or, if all of them may pass for the first \
                      topic's: ALTER TABLE {ops}.generations DELETE WHERE target = '{}' AND generation = {generation} AND former",
-                    self.topic,
+                    self.at.topic,
                     record.partition,
                     record.offset,
                     table.target,
@@ -84,9 +80,9 @@ impl Place<'_> {
         let row = |(record, event): (&Record<'_>, &Event<'_>)| match event {
             Event::Truncate(truncate) => Some(TruncateRow {
                 table: batch.table.name.to_owned(),
-                topic: self.topic.to_owned(),
-                topic_id: self.topic_id.to_owned(),
-                generation: self.generation,
+                topic: self.at.topic.to_owned(),
+                topic_id: self.at.topic_id.to_owned(),
+                generation: self.at.generation,
                 partition: record.partition,
                 offset: record.offset,
                 lsn: truncate.lsn,
@@ -112,9 +108,9 @@ impl Place<'_> {
         written: &[Written],
         stored: &[TruncateRow],
     ) -> Result<u64> {
-        let truncates =
-            warehouse.truncates(table, self.topic_id, self.generation, |other| beside.has(self.topic, other))?;
-        let at = MarkAt { partition: self.partition, offset: self.start, now_ms: Utc::now().timestamp_millis() };
+        let TopicPartition { topic, topic_id, generation, partition } = self.at;
+        let truncates = warehouse.truncates(table, topic_id, generation, |other| beside.has(topic, other))?;
+        let at = MarkAt { partition, offset: self.start, now_ms: Utc::now().timestamp_millis() };
         let of_written = warehouse.mark_written(table, &truncates, written, at)?;
         let Some(newest) = stored.last() else { return Ok(of_written) };
         let newest = Truncate { lsn: newest.lsn, ts_ms: newest.ts_ms };

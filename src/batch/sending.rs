@@ -22,7 +22,7 @@ pub struct Sending<'e, 'm> {
     /// What has been decoded and judged.
     pub batch: &'e Batch<'m>,
     /// A named point for the crash tests.
-    pub passes: &'e dyn Fn(&str),
+    pub failpoint: &'e dyn Fn(&str),
     /// Is told of every row as it is sent, with its long values.
     pub sent: &'e dyn Fn(Row<'_>),
 }
@@ -48,7 +48,7 @@ impl<'e, 'm> Sending<'e, 'm> {
         for part in &parts {
             if let Some(before) = in_flight.take() {
                 before.acknowledged(warehouse)?;
-                (self.passes)("part-inserted");
+                (self.failpoint)("part-inserted");
             }
             let token = match (part, parts.len()) {
                 (_, 1) | ([], _) => token.to_owned(),
@@ -119,7 +119,7 @@ impl<'e, 'm> Sending<'e, 'm> {
         })?;
         let version = Version::of(self.batch.generation, record.offset)?;
         let mut decoder: Decoder<'_> = self.batch.decoder();
-        decoder.row_of(record, version, long.head, &json, whole).map_err(|violation| {
+        decoder.row_of(record, version, long.meta, &json, whole).map_err(|violation| {
             let place = format!("{} {:?}, offset {}", table.name, long.key, record.offset);
             let why = violation.detail;
             fault(Exit::Bug, format!("{place}: it was accepted, but cannot be decoded with its long values: {why}"))

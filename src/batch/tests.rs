@@ -26,7 +26,7 @@ fn completed(messages: &[Message], in_warehouse: Option<Carried>) -> Vec<String>
         Event::Change(change) => {
             column_type.text(batch.rows.row(change.row).cell(place)).map_or("NULL".to_owned(), |text| text.into_owned())
         }
-        Event::Bad(violation, _) => violation.detail.clone(),
+        Event::Rejected(violation, _) => violation.detail.clone(),
         other => format!("{other:?}"),
     };
     batch.events.iter().map(said).collect()

@@ -8,6 +8,8 @@ use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use strum::{EnumString, IntoStaticStr};
 
+use crate::cdc::Lsn;
+
 /// What happened to the row; as text, Debezium's letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
 pub enum Op {
@@ -42,7 +44,7 @@ pub struct Source {
     pub ts_ms: Option<i64>,
     /// The event's own position in the log.
     #[serde(rename = "lsn")]
-    pub own_lsn: Option<u64>,
+    pub own_lsn: Option<Lsn>,
     /// Top-level transaction id.
     #[serde(rename = "txId")]
     pub tx_id: Option<u64>,
@@ -54,14 +56,14 @@ pub struct Source {
 impl Source {
     /// Position in the log. A row that was sent again (an incremental snapshot) has none of its own: it is what the row was when the
     /// connector had read so far.
-    pub fn lsn(&self) -> Option<u64> {
-        self.own_lsn.or_else(|| self.sequence.map(|Sequence(_, read)| read).filter(|read| *read > 0))
+    pub fn lsn(&self) -> Option<Lsn> {
+        self.own_lsn.or_else(|| self.sequence.map(|Sequence(_, read)| read).filter(|read| *read > Lsn(0)))
     }
 }
 
 /// `source.sequence`, the JSON text `["<last commit LSN>","<LSN>"]`: rises within what a connector sends once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Sequence(pub u64, pub u64);
+pub struct Sequence(pub Lsn, pub Lsn);
 
 impl<'de> Deserialize<'de> for Sequence {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
@@ -75,7 +77,8 @@ impl<'de> Deserialize<'de> for Sequence {
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Sequence, E> {
                 let lsn = |part: Option<&str>| {
-                    part.and_then(|p| p.trim_matches(|c: char| !c.is_ascii_digit()).parse().ok()).unwrap_or(0)
+                    let digits = part.map(|part| part.trim_matches(|c: char| !c.is_ascii_digit()));
+                    Lsn(digits.and_then(|digits| digits.parse().ok()).unwrap_or(0))
                 };
                 let mut parts = text.split(',');
                 Ok(Sequence(lsn(parts.next()), lsn(parts.next())))
@@ -87,7 +90,7 @@ impl<'de> Deserialize<'de> for Sequence {
 
 /// What is known of an event besides its row.
 #[derive(Debug, Clone, Copy)]
-pub struct Head {
+pub struct EventMeta {
     /// What happened.
     pub op: Op,
     /// `source`; empty for a message without it.
@@ -251,15 +254,15 @@ mod tests {
     #[test]
     fn a_sequence_is_two_numbers_and_null_is_zero() {
         let parse = |json| serde_json::from_str::<Sequence>(json).unwrap();
-        assert_eq!(parse(r#""[\"27460264\",\"27460320\"]""#), Sequence(27460264, 27460320));
-        assert_eq!(parse(r#""[null,\"27459944\"]""#), Sequence(0, 27459944));
+        assert_eq!(parse(r#""[\"27460264\",\"27460320\"]""#), Sequence(Lsn(27460264), Lsn(27460320)));
+        assert_eq!(parse(r#""[null,\"27459944\"]""#), Sequence(Lsn(0), Lsn(27459944)));
     }
 
     #[test]
     fn a_row_that_was_sent_again_stands_where_the_connector_had_read_to() {
         let lsn = |json| serde_json::from_str::<Source>(json).unwrap().lsn();
-        assert_eq!(lsn(r#"{"lsn":null,"sequence":"[\"336952168\",\"336952272\"]"}"#), Some(336_952_272));
-        assert_eq!(lsn(r#"{"lsn":7,"sequence":"[\"5\",\"9\"]"}"#), Some(7));
+        assert_eq!(lsn(r#"{"lsn":null,"sequence":"[\"336952168\",\"336952272\"]"}"#), Some(Lsn(336_952_272)));
+        assert_eq!(lsn(r#"{"lsn":7,"sequence":"[\"5\",\"9\"]"}"#), Some(Lsn(7)));
         assert_eq!(lsn(r#"{"lsn":null,"sequence":"[\"5\",null]"}"#), None);
         assert_eq!(lsn("{}"), None);
     }

@@ -3,16 +3,20 @@
 //! Reference: Debezium manual, PostgreSQL connector, "Data change events".
 
 mod envelope;
+mod lsn;
 #[cfg(test)]
 pub(crate) mod message;
 mod placeholder;
-mod resent;
+mod redelivered;
+mod topic_partition;
 mod truncate;
 mod version;
 
-pub use envelope::{Fields, Head, Op, RawEnvelope, Sequence, Source, is_about, key_object};
+pub use envelope::{EventMeta, Fields, Op, RawEnvelope, Sequence, Source, is_about, key_object};
+pub use lsn::Lsn;
 pub use placeholder::{UNAVAILABLE, UNAVAILABLE_BASE64, forms, is_placeholder};
-pub use resent::Resent;
+pub use redelivered::Redelivered;
+pub use topic_partition::TopicPartition;
 pub use truncate::{CLOCK_SLACK_MS, Standing, Truncate, Truncates};
 pub use version::{Generation, MAX_GENERATION, Version};
 
@@ -53,7 +57,7 @@ impl Violation {
 }
 
 /// The LSN of a record, as far as it can be read; for the quarantine.
-pub fn lsn_of(record: &Record<'_>) -> Option<u64> {
+pub fn lsn_of(record: &Record<'_>) -> Option<Lsn> {
     source_of(record)?.lsn()
 }
 

@@ -1,7 +1,7 @@
 //! Which rows a TRUNCATE removes. Events say neither the server nor the timeline that they come from, so log order says it where there is
 //! one, and LSN and commit time together where there is none.
 
-use crate::cdc::{Generation, Version};
+use crate::cdc::{Generation, Lsn, Version};
 
 /// A commit later than this beside a lower LSN is of another timeline; less may be a clock that was set.
 pub const CLOCK_SLACK_MS: i64 = 60_000;
@@ -13,7 +13,7 @@ pub struct Standing {
     pub version: u64,
     pub partition: i32,
     pub offset: i64,
-    pub lsn: Option<u64>,
+    pub lsn: Option<Lsn>,
     /// When the source committed it, milliseconds since the epoch.
     pub ts_ms: i64,
     pub deleted: bool,
@@ -23,7 +23,7 @@ pub struct Standing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Truncate {
     /// Its position in the source's log.
-    pub lsn: u64,
+    pub lsn: Lsn,
     /// When the source committed it, milliseconds since the epoch.
     pub ts_ms: i64,
 }
@@ -73,7 +73,7 @@ impl Truncates {
         let fronts = || self.fronts.iter();
         if is_event && behind(row.partition) {
             let of_partition = fronts().filter(|(partition, _)| *partition == row.partition).map(|(_, front)| *front);
-            return of_partition.max_by_key(|front| front.ts_ms).or(Some(Truncate { lsn: 0, ts_ms: 0 }));
+            return of_partition.max_by_key(|front| front.ts_ms).or(Some(Truncate { lsn: Lsn(0), ts_ms: 0 }));
         }
         fronts()
             .filter(|(partition, _)| !is_event || *partition != row.partition)
@@ -86,11 +86,11 @@ impl Truncates {
 mod tests {
     use super::*;
 
-    const T: Truncate = Truncate { lsn: 1_000, ts_ms: 1_000_000 };
+    const T: Truncate = Truncate { lsn: Lsn(1_000), ts_ms: 1_000_000 };
 
     fn row(partition: i32, offset: i64, lsn: Option<u64>, ts_ms: i64) -> Standing {
         let version = Version::of(1, offset).unwrap().get();
-        Standing { version, partition, offset, lsn, ts_ms, deleted: false }
+        Standing { version, partition, offset, lsn: lsn.map(Lsn), ts_ms, deleted: false }
     }
 
     fn truncates() -> Truncates {

@@ -10,7 +10,7 @@ pub const ONE_LIVE_ROW: &str = "one-live-row-per-key";
 pub const NO_PLACEHOLDERS: &str = "no-placeholders";
 /// Texts that must not be empty.
 pub const REQUIRED_COLUMNS: &str = "required-columns";
-/// Rows that point at nothing.
+/// Rows that reference nothing.
 pub const REFERENCES: &str = "references";
 /// CHECK constraints of the source.
 pub const CONSTRAINTS: &str = "source-constraints";
@@ -47,7 +47,7 @@ const OF_EVERY_TABLE: [(&str, &str, &str); 7] = [
         REQUIRED_COLUMNS,
         "Rows in which a text that must be there is empty, as it is when it was never written.",
     ),
-    ("check-integrity", REFERENCES, "Rows that point at a row which is not there."),
+    ("check-integrity", REFERENCES, "Rows that reference a row which is not there."),
     ("check-integrity", CONSTRAINTS, "Rows of which a CHECK of the source is false, which the source does not let in."),
 ];
 const RECONCILE: (&str, &str, &str) =

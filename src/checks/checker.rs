@@ -12,7 +12,7 @@ use crate::exit::{Exit, fault, needs_person};
 use crate::ledger::plain_run::PlainRun;
 use crate::ledger::run_rows;
 use crate::source;
-use crate::tables::{Limits, Pipeline};
+use crate::tables::{Pipeline, RuleLimits};
 use crate::warehouse::Warehouse;
 
 /// The connector confirms its place in the log every second or two. What differs is worth that much, even with `--wait 0s`.
@@ -21,7 +21,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Results that are stored stand; the others are made by the next run.
 pub const STOPPED: &str = "stopped by a signal before every check was made; run again";
 
-/// The servers, the settings, and how much patience is left.
+/// The servers, the settings, and how long is still waited.
 pub struct Checker<'s> {
     /// The job's name.
     pub job: String,
@@ -32,21 +32,21 @@ pub struct Checker<'s> {
     /// Severities, and what is late or unusual.
     pub settings: Settings,
     /// What rules name.
-    pub limits: Limits,
+    pub limits: RuleLimits,
     /// ClickHouse.
     pub warehouse: Warehouse,
     /// Asked to stop?
     pub stop: &'s Stop,
     /// How long a table may wait for the connector, and for its ingest job. What was waited for in vain is not waited for again.
-    pub patience: Patience,
+    pub timeouts: Timeouts,
     /// By its name `observe` sees that the run is alive.
     session: String,
     client: Client,
 }
 
-/// See [`Checker::patience`].
+/// See [`Checker::timeouts`].
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct Timeouts {
     /// With the connector.
     pub capture: Duration,
     /// With the ingest job.
@@ -68,7 +68,7 @@ impl<'s> Checker<'s> {
         let session = run.session_name();
         let mut client = connect(&args, &session)?;
         run.open(&mut client)?;
-        let patience = Patience { capture: args.wait.max(GRACE), ingest: args.wait };
+        let timeouts = Timeouts { capture: args.wait.max(GRACE), ingest: args.wait };
         Ok(Checker {
             job: job.to_owned(),
             pipeline,
@@ -77,7 +77,7 @@ impl<'s> Checker<'s> {
             limits,
             warehouse,
             stop,
-            patience,
+            timeouts,
             session,
             client,
         })
@@ -105,7 +105,7 @@ impl<'s> Checker<'s> {
     }
 
     /// A named point, at which tests freeze the run.
-    pub fn passes(&self, point: &str) {
+    pub fn failpoint(&self, point: &str) {
         if let Some(stop_at) = &self.args.stop_at {
             stop_at.pass(point);
         }

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::cdc::{UNAVAILABLE, forms};
-use crate::checks::statement::{Names, Side};
+use crate::checks::statement::{Names, ServerSide};
 use crate::rules::{ROW, Server};
 use crate::tables::{Reference, Table};
 use crate::types::Kind;
@@ -18,12 +18,12 @@ pub fn required(table: &Table) -> impl Iterator<Item = &'static str> {
 }
 
 /// A text that must be there is empty.
-pub fn is_empty(table: &Table, side: Side<'_>) -> String {
+pub fn is_empty(table: &Table, side: ServerSide<'_>) -> String {
     any(required(table).map(|column| format!("{} = ''", text(column, side.server()))))
 }
 
 /// The row has the words that Debezium sends instead of a long value which a change did not touch.
-pub fn has_placeholder(table: &Table, side: Side<'_>) -> String {
+pub fn has_placeholder(table: &Table, side: ServerSide<'_>) -> String {
     let server = side.server();
     let in_column = |(name, kind): (&'static str, &Kind)| {
         let column = server.column(None, name);
@@ -64,7 +64,7 @@ fn in_other_columns(table: &Table, server: Server) -> String {
 }
 
 /// The row that a reference leads to is not there.
-pub fn is_orphan(reference: &Reference, side: Side<'_>) -> String {
+pub fn is_orphan(reference: &Reference, side: ServerSide<'_>) -> String {
     let server = side.server();
     let own: Vec<String> = reference.spec.columns.iter().map(|name| server.column(None, name.as_str())).collect();
     let is_set: String = own.iter().map(|column| format!("{column} IS NOT NULL AND ")).collect();
@@ -108,7 +108,7 @@ mod tests {
         let references = &table("orders").references;
         let customer = references.iter().find(|reference| reference.parent.name == "customers").unwrap();
         assert_eq!(
-            is_orphan(customer, Side::Source),
+            is_orphan(customer, ServerSide::Source),
             r#""_row"."customer_id" IS NOT NULL AND "_row"."customer_id" NOT IN (SELECT "customer_id" FROM public.customers WHERE true)"#
         );
     }
@@ -116,8 +116,10 @@ mod tests {
     #[test]
     fn texts_and_pictures_may_hold_a_placeholder() {
         let of = |side| has_placeholder(table("employees"), side);
-        assert!(of(Side::Source).contains(r#""_row"."photo" = convert_to('__debezium_unavailable_value', 'UTF8')"#));
-        assert!(of(Side::Warehouse("dw")).contains(r#""_row"."photo".2 = '"#));
+        assert!(
+            of(ServerSide::Source).contains(r#""_row"."photo" = convert_to('__debezium_unavailable_value', 'UTF8')"#)
+        );
+        assert!(of(ServerSide::Warehouse("dw")).contains(r#""_row"."photo".2 = '"#));
         let required: Vec<&str> = required(table("employees")).collect();
         assert!(required.contains(&"last_name") && !required.contains(&"title"), "{required:?}");
     }

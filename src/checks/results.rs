@@ -25,7 +25,7 @@ const SUMMARISED: usize = 20;
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
-pub enum Status {
+pub enum CheckStatus {
     /// All is well.
     Pass,
     /// Something is wrong, and somebody else has to mend it, or knows already.
@@ -38,23 +38,23 @@ pub enum Status {
     Fail,
 }
 
-impl Status {
+impl CheckStatus {
     /// As it is stored.
     pub fn name(self) -> &'static str {
         self.into()
     }
 
     /// Of a check that says no.
-    pub fn of_no(severity: Severity) -> Status {
-        if severity == Severity::Fail { Status::Fail } else { Status::Warn }
+    pub fn of_failure(severity: Severity) -> CheckStatus {
+        if severity == Severity::Fail { CheckStatus::Fail } else { CheckStatus::Warn }
     }
 
     fn exit(self) -> Exit {
         match self {
-            Status::Pass | Status::Warn => Exit::Done,
-            Status::Inconclusive => Exit::TryAgain,
-            Status::Error => Exit::NeedsPerson,
-            Status::Fail => Exit::CheckFailed,
+            CheckStatus::Pass | CheckStatus::Warn => Exit::Done,
+            CheckStatus::Inconclusive => Exit::TryAgain,
+            CheckStatus::Error => Exit::NeedsPerson,
+            CheckStatus::Fail => Exit::CheckFailed,
         }
     }
 }
@@ -81,13 +81,13 @@ pub struct Failure {
 
 /// One check of one table.
 #[derive(Debug, Clone)]
-pub struct Finding {
+pub struct CheckResult {
     /// The check.
     pub check: &'static str,
     /// Source table.
     pub table: &'static str,
     /// How it ended.
-    pub status: Status,
+    pub status: CheckStatus,
     /// What was counted.
     pub measured: f64,
     /// What would pass.
@@ -106,13 +106,13 @@ pub struct Finding {
     pub not_compared: Vec<String>,
 }
 
-impl Finding {
+impl CheckResult {
     /// A check that has found nothing wrong yet.
-    pub fn new(check: &'static str, table: &'static str, expected: impl Into<String>) -> Finding {
-        Finding {
+    pub fn new(check: &'static str, table: &'static str, expected: impl Into<String>) -> CheckResult {
+        CheckResult {
             check,
             table,
-            status: Status::Pass,
+            status: CheckStatus::Pass,
             measured: 0.0,
             expected: expected.into(),
             detail: String::new(),
@@ -126,7 +126,7 @@ impl Finding {
 
     /// Could it be checked?
     pub fn is_conclusive(&self) -> bool {
-        !matches!(self.status, Status::Inconclusive | Status::Error)
+        !matches!(self.status, CheckStatus::Inconclusive | CheckStatus::Error)
     }
 }
 
@@ -147,101 +147,101 @@ struct ResultRow<'a> {
     finished_at: i64,
 }
 
-/// The findings of a run.
-pub struct Findings {
+/// The results of a run.
+pub struct CheckResults {
     job: String,
     /// The run's id.
     pub run_id: String,
     scope: &'static str,
     started: Clock,
-    findings: Vec<Finding>,
+    results: Vec<CheckResult>,
     /// Tables of which a check had nothing new to look at.
     pub nothing_new: u64,
 }
 
-impl Findings {
+impl CheckResults {
     /// Of a job's run that looks at a scope.
-    pub fn new(job: &str, scope: &'static str, run: &PlainRun) -> Findings {
+    pub fn new(job: &str, scope: &'static str, run: &PlainRun) -> CheckResults {
         let (run_id, started) = (run.id.clone(), run.started);
-        Findings { job: job.to_owned(), run_id, scope, started, findings: Vec::new(), nothing_new: 0 }
+        CheckResults { job: job.to_owned(), run_id, scope, started, results: Vec::new(), nothing_new: 0 }
     }
 
-    /// Stores a finding and shows it.
+    /// Stores a result and shows it.
     ///
     /// # Errors
     /// The warehouse is gone or refuses.
-    pub fn add(&mut self, warehouse: &Warehouse, mut finding: Finding) -> Result<()> {
+    pub fn add(&mut self, warehouse: &Warehouse, mut result: CheckResult) -> Result<()> {
         let now_ms = Utc::now().timestamp_millis();
-        finding.failures.truncate(KEPT_FAILURES);
-        for failure in &mut finding.failures {
+        result.failures.truncate(KEPT_FAILURES);
+        for failure in &mut result.failures {
             failure.run_id.clone_from(&self.run_id);
-            failure.check_name = finding.check.to_owned();
-            failure.table = finding.table.to_owned();
+            failure.check_name = result.check.to_owned();
+            failure.table = result.table.to_owned();
             failure.found_at = now_ms;
         }
-        let token = format!("{}/{}/{}", self.run_id, finding.check, finding.table);
-        if !finding.failures.is_empty() {
-            warehouse.insert::<Failure>(&warehouse.ops, "check_failures", &token, finding.failures.iter())?;
+        let token = format!("{}/{}/{}", self.run_id, result.check, result.table);
+        if !result.failures.is_empty() {
+            warehouse.insert::<Failure>(&warehouse.ops, "check_failures", &token, result.failures.iter())?;
         }
         let row = ResultRow {
             run_id: &self.run_id,
             job: &self.job,
-            check_name: finding.check,
-            table: finding.table,
+            check_name: result.check,
+            table: result.table,
             scope: self.scope,
-            status: finding.status.name(),
-            measured: finding.measured,
-            expected: &finding.expected,
-            detail: &finding.detail,
-            fence: finding.fence.to_string(),
+            status: result.status.name(),
+            measured: result.measured,
+            expected: &result.expected,
+            detail: &result.detail,
+            fence: result.fence.to_string(),
             dag_run_id: std::env::var("AIRFLOW_CTX_DAG_RUN_ID").unwrap_or_default(),
             started_at: self.started.started_ms(),
             finished_at: now_ms,
         };
         warehouse.insert::<ResultRow<'static>>(&warehouse.ops, "check_results", &token, [row].iter())?;
-        self.show(&warehouse.ops, &finding);
-        self.findings.push(finding);
+        self.show(&warehouse.ops, &result);
+        self.results.push(result);
         Ok(())
     }
 
-    fn show(&self, ops: &str, finding: &Finding) {
-        println!("{:<23} {:<22} {:<12} {}", finding.check, finding.table, finding.status.name(), finding.detail);
-        for failure in finding.failures.iter().take(SHOWN_FAILURES) {
+    fn show(&self, ops: &str, result: &CheckResult) {
+        println!("{:<23} {:<22} {:<12} {}", result.check, result.table, result.status.name(), result.detail);
+        for failure in result.failures.iter().take(SHOWN_FAILURES) {
             println!("    {}", describe(failure));
         }
-        if finding.failures.len() > SHOWN_FAILURES {
+        if result.failures.len() > SHOWN_FAILURES {
             let sql = format!("SELECT * FROM {ops}.check_failures WHERE run_id = '{}'", self.run_id);
-            println!("    … {} more: {sql} AND table = '{}'", finding.failures.len() - SHOWN_FAILURES, finding.table);
+            println!("    … {} more: {sql} AND table = '{}'", result.failures.len() - SHOWN_FAILURES, result.table);
         }
     }
 
     /// The run's report: the worst status decides.
     pub fn report(self) -> Report {
-        let worst = self.findings.iter().map(|finding| finding.status).max().unwrap_or(Status::Pass);
-        let count = |status: Status| self.findings.iter().filter(|finding| finding.status == status).count();
+        let worst = self.results.iter().map(|result| result.status).max().unwrap_or(CheckStatus::Pass);
+        let count = |status: CheckStatus| self.results.iter().filter(|result| result.status == status).count();
         let mut fields = Map::new();
         let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
         put("run", json!(self.run_id));
         put("scope", json!(self.scope));
         put("result", json!(worst.name()));
-        for status in [Status::Pass, Status::Warn, Status::Inconclusive, Status::Fail] {
+        for status in [CheckStatus::Pass, CheckStatus::Warn, CheckStatus::Inconclusive, CheckStatus::Fail] {
             put(status.name(), json!(count(status)));
         }
-        put("errors", json!(count(Status::Error)));
+        put("errors", json!(count(CheckStatus::Error)));
         put("nothing_new", json!(self.nothing_new));
-        put("undecided", json!(self.findings.iter().map(|finding| finding.undecided.len()).sum::<usize>()));
-        let not_compared = |finding: &Finding| -> Vec<String> {
-            finding.not_compared.iter().map(|column| format!("{}.{column}", finding.table)).collect()
+        put("undecided", json!(self.results.iter().map(|result| result.undecided.len()).sum::<usize>()));
+        let not_compared = |result: &CheckResult| -> Vec<String> {
+            result.not_compared.iter().map(|column| format!("{}.{column}", result.table)).collect()
         };
-        let not_compared: Vec<String> = self.findings.iter().flat_map(not_compared).collect();
+        let not_compared: Vec<String> = self.results.iter().flat_map(not_compared).collect();
         if !not_compared.is_empty() {
             put("not_compared", json!(not_compared));
         }
-        let mut telling: Vec<&Finding> = self.findings.iter().filter(|f| f.status != Status::Pass).collect();
-        telling.sort_by_key(|finding| std::cmp::Reverse(finding.status));
-        put("findings", telling.iter().take(SUMMARISED).map(|finding| finding.summary()).collect());
+        let mut telling: Vec<&CheckResult> = self.results.iter().filter(|f| f.status != CheckStatus::Pass).collect();
+        telling.sort_by_key(|result| std::cmp::Reverse(result.status));
+        put("findings", telling.iter().take(SUMMARISED).map(|result| result.summary()).collect());
         run_rows::describe_resources(self.started, &mut put);
-        if let Some(first) = telling.first().filter(|first| first.status > Status::Warn) {
+        if let Some(first) = telling.first().filter(|first| first.status > CheckStatus::Warn) {
             put(
                 "error",
                 json!(format!("{} of {}: {}: {}", first.check, first.table, first.status.name(), first.detail)),
@@ -251,7 +251,7 @@ impl Findings {
     }
 }
 
-impl Finding {
+impl CheckResult {
     fn summary(&self) -> Value {
         json!({
             "check": self.check, "table": self.table, "status": self.status.name(), "measured": self.measured,

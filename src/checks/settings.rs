@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Result;
-use serde::de::{self, Deserialize, Deserializer};
 use toml::Spanned;
 
 use crate::checks::catalogue;
-use crate::cli::parse_duration;
 use crate::exit::needs_person;
+use crate::health::freshness::Freshness;
 use crate::health::observe::settings::Observe;
 use crate::health::severity::Severity;
 use crate::pipeline::RuleSpec;
@@ -21,35 +19,12 @@ use crate::tables::{Pipeline, Table};
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     severity: BTreeMap<Spanned<String>, Severity>,
-    /// Limits of check-freshness.
+    /// How late the warehouse may be.
     pub freshness: Freshness,
     /// Limits of check-volume.
     pub volume: Volume,
     /// Severities and limits of `observe`.
     pub observe: Observe,
-}
-
-/// How late the warehouse may be.
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Freshness {
-    #[serde(deserialize_with = "duration")]
-    warn_after: Duration,
-    #[serde(deserialize_with = "duration")]
-    fail_after: Duration,
-    tables: BTreeMap<Spanned<String>, Lateness>,
-}
-
-/// How late a table may be.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Lateness {
-    /// Up to here all is well.
-    #[serde(deserialize_with = "duration")]
-    pub warn_after: Duration,
-    /// Up to here it is a warning.
-    #[serde(deserialize_with = "duration")]
-    pub fail_after: Duration,
 }
 
 /// What a usual run is.
@@ -64,13 +39,6 @@ pub struct Volume {
     pub deviations: f64,
     /// Records that it may be away in any case.
     pub tolerance: u64,
-}
-
-impl Default for Freshness {
-    fn default() -> Self {
-        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
-        Freshness { warn_after: minutes(15), fail_after: minutes(60), tables: BTreeMap::new() }
-    }
 }
 
 impl Default for Volume {
@@ -101,10 +69,8 @@ impl Settings {
                 return Err(format!("{text}, each also as \"table.check\""));
             }
         }
-        for name in settings.freshness.tables.keys() {
-            if pipeline.table(name.as_ref()).is_none() {
-                return Err(format!("line {}: there is no table {:?}", line(name), name.as_ref()));
-            }
+        if let Some(name) = settings.freshness.unknown_table(pipeline) {
+            return Err(format!("line {}: there is no table {:?}", line(name), name.as_ref()));
         }
         if let Some(name) = settings.observe.unknown_job(pipeline) {
             let known = "ingest, ingest-<table>, build, build-<name>, replay-rejected, check, check-<name> (or \"check-<name> --scope new\"), sync-schema, rejected";
@@ -121,7 +87,7 @@ impl Settings {
     pub fn severity(&self, check: &str, table: &Table) -> Severity {
         self.named(&format!("{}.{check}", table.name)).unwrap_or_else(|| {
             let is_off =
-                |rule: &RuleSpec| rule.name.as_str() == check && rule.severity == crate::pipeline::Severity::Off;
+                |rule: &RuleSpec| rule.name.as_str() == check && rule.severity == crate::pipeline::RuleSeverity::Off;
             let off = table.spec.rules.iter().any(is_off).then_some(Severity::Off);
             self.named(check).or(off).unwrap_or_else(|| Settings::built_in(check))
         })
@@ -139,17 +105,6 @@ impl Settings {
     fn named(&self, name: &str) -> Option<Severity> {
         self.severity.iter().find(|(known, _)| known.as_ref() == name).map(|(_, severity)| *severity)
     }
-
-    /// How late a table may be.
-    pub fn lateness(&self, table: &str) -> Lateness {
-        let Freshness { warn_after, fail_after, tables } = &self.freshness;
-        let own = tables.iter().find(|(name, _)| name.as_ref() == table).map(|(_, lateness)| *lateness);
-        own.unwrap_or(Lateness { warn_after: *warn_after, fail_after: *fail_after })
-    }
-}
-
-fn duration<'de, D: Deserializer<'de>>(toml: D) -> Result<Duration, D::Error> {
-    parse_duration(&String::deserialize(toml)?).map_err(de::Error::custom)
 }
 
 #[cfg(test)]
@@ -197,7 +152,7 @@ mod tests {
         .unwrap();
         let severity = |table: &str| settings.severity("reconcile", Pipeline::embedded().table(table).unwrap());
         assert_eq!((severity("orders"), severity("customers")), (Severity::Off, Severity::Warn));
-        assert_eq!(settings.lateness("region").fail_after, Duration::from_secs(2 * 86_400));
-        assert_eq!(settings.lateness("orders").fail_after, Duration::from_secs(3_600));
+        assert_eq!(settings.freshness.of("region").fail_after.as_secs(), 2 * 86_400);
+        assert_eq!(settings.freshness.of("orders").fail_after.as_secs(), 3_600);
     }
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::checks::args::Scope;
 use crate::checks::checker::Checker;
-use crate::ledger::{Consumer, News, OpenWindow, StaysOpen, at_offsets};
+use crate::ledger::{Consumer, News, StaysOpen, UnackedWindow, at_offsets};
 use crate::source;
 use crate::tables::Table;
 use crate::warehouse::{chunks, key_in, key_text, quote};
@@ -107,7 +107,7 @@ impl Checker<'_> {
     ///
     /// # Errors
     /// The warehouse is gone or refuses.
-    pub fn take_up(
+    pub fn ack(
         &self,
         consumer: &str,
         run_id: &str,
@@ -117,17 +117,17 @@ impl Checker<'_> {
         unfinished: &[String],
     ) -> Result<()> {
         let places = self.places(table, undecided)?;
-        let stands_in = |window: &OpenWindow| {
+        let stands_in = |window: &UnackedWindow| {
             let offsets = places.get(&window.partition);
             offsets
                 .is_some_and(|offsets| offsets.iter().any(|at| (window.start_offset..window.end_offset).contains(at)))
         };
-        let stays_open = |window: &OpenWindow| stands_in(window) || unfinished.contains(&window.run_id);
+        let stays_open = |window: &UnackedWindow| stands_in(window) || unfinished.contains(&window.run_id);
         let some_stay = !undecided.is_empty() || !unfinished.is_empty();
         let stays_open = some_stay.then_some(&stays_open as StaysOpen<'_>);
-        let passes = |point: &str| self.passes(point);
-        let consumer = Consumer { name: consumer, run_id, passes: &passes };
-        self.warehouse.take_up(consumer, &[table.name], news, stays_open)
+        let failpoint = |point: &str| self.failpoint(point);
+        let consumer = Consumer { name: consumer, run_id, failpoint: &failpoint };
+        self.warehouse.ack(consumer, &[table.name], news, stays_open)
     }
 
     /// Where the last events of keys stand, by partition: those that were written, and those that were refused.

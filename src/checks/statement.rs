@@ -10,7 +10,7 @@ pub const MOST_OFFENDERS: usize = 100_000;
 
 /// Where a statement runs.
 #[derive(Debug, Clone, Copy)]
-pub enum Side<'s> {
+pub enum ServerSide<'s> {
     /// PostgreSQL.
     Source,
     /// This database of ClickHouse.
@@ -26,12 +26,12 @@ pub struct Names<'t> {
     pub target: &'t str,
 }
 
-impl Side<'_> {
+impl ServerSide<'_> {
     /// Who answers.
     pub fn server(self) -> Server {
         match self {
-            Side::Source => Server::Postgres,
-            Side::Warehouse(_) => Server::ClickHouse,
+            ServerSide::Source => Server::Postgres,
+            ServerSide::Warehouse(_) => Server::ClickHouse,
         }
     }
 
@@ -40,15 +40,15 @@ impl Side<'_> {
         let names: Vec<String> = columns.iter().map(|column| self.server().name(column)).collect();
         let names = if names.is_empty() { "*".to_owned() } else { names.join(", ") };
         match self {
-            Side::Source => format!("(SELECT {names} FROM {} WHERE {condition})", table.relation),
-            Side::Warehouse(db) => format!("(SELECT {names} FROM {db}.{} FINAL WHERE {condition})", table.target),
+            ServerSide::Source => format!("(SELECT {names} FROM {} WHERE {condition})", table.relation),
+            ServerSide::Warehouse(db) => format!("(SELECT {names} FROM {db}.{} FINAL WHERE {condition})", table.target),
         }
     }
 
     /// A statement that ends with more offenders than are told apart. ClickHouse's settings are a part of it; PostgreSQL's are its transaction's.
     pub fn finish(self, mut sql: String) -> String {
         let _ = write!(sql, "\nLIMIT {}", MOST_OFFENDERS + 1);
-        if let Side::Warehouse(_) = self {
+        if let ServerSide::Warehouse(_) = self {
             let settings = CLICKHOUSE_SETTINGS.iter().map(|(name, value)| format!("{name} = '{value}'"));
             let _ = write!(sql, "\nSETTINGS {}", settings.collect::<Vec<_>>().join(", "));
         }
@@ -58,18 +58,18 @@ impl Side<'_> {
     /// A statement with all that it takes to run it by hand.
     pub fn by_hand(self, sql: &str) -> String {
         match self {
-            Side::Source => {
+            ServerSide::Source => {
                 let settings = POSTGRES_SETTINGS.iter().map(|(name, value)| format!("SET LOCAL {name} = '{value}';"));
                 format!("BEGIN READ ONLY;\n{}\n{sql};\nCOMMIT;", settings.collect::<Vec<_>>().join(" "))
             }
-            Side::Warehouse(_) => format!("{sql};"),
+            ServerSide::Warehouse(_) => format!("{sql};"),
         }
     }
 }
 
 /// A column that a statement shows: as canonical text, the same on both sides.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
+pub struct ShownColumn {
     /// What it is called in the answer: `discount`, `product.units_in_stock`.
     pub name: String,
     reference: Option<&'static str>,
@@ -77,11 +77,11 @@ pub struct Shown {
     column_type: &'static ColumnType,
 }
 
-impl Shown {
+impl ShownColumn {
     /// A column of the table, or of the row that a reference leads to.
-    pub fn new(reference: Option<&'static str>, column: &'static str, column_type: &'static ColumnType) -> Shown {
+    pub fn new(reference: Option<&'static str>, column: &'static str, column_type: &'static ColumnType) -> ShownColumn {
         let name = reference.map_or_else(|| column.to_owned(), |reference| format!("{reference}.{column}"));
-        Shown { name, reference, column, column_type }
+        ShownColumn { name, reference, column, column_type }
     }
 
     /// What is selected; nothing of a type that has no text in the source.

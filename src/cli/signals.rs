@@ -16,7 +16,7 @@ const GRACE: Duration = Duration::from_secs(4);
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
     asked: Arc<AtomicBool>,
-    last_words: Arc<Mutex<String>>,
+    shutdown_summary: Arc<Mutex<String>>,
 }
 
 impl Stop {
@@ -57,11 +57,11 @@ impl Stop {
 
     /// The summary line to print if the process has to be ended before the job returns.
     pub fn remember(&self, summary: String) {
-        *self.last_words.lock().unwrap_or_else(PoisonError::into_inner) = summary;
+        *self.shutdown_summary.lock().unwrap_or_else(PoisonError::into_inner) = summary;
     }
 
     fn exit_now(&self) -> ! {
-        let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
+        let words = self.shutdown_summary.lock().unwrap_or_else(PoisonError::into_inner);
         if !words.is_empty() {
             println!("{words}");
         }

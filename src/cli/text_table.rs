@@ -38,7 +38,7 @@ impl TextTable {
     /// Its lines; these columns stand to the right, as numbers do.
     pub fn lines_with_numbers(mut self, numbers: &[usize]) -> Vec<String> {
         for (place, column) in self.rows.column_iter_mut().enumerate() {
-            column.set_padding((0, 2));
+            column.set_padding((0, 1));
             column.set_cell_alignment(if numbers.contains(&place) {
                 CellAlignment::Right
             } else {
@@ -67,6 +67,6 @@ mod tests {
         table.line("  below");
         table.row(["", "1000000", ""]);
         let lines = table.lines_with_numbers(&[1]);
-        assert_eq!(lines, ["key     tries  why", "東京        7  a b", "  below", "      1000000"]);
+        assert_eq!(lines, ["key    tries why", "東京       7 a b", "  below", "     1000000"]);
     }
 }

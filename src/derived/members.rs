@@ -61,10 +61,10 @@ impl Members {
             let from = format!("(\n{}\n)", select.fitting());
             build.execute(run, "noting down new members", &insert(&noted, &columns, &from, "{is_newest}", 0))?;
         }
-        run.passes("members-noted")?;
+        run.failpoint("members-noted")?;
         let new = format!("(SELECT {columns} FROM {{db}}.{noted} FINAL)");
         build.execute(run, "remembering new members", &insert(&members, &columns, &new, "{is_newest}", 0))?;
-        run.passes("members-written")?;
+        run.failpoint("members-written")?;
         let touched = touched.all();
         let belong = if full { new.clone() } else { remembered_in(&derived, &of_driving(&derived, &touched)) };
         let table = build.own("keys");
@@ -79,7 +79,7 @@ impl Members {
              FROM (SELECT {key}, count() AS _members FROM {belong} GROUP BY {key})"
         );
         let keys = Keys::note(run, build, &table, &key, &numbered)?;
-        run.passes("keys-written")?;
+        run.failpoint("keys-written")?;
         Ok(Members { derived, keys, touched, new, full })
     }
 
@@ -109,7 +109,7 @@ impl Members {
         };
         let gone = format!("({columns}) NOT IN {} AND {{is_newest}}", self.new);
         build.execute(run, "forgetting old members", &insert(&members, &columns, &from, &gone, 1))?;
-        run.passes("members-forgotten")
+        run.failpoint("members-forgotten")
     }
 
     /// A query for the rows of the driving table that are remembered in more than one place, as a build that was cut short leaves them.

@@ -66,7 +66,7 @@ impl Build {
         };
         run.warehouse.insert::<BuildRow>(&run.warehouse.ops, "builds", &run.run.id, [taken].iter())?;
         run.totals.build = Some(number);
-        run.passes("number-taken")?;
+        run.failpoint("number-taken")?;
         let others = format!(
             "SELECT count() AS n FROM {{ops}}.builds WHERE job = {} AND build >= {number} AND run_id != {}",
             quote(&run.run.job),
@@ -82,7 +82,7 @@ impl Build {
         };
         build.is_newest(run)?;
         build.end_older_builds(run)?;
-        run.passes("older-ended")?;
+        run.failpoint("older-ended")?;
         Ok(build)
     }
 

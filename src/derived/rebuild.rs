@@ -17,14 +17,14 @@ pub fn all_rows(run: &mut Run, build: &Build) -> Result<()> {
     let (table, shadow) = (run.derived.target(), build.shadow());
     build.execute(run, "making the new table", &format!("CREATE TABLE {{db}}.{shadow} AS {{db}}.{table}"))?;
     run.totals.touched = update::write_rows(run, build, &work, &shadow)?;
-    run.passes("shadow-filled")?;
+    run.failpoint("shadow-filled")?;
     // A later build drops this one's table, so once it has begun, this swap fails.
     build.is_newest(run)?;
     let swap = format!("EXCHANGE TABLES {{db}}.{table} AND {{db}}.{shadow}");
     build.execute(run, "swapping the new table in", &swap)?;
-    run.passes("swapped")?;
+    run.failpoint("swapped")?;
     work.forget_members(run, build)?;
     survey::heal(run, build, &work)?;
     build.execute(run, "dropping the old table", &format!("DROP TABLE IF EXISTS {{db}}.{shadow} SYNC"))?;
-    run.passes("old-dropped")
+    run.failpoint("old-dropped")
 }

@@ -83,15 +83,15 @@ impl Run {
     pub fn lock(&mut self) -> Result<()> {
         let Some(session) = &mut self.session else { return Ok(()) };
         source::lock_job(session, &self.run.job, &self.warehouse.db)?;
-        self.passes("locked")
+        self.failpoint("locked")
     }
 
     /// A named point for the crash tests, and a place to end at when a signal has come.
     ///
     /// # Errors
     /// Exit 143: a signal has come.
-    pub fn passes(&self, point: &str) -> Result<()> {
-        self.run.passes(point);
+    pub fn failpoint(&self, point: &str) -> Result<()> {
+        self.run.failpoint(point);
         self.stop.remember(self.report(Exit::Stopped, Some(STOPPED.to_owned())).line(&self.run.job));
         if self.stop.asked() { Err(fault(Exit::Stopped, STOPPED)) } else { Ok(()) }
     }

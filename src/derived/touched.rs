@@ -22,12 +22,12 @@ pub fn all(derived: &Derived) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::{OpenWindow, Place};
+    use crate::ledger::{StreamKey, UnackedWindow};
     use crate::tables::Pipeline;
 
-    fn window(source: &str, partition: i32, start_offset: i64, end_offset: i64) -> OpenWindow {
-        let place = Place { source: source.to_owned(), ..Place::default() };
-        OpenWindow { place, partition, start_offset, end_offset, ..OpenWindow::default() }
+    fn window(source: &str, partition: i32, start_offset: i64, end_offset: i64) -> UnackedWindow {
+        let place = StreamKey { source: source.to_owned(), ..StreamKey::default() };
+        UnackedWindow { place, partition, start_offset, end_offset, ..UnackedWindow::default() }
     }
 
     #[test]

@@ -19,14 +19,14 @@ const MARKERS: &str = include_str!("markers.sql");
 pub fn what_is_touched(run: &mut Run, build: &Build, news: &News) -> Result<()> {
     let mut work = Work::note(run, build, &touched::by_news(&run.derived, news))?;
     run.totals.touched = survey::count(run, &work.touched)?;
-    run.passes("touched-written")?;
+    run.failpoint("touched-written")?;
     if work.touched.is_empty() {
         return Ok(());
     }
     work.find_members(run, build)?;
     write_rows(run, build, &work, run.derived.target())?;
     build.execute(run, "writing delete markers", &markers(&run.derived, &work.keys().all()))?;
-    run.passes("markers-written")?;
+    run.failpoint("markers-written")?;
     work.forget_members(run, build)?;
     survey::heal(run, build, &work)
 }
@@ -41,7 +41,7 @@ pub fn write_rows(run: &mut Run, build: &Build, work: &Work, table: &str) -> Res
         found += survey::set_aside(run, build, &rows)?;
         let insert = ROWS.replace("{table}", table).replace("{columns}", &run.derived.columns());
         build.execute(run, "writing rows", &insert.replace("{rows}", &rows.fitting()))?;
-        run.passes("rows-written")?;
+        run.failpoint("rows-written")?;
     }
     Ok(found)
 }

@@ -4,6 +4,7 @@
 //! everything around it is their owner's.
 
 mod parts;
+pub(crate) mod schema;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,7 +14,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::tables::Pipeline;
-use crate::warehouse::schema;
 
 /// The schema of the warehouse.
 const SCHEMA: &str = "clickhouse/init";

@@ -34,7 +34,7 @@ pub struct Worker {
 
 /// The connector's state, and that of its tasks. The connector says RUNNING even when its only task is dead.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Status {
+pub struct ConnectorStatus {
     /// The connector itself.
     pub connector: Part,
     /// Its tasks.
@@ -64,7 +64,7 @@ impl Part {
     }
 }
 
-impl Status {
+impl ConnectorStatus {
     /// The connector, then its tasks.
     pub fn parts(&self) -> impl Iterator<Item = &Part> {
         std::iter::once(&self.connector).chain(&self.tasks)
@@ -142,13 +142,13 @@ impl Connect {
     ///
     /// # Errors
     /// No answer, or none that can be understood.
-    pub fn status(&self) -> Result<Status, Finding> {
+    pub fn status(&self) -> Result<ConnectorStatus, Finding> {
         let path = self.path("status");
         let deadline = Instant::now() + REBALANCE;
         loop {
             let (code, answer) = self.get(&path)?;
             let unexpected = || self.unexpected("the connector's state", &path, code, &answer);
-            let status: Status = serde_json::from_value(answer.clone()).map_err(|_| unexpected())?;
+            let status: ConnectorStatus = serde_json::from_value(answer.clone()).map_err(|_| unexpected())?;
             if !status.is_starting() || Instant::now() >= deadline {
                 return Ok(status);
             }
@@ -157,7 +157,7 @@ impl Connect {
     }
 
     /// What is to be said of that: the tasks count, whatever the connector says of itself.
-    pub fn health(&self, status: &Status) -> Finding {
+    pub fn health(&self, status: &ConnectorStatus) -> Finding {
         let (url, name) = (&self.url, &self.connector);
         let restart = format!("curl -X POST '{url}/connectors/{name}/restart?includeTasks=true");
         if let Some(part) = status.failed().next() {

@@ -11,7 +11,7 @@ use crate::kafka::{self, Committed, Consumer, Span, TopicInfo};
 use crate::ledger::{LedgerRow, PartitionState, Start, decide};
 use crate::warehouse::Warehouse;
 
-/// Books that disagree are looked at so often again ...
+/// A disagreement of ledger and committed offset is looked at so often again ...
 const LOOKS_AT_A_DISAGREEMENT: usize = 2;
 /// ... with such pauses.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
@@ -71,7 +71,7 @@ pub struct PartitionLag {
     /// Next offset to read, by the ledger.
     pub ledger_end: Option<i64>,
     /// Why the next run would stop and ask.
-    pub books: Option<String>,
+    pub stop_reason: Option<String>,
 }
 
 /// Measures every target, side by side.
@@ -103,16 +103,16 @@ fn measure(consumer: &Consumer, warehouse: &Warehouse, target: &Target) -> Resul
     let Some(info) = kafka::describe(consumer, &target.topic)? else {
         return Ok(TopicLag::of(false, Vec::new(), None));
     };
-    let mut found = look(consumer, warehouse, target, &info)?;
+    let mut found = measure_once(consumer, warehouse, target, &info)?;
     // A job that is at work moves one thing between two looks at others. What is wrong stays as it is.
     for _ in 0..LOOKS_AT_A_DISAGREEMENT {
-        if found.partitions.iter().all(|partition| partition.books.is_none()) {
+        if found.partitions.iter().all(|partition| partition.stop_reason.is_none()) {
             break;
         }
         std::thread::sleep(BETWEEN_LOOKS);
-        let before = std::mem::replace(&mut found, look(consumer, warehouse, target, &info)?);
+        let before = std::mem::replace(&mut found, measure_once(consumer, warehouse, target, &info)?);
         for (partition, before) in found.partitions.iter_mut().zip(before.partitions) {
-            partition.books.take_if(|why| before.books.as_ref() != Some(why));
+            partition.stop_reason.take_if(|why| before.stop_reason.as_ref() != Some(why));
         }
     }
     let unread: Vec<(i32, i64)> =
@@ -128,7 +128,7 @@ fn measure(consumer: &Consumer, warehouse: &Warehouse, target: &Target) -> Resul
 
 /// The log's ends, then the ledger's: what was read meanwhile is not taken for unread. The commits between them, which the ledger is
 /// never behind.
-fn look(consumer: &Consumer, warehouse: &Warehouse, target: &Target, info: &TopicInfo) -> Result<TopicLag> {
+fn measure_once(consumer: &Consumer, warehouse: &Warehouse, target: &Target, info: &TopicInfo) -> Result<TopicLag> {
     let Target { source, group, topic } = target;
     let log = kafka::log_spans(consumer, topic, &info.partitions)?;
     let committed = kafka::committed(consumer, topic, &info.partitions)?;
@@ -138,39 +138,44 @@ fn look(consumer: &Consumer, warehouse: &Warehouse, target: &Target, info: &Topi
     };
     let mut partitions = Vec::new();
     for ((partition, committed), log) in info.partitions.iter().zip(committed).zip(log) {
-        let books = ledger.as_deref().map(|ledger| Books::of(ledger, &info.id, *partition, info.partitions.len()));
-        partitions.push(partition_lag(*partition, committed, log, books));
+        let view = ledger.as_deref().map(|ledger| LedgerView::of(ledger, &info.id, *partition, info.partitions.len()));
+        partitions.push(partition_lag(*partition, committed, log, view));
     }
     Ok(TopicLag::of(true, partitions, ledger_error))
 }
 
 /// What the ledger says of a partition.
-struct Books<'l> {
+struct LedgerView<'l> {
     row: Option<&'l LedgerRow>,
     foreign: bool,
     partitions: u32,
 }
 
-impl Books<'_> {
+impl LedgerView<'_> {
     /// The same reading of the ledger as that of an ingest job.
-    fn of<'l>(ledger: &'l [LedgerRow], topic_id: &str, partition: i32, partitions: usize) -> Books<'l> {
+    fn of<'l>(ledger: &'l [LedgerRow], topic_id: &str, partition: i32, partitions: usize) -> LedgerView<'l> {
         let partitions = u32::try_from(partitions).unwrap_or(u32::MAX);
         let row = ledger.iter().find(|row| row.partition == partition && row.end.topic_id == topic_id);
         let current = ledger.iter().any(|row| row.end.topic_id == topic_id && row.end.partitions == partitions);
-        Books { row, foreign: row.is_none() && !ledger.is_empty() && !current, partitions }
+        LedgerView { row, foreign: row.is_none() && !ledger.is_empty() && !current, partitions }
     }
 }
 
-fn partition_lag(partition: i32, committed: Option<Committed>, log: Span, books: Option<Books<'_>>) -> PartitionLag {
-    let ledger_end = books.as_ref().and_then(|books| Some(books.row?.end.end));
+fn partition_lag(
+    partition: i32,
+    committed: Option<Committed>,
+    log: Span,
+    view: Option<LedgerView<'_>>,
+) -> PartitionLag {
+    let ledger_end = view.as_ref().and_then(|view| Some(view.row?.end.end));
     let plan = committed.as_ref().and_then(|committed| committed.plan.as_ref());
     let plan_end = plan.filter(|plan| plan.foreign_metadata().is_none()).map(|plan| plan.end);
     let next = committed.as_ref().map(|committed| committed.offset);
-    let books = books.and_then(|books| {
-        let ledger = books.row.map(|row| &row.end);
+    let stop_reason = view.and_then(|view| {
+        let ledger = view.row.map(|row| &row.end);
         let state =
-            PartitionState { committed, ledger, foreign_ledger: books.foreign, log, partitions: books.partitions };
-        if let Start::Stop(why) = decide(&state) { Some(why) } else { None }
+            PartitionState { committed, ledger, foreign_ledger: view.foreign, log, partitions: view.partitions };
+        if let Start::Halt(why) = decide(&state) { Some(why) } else { None }
     });
     let mut lag = PartitionLag {
         partition,
@@ -181,7 +186,7 @@ fn partition_lag(partition: i32, committed: Option<Committed>, log: Span, books:
         lag_seconds: Some(0),
         plan_end,
         ledger_end,
-        books,
+        stop_reason,
     };
     lag.lag = Span { start: lag.next(), end: log.end }.len();
     lag
@@ -203,7 +208,7 @@ impl PartitionLag {
         json!({
             "topic": target.topic, "group": target.group, "partition": self.partition, "committed": self.committed,
             "log_start": self.log.start, "log_end": self.log.end, "lag": self.lag, "lag_seconds": self.lag_seconds,
-            "plan_end": self.plan_end, "ledger_end": self.ledger_end, "books": self.books,
+            "plan_end": self.plan_end, "ledger_end": self.ledger_end, "stop_reason": self.stop_reason,
         })
     }
 }
@@ -245,7 +250,7 @@ mod tests {
     fn lag(committed: Option<(i64, Option<i64>)>, ledger: &[LedgerRow]) -> PartitionLag {
         let committed =
             committed.map(|(offset, end)| Committed { offset, plan: end.map(|end| PlanMark::new(end, "run")) });
-        partition_lag(0, committed, LOG, Some(Books::of(ledger, "id", 0, 1)))
+        partition_lag(0, committed, LOG, Some(LedgerView::of(ledger, "id", 0, 1)))
     }
 
     #[test]
@@ -257,10 +262,14 @@ mod tests {
     }
 
     #[test]
-    fn books_that_disagree_are_marked() {
-        assert_eq!(lag(Some((40, Some(80))), &[row(60)]).books, None, "a crash between ledger and commit is normal");
-        assert!(lag(Some((40, None)), &[row(60)]).books.is_some());
-        assert_eq!(partition_lag(0, None, LOG, None).books, None, "without a ledger there is nothing to compare");
+    fn a_disagreement_has_a_reason() {
+        assert_eq!(
+            lag(Some((40, Some(80))), &[row(60)]).stop_reason,
+            None,
+            "a crash between ledger and commit is normal"
+        );
+        assert!(lag(Some((40, None)), &[row(60)]).stop_reason.is_some());
+        assert_eq!(partition_lag(0, None, LOG, None).stop_reason, None, "without a ledger there is nothing to compare");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use chrono::DateTime;
 use postgres::Client;
+use postgres::types::PgLsn;
 
 use crate::cli::KafkaArgs;
 use crate::health::lateness::clock::TOLERATED_MS;
@@ -79,10 +80,11 @@ impl Source<'_> {
     /// Without a heartbeat: has the slot confirmed what the log held at a moment before?
     fn confirms_the_end(&mut self) -> Result<Slot> {
         let asking = "asking how far the replication slot is";
-        let end = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::int8, pg_current_wal_lsn()::text";
+        let end = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::int8, pg_current_wal_lsn()";
         let row = self.client.query_one(end, &[]).context(asking)?;
-        let (clock_ms, lsn): (i64, String) = (row.get(0), row.get(1));
-        let is_past = "SELECT coalesce(confirmed_flush_lsn >= $2::text::pg_lsn, false), coalesce(confirmed_flush_lsn::text, 'nothing')
+        let (clock_ms, lsn): (i64, PgLsn) = (row.get(0), row.get(1));
+        let is_past =
+            "SELECT coalesce(confirmed_flush_lsn >= $2, false), coalesce(confirmed_flush_lsn::text, 'nothing')
                        FROM pg_replication_slots WHERE slot_name = $1";
         let deadline = Instant::now() + self.patience;
         loop {
@@ -154,7 +156,7 @@ impl Captured {
 }
 
 /// Says of each topic how long its oldest unread records wait, and how late its table is.
-pub fn judge(lags: &mut [Lag], captured: Option<&Captured>, now_ms: i64) {
+pub fn measure(lags: &mut [Lag], captured: Option<&Captured>, now_ms: i64) {
     for topic in lags.iter_mut().filter_map(|lag| lag.found.as_mut().ok()) {
         let up_to = captured.map(|captured| captured.complete_up_to(topic, now_ms));
         topic.late_seconds = up_to.as_ref().and_then(|up_to| up_to.as_ref().ok()).map(|up_to| seconds(now_ms, *up_to));

@@ -3,6 +3,7 @@
 pub(crate) mod connect;
 pub(crate) mod finding;
 mod first_unread;
+pub(crate) mod freshness;
 pub(crate) mod lag;
 pub(crate) mod lateness;
 pub(crate) mod observe;

@@ -14,14 +14,14 @@ const RESTART: Duration = Duration::from_secs(4);
 
 /// The connector, as the one who should read the slot.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Reader {
+pub struct SlotReader {
     /// Do all of its tasks run?
     pub runs: bool,
     /// Is its first snapshot not done yet? Until then nobody reads the slot, and topics are still to come.
     pub snapshots: bool,
 }
 
-impl Reader {
+impl SlotReader {
     fn should_read(self) -> bool {
         self.runs && !self.snapshots
     }
@@ -53,7 +53,7 @@ impl Slot {
 ///
 /// # Errors
 /// PostgreSQL is gone or refuses.
-pub fn look(client: &mut Client, name: &str, reader: Reader) -> Result<Option<Slot>> {
+pub fn read(client: &mut Client, name: &str, reader: SlotReader) -> Result<Option<Slot>> {
     let deadline = Instant::now() + RESTART;
     loop {
         let slot = slot(client, name)?;
@@ -85,7 +85,7 @@ fn slot(client: &mut Client, name: &str) -> Result<Option<Slot>> {
 }
 
 /// What is to be said of it.
-pub fn health(name: &str, slot: Option<&Slot>, reader: Reader) -> Finding {
+pub fn health(name: &str, slot: Option<&Slot>, reader: SlotReader) -> Finding {
     let Some(slot) = slot else {
         let text = format!("there is no slot {name}: nobody captures");
         let fix =

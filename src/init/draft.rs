@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::choice::Choice;
 use super::key::key_of;
 use super::names::{TableNames, reference_name, snake};
-use crate::source::{ForeignKey, SourceColumn, Survey, SurveyedTable, UniqueKey, identifier};
+use crate::source::{ForeignKey, SourceColumn, Survey, SurveyedTable, UniqueKey};
+use crate::sql::postgres::identifier;
 use crate::types::{self, ColumnType, Connector, Kind};
 
 /// A pipeline, as it is being made.

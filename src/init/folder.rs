@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::draft::{Draft, LeftOut};
 use crate::pipeline::{connector_file, fill, grants, schemas, source};
-use crate::source::{identifier, literal};
+use crate::sql::postgres::{identifier, literal};
 use crate::tables::Pipeline;
 
 /// The pipeline's file.

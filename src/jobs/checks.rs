@@ -16,7 +16,7 @@ use strum::VariantArray;
 
 use crate::checks::args::{self, CheckArgs, ReconcileArgs, Scope};
 use crate::checks::checker::Checker;
-use crate::checks::results::{Finding, Findings, Status};
+use crate::checks::results::{CheckResult, CheckResults, CheckStatus};
 use crate::checks::settings::Settings;
 use crate::checks::slice::Slice;
 use crate::cli::Call;
@@ -25,7 +25,7 @@ use crate::exit::{Exit, told};
 use crate::health::observe::settings::CHECK_ALL;
 use crate::health::severity::Severity;
 use crate::jobs::checks::check::Check;
-use crate::jobs::{Job, Kind, end_with_the_reader, some_tables};
+use crate::jobs::{Job, Kind, restore_sigpipe, some_tables};
 use crate::ledger::plain_run::PlainRun;
 use crate::reconcile::mend;
 use crate::tables::{Pipeline, Table};
@@ -63,7 +63,7 @@ fn run(call: &Call<'_>, checks: &[Check], args: CheckArgs) -> Result<Report> {
     let (job, pipeline) = (call.job, call.pipeline);
     let tables = pipeline.chosen(&args.table)?;
     if args.list || args.explain {
-        end_with_the_reader();
+        restore_sigpipe();
     }
     if args.list {
         let jobs: Vec<&str> = checks.iter().map(|check| check.job()).collect();
@@ -95,20 +95,20 @@ fn name_of(job: &str, args: &CheckArgs) -> String {
 }
 
 fn all(checks: &[Check], checker: &mut Checker<'_>, tables: &[&'static Table], run: &PlainRun) -> Result<Report> {
-    let mut findings = Findings::new(&checker.job, checker.args.scope.name(), run);
+    let mut results = CheckResults::new(&checker.job, checker.args.scope.name(), run);
     for check in checks {
         for table in tables {
             if checker.stop.asked() {
-                return Ok(Report { exit: Exit::Stopped, ..findings.report() });
+                return Ok(Report { exit: Exit::Stopped, ..results.report() });
             }
-            one(*check, checker, table, &mut findings)?;
+            one(*check, checker, table, &mut results)?;
         }
     }
-    Ok(findings.report())
+    Ok(results.report())
 }
 
 /// One check of one table. If it cannot be made, the others still are.
-fn one(check: Check, checker: &mut Checker<'_>, table: &'static Table, findings: &mut Findings) -> Result<()> {
+fn one(check: Check, checker: &mut Checker<'_>, table: &'static Table, results: &mut CheckResults) -> Result<()> {
     if checker.settings.severity(check.stands_for(), table) == Severity::Off {
         return Ok(());
     }
@@ -117,8 +117,8 @@ fn one(check: Check, checker: &mut Checker<'_>, table: &'static Table, findings:
         _ => checker.slice(check.job(), table)?,
     };
     if let Err(error) = slice.news.is_whole() {
-        for finding in not_made(check, table, error)? {
-            findings.add(&checker.warehouse, finding)?;
+        for result in not_made(check, table, error)? {
+            results.add(&checker.warehouse, result)?;
         }
     }
     let is_idle = match check {
@@ -127,47 +127,47 @@ fn one(check: Check, checker: &mut Checker<'_>, table: &'static Table, findings:
         _ => slice.is_empty(),
     };
     if is_idle {
-        findings.nothing_new += 1;
+        results.nothing_new += 1;
         // Windows without a row are taken up as well, or they would be looked at for ever.
-        return checker.take_up(check.job(), &findings.run_id, table, &slice.news, &[], &[]);
+        return checker.ack(check.job(), &results.run_id, table, &slice.news, &[], &[]);
     }
     let told = match (check, checker.args.scope) {
-        (Check::Reconcile, args::Scope::Full) => mend::tell(checker, table, &findings.run_id),
+        (Check::Reconcile, args::Scope::Full) => mend::tell(checker, table, &results.run_id),
         _ => Ok(()),
     };
-    let looked = told.and_then(|()| check.look(checker, table, &slice));
+    let looked = told.and_then(|()| check.run(checker, table, &slice));
     let mut found = looked.or_else(|error| not_made(check, table, error))?;
     if let Some(first) = found.first_mut().filter(|_| check != Check::Volume) {
         first.detail += &slice.note(table);
     }
-    let is_conclusive = found.iter().all(Finding::is_conclusive);
-    let undecided: Vec<String> = found.iter().flat_map(|finding| finding.undecided.clone()).collect();
-    let unfinished: Vec<String> = found.iter().flat_map(|finding| finding.unfinished.clone()).collect();
-    for finding in found {
-        findings.add(&checker.warehouse, finding)?;
+    let is_conclusive = found.iter().all(CheckResult::is_conclusive);
+    let undecided: Vec<String> = found.iter().flat_map(|result| result.undecided.clone()).collect();
+    let unfinished: Vec<String> = found.iter().flat_map(|result| result.unfinished.clone()).collect();
+    for result in found {
+        results.add(&checker.warehouse, result)?;
     }
     if is_conclusive && checker.args.scope == Scope::New {
-        checker.take_up(check.job(), &findings.run_id, table, &slice.news, &undecided, &unfinished)?;
+        checker.ack(check.job(), &results.run_id, table, &slice.news, &undecided, &unfinished)?;
     }
     Ok(())
 }
 
 /// "I could not check" is never a "no".
-fn not_made(check: Check, table: &Table, error: anyhow::Error) -> Result<Vec<Finding>> {
+fn not_made(check: Check, table: &Table, error: anyhow::Error) -> Result<Vec<CheckResult>> {
     let is_locked = |error: &postgres::Error| error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE);
     let locked = error.chain().any(|cause| cause.downcast_ref().is_some_and(is_locked));
-    let mut finding = Finding::new(check.stands_for(), table.name, "an answer");
+    let mut result = CheckResult::new(check.stands_for(), table.name, "an answer");
     let is_misfit = |error: &postgres::Error| error.code().is_some_and(says_another_type);
     let misfit = error.chain().any(|cause| cause.downcast_ref().is_some_and(is_misfit));
-    finding.status = match Exit::of(&error) {
-        Exit::TryAgain => Status::Inconclusive,
-        Exit::NeedsPerson => Status::Error,
-        _ if misfit => Status::Error,
+    result.status = match Exit::of(&error) {
+        Exit::TryAgain => CheckStatus::Inconclusive,
+        Exit::NeedsPerson => CheckStatus::Error,
+        _ if misfit => CheckStatus::Error,
         _ => return Err(error),
     };
     let hint = if locked { "the table is locked by somebody else (ALTER TABLE, TRUNCATE); try again: " } else { "" };
-    finding.detail = format!("{hint}{}", told(&error));
-    Ok(vec![finding])
+    result.detail = format!("{hint}{}", told(&error));
+    Ok(vec![result])
 }
 
 /// A column is of another type than the pipeline's file says, or is not there: a value cannot be read (class 22), nobody knows how to

@@ -38,7 +38,7 @@ fn run(call: &Call<'_>, derived: Derived, args: BuildArgs) -> Result<Report> {
 }
 
 fn work(run: &mut Run) -> Result<Exit> {
-    run.passes("opened")?;
+    run.failpoint("opened")?;
     run.lock()?;
     let news = run.warehouse.news(&run.run.job, &run.derived.sources())?;
     run.totals.windows = news.windows;
@@ -77,7 +77,7 @@ fn write(run: &mut Run, build: &Build, news: &News) -> Result<()> {
     build.count_what_was_written(run)?;
     build.is_newest(run)?;
     build.drop_own(run)?;
-    let consumer = Consumer { name: &run.run.job, run_id: &run.run.id, passes: &|_| {} };
-    run.warehouse.take_up(consumer, &run.derived.sources(), news, None)?;
-    run.passes("windows-consumed")
+    let consumer = Consumer { name: &run.run.job, run_id: &run.run.id, failpoint: &|_| {} };
+    run.warehouse.ack(consumer, &run.derived.sources(), news, None)?;
+    run.failpoint("windows-consumed")
 }

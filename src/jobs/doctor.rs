@@ -6,8 +6,8 @@ mod connect;
 mod generations;
 mod kafka;
 mod postgres;
+mod report;
 mod settings;
-mod sheet;
 mod types;
 mod wanted;
 mod warehouse_tables;
@@ -23,7 +23,7 @@ use crate::health::finding::{Finding, ok, warn};
 use crate::jobs::doctor::wanted::{DoctorArgs, SourceFacts, Wanted};
 use crate::jobs::{Job, Kind, some_tables};
 use crate::tables::Pipeline;
-use sheet::{Server, Sheet};
+use report::{DoctorReport, Server};
 
 /// The job.
 pub fn job(pipeline: &'static Pipeline) -> Job {
@@ -36,27 +36,26 @@ pub fn job(pipeline: &'static Pipeline) -> Job {
 
 fn run(call: &Call<'_>, args: DoctorArgs) -> Result<Report> {
     let wanted = Arc::new(wanted(call.pipeline, args)?);
-    let sheet = Sheet::default();
+    let report = DoctorReport::default();
     // The connector first: its configuration names the slot and the publication that PostgreSQL should have.
-    let connector = sheet.within_patience(Server::Connect, &wanted, connect::check).flatten();
+    let connector = report.with_timeout(Server::Connect, &wanted, connect::check).flatten();
     let asked = connector.clone();
-    let source = sheet.within_patience(Server::Postgres, &wanted, move |sheet, wanted| {
-        postgres::check(sheet, wanted, asked.as_ref())
-    });
+    let source = report
+        .with_timeout(Server::Postgres, &wanted, move |report, wanted| postgres::check(report, wanted, asked.as_ref()));
     let SourceFacts { has_rows, clock_ms, locks } = source.unwrap_or_default();
-    sheet.within_patience(Server::Kafka, &wanted, move |sheet, wanted| {
-        kafka::check(sheet, wanted, connector.as_ref(), &has_rows)
+    report.with_timeout(Server::Kafka, &wanted, move |report, wanted| {
+        kafka::check(report, wanted, connector.as_ref(), &has_rows)
     });
-    let ask = move |sheet: &Sheet, wanted: &Wanted| clickhouse::check(sheet, wanted, locks.as_ref());
-    let warehouse_clock_ms = sheet.within_patience(Server::ClickHouse, &wanted, ask).flatten();
+    let ask = move |report: &DoctorReport, wanted: &Wanted| clickhouse::check(report, wanted, locks.as_ref());
+    let warehouse_clock_ms = report.with_timeout(Server::ClickHouse, &wanted, ask).flatten();
     if call.stop.asked() {
-        return Ok(Report { exit: Exit::Stopped, ..sheet.report() });
+        return Ok(Report { exit: Exit::Stopped, ..report.summary() });
     }
     if let Some(finding) = clocks(clock_ms, warehouse_clock_ms) {
-        sheet.put(Server::Clocks, "clocks", finding);
+        report.put(Server::Clocks, "clocks", finding);
     }
-    print!("{}", sheet.table());
-    Ok(sheet.report())
+    print!("{}", report.table());
+    Ok(report.summary())
 }
 
 fn wanted(pipeline: &'static Pipeline, args: DoctorArgs) -> Result<Wanted> {

@@ -6,24 +6,24 @@
 //! the same token. While an insert waits for its acknowledgement, the next window is read and decoded.
 
 mod args;
+mod backfill_plan;
 mod begin;
 mod counts;
+mod fingerprints;
 mod gaps;
 mod group_plan;
 mod grown;
-mod judge;
 mod late;
 mod lineage;
 mod pending;
 mod plan;
-mod range_plan;
 mod records;
 mod resume;
 pub(crate) mod run;
 mod settle;
-mod shown;
 mod source_alarm;
 mod totals;
+mod validate;
 mod verify;
 mod write;
 
@@ -36,12 +36,12 @@ use crate::batch::Batch;
 use crate::cli::Call;
 use crate::cli::{Progress, Report, Stop};
 use crate::exit::Exit;
-use crate::kafka::{Reader, Reading, Span};
+use crate::kafka::{LogReader, Reading, Span};
 use crate::tables::Table;
 
 use args::OnGaps;
 use pending::Pending;
-use plan::{Late, Plan, Planned};
+use plan::{Late, Planned, ReadPlan};
 use run::Run;
 
 pub use args::{IngestArgs, examples};
@@ -52,7 +52,7 @@ pub use args::{IngestArgs, examples};
 /// The run could not even be entered into the books; every later failure is in the report.
 pub fn run(call: &Call<'_>, table: &'static Table, args: IngestArgs) -> Result<Report> {
     let mut run = Run::open(call, table, args)?;
-    call.stop.remember(run.last_words());
+    call.stop.remember(run.shutdown_summary());
     let result = work(&mut run, call.stop);
     Ok(run.close(result))
 }
@@ -84,7 +84,7 @@ struct Rest {
 }
 
 /// Works through the plan; returns what is left of it.
-fn drain(run: &mut Run, plan: &Plan, stop: &Stop) -> Result<Rest> {
+fn drain(run: &mut Run, plan: &ReadPlan, stop: &Stop) -> Result<Rest> {
     let deadline = run.args.max_duration.map(|limit| Instant::now() + limit);
     // However little time there is, one window is done: runs that are repeated get somewhere.
     let mut begun = false;
@@ -93,7 +93,7 @@ fn drain(run: &mut Run, plan: &Plan, stop: &Stop) -> Result<Rest> {
     let consumer = run.consumer.clone();
     let topic = run.topic.clone();
     let mut reader =
-        Reader::new(&consumer, &topic, run.args.limits(), run.args.lose_record)?.with_patience(run.args.patience);
+        LogReader::new(&consumer, &topic, run.args.limits(), run.args.lose_record)?.with_patience(run.args.patience);
     let mut progress = Progress::new(&run.run.job, plan.spans.iter().map(|planned| planned.span.len()).sum());
     let mut pending: Option<Pending> = None;
     let mut spans = plan.spans.iter().cloned();
@@ -129,18 +129,18 @@ fn drain(run: &mut Run, plan: &Plan, stop: &Stop) -> Result<Rest> {
                 run.settle(pending.take(), &mut progress)?;
                 return Err(run.stops_at_gaps(&window));
             }
-            run.passes("read");
-            stop.remember(run.last_words());
+            run.failpoint("read");
+            stop.remember(run.shutdown_summary());
             let arena = Arena::new();
             let mut batch = Batch::decode(run.table, plan.number_of(&window), window.records())?;
-            run.totals.look_for_resent(&batch);
+            run.totals.count_redelivered(&batch);
             if batch.lacks_values() {
                 // What is carried forward may be in the insert that is still in flight.
                 run.settle(pending.take(), &mut progress)?;
                 run.carry(plan, &window, &mut batch, &arena)?;
             }
-            run.judge(&mut batch)?;
-            run.passes("validated");
+            run.validate(&mut batch)?;
+            run.failpoint("validated");
             run.settle(pending.take(), &mut progress)?;
             run.within_reject_ratio(&batch)?;
             pending = run.write(plan, &rest, &window, &batch)?;

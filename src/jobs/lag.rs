@@ -39,7 +39,7 @@ fn run(call: &Call<'_>, args: LagArgs) -> Result<Report> {
     let mut measure = || -> (Vec<Lag>, capture::Seen) {
         let captured = source.captured(call.pipeline, &args, &targets);
         let mut lags = measure(&args.kafka, &warehouse, &targets);
-        let seen = source.judge(&mut lags, captured);
+        let seen = source.measure_lateness(&mut lags, captured);
         (lags, seen)
     };
     let (mut lags, mut seen) = measure();
@@ -98,7 +98,7 @@ fn report(lags: &[Lag], seen: &capture::Seen, max_records: Option<u64>) -> Resul
     let late: Option<Vec<u64>> = found.iter().map(|topic| topic.late_seconds).collect();
     put("late_seconds", json!(late.and_then(|late| late.into_iter().max())));
     put("captured", json!(seen.line().trim()));
-    put("disagreements", json!(partitions().filter(|p| p.books.is_some()).count()));
+    put("disagreements", json!(partitions().filter(|p| p.stop_reason.is_some()).count()));
     let topics = lags.iter().map(|lag| topic_json(lag, max_records));
     put("topics", topics.collect());
     let described = lags.iter().filter_map(|lag| Some((lag, lag.found.as_ref().ok()?)));

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::cli::Call;
 use crate::cli::{ClickHouseArgs, JobArgs, OutputArgs, PostgresArgs, Report, StopAt, parse_duration};
 use crate::exit::Exit;
+use crate::generate::schema;
 use crate::jobs::{Job, Kind};
 use crate::ledger::{Installation, SCHEMA_VERSION, Versions};
 use crate::source::{self, LockPlace};
@@ -68,14 +69,15 @@ fn run(call: &Call<'_>, args: MigrateArgs) -> Result<Report> {
     // Under the lock it is asked anew: another migrate may just have ended.
     let versions = here(&warehouse, &locks, args.moved)?;
     let warehouse = warehouse.with_comment(&comment);
-    let passes = |point: &str| {
+    let failpoint = |point: &str| {
         if let Some(stop_at) = &args.stop_at {
             stop_at.pass(point);
         }
     };
     warehouse.begin_books(&locks, args.moved)?;
-    passes("versions-made");
-    let migrated = warehouse.migrate(call.pipeline, &versions, &passes)?;
+    failpoint("versions-made");
+    let schema = schema::files(call.pipeline, &warehouse.db, &warehouse.ops)?;
+    let migrated = warehouse.migrate(&schema, call.pipeline, &versions, &failpoint)?;
     let fields = [
         ("from_version", json!(if args.moved { versions.newest_of_books() } else { versions.newest() })),
         ("version", json!(SCHEMA_VERSION)),

@@ -12,6 +12,7 @@ mod link;
 mod list;
 mod migrate;
 mod observe;
+mod quarantine;
 mod rejected;
 mod replay;
 mod rules;
@@ -22,7 +23,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::error::ErrorKind;
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command, ValueEnum};
 use strum::IntoStaticStr;
 
 use crate::cli::{Call, JobArgs, Report, Stop};
@@ -43,7 +44,7 @@ pub struct Job {
 }
 
 /// What a job is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, ValueEnum)]
 #[strum(serialize_all = "lowercase")]
 pub enum Kind {
     /// Reads a topic into a table.
@@ -122,7 +123,7 @@ fn tool(
     run: impl Fn(&ArgMatches) -> Result<()> + 'static,
 ) -> Job {
     let run = move |matches: &ArgMatches| {
-        end_with_the_reader();
+        restore_sigpipe();
         match run(matches) {
             Ok(()) => Exit::Done.code(),
             Err(error) => {
@@ -136,7 +137,7 @@ fn tool(
 }
 
 /// `lockstep rules | head`: when nobody reads any more, a tool ends, as every other does. (Rust ignores SIGPIPE.)
-fn end_with_the_reader() {
+fn restore_sigpipe() {
     // SAFETY: the default action is no handler of ours, and no other thread is running yet.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
 }
@@ -164,6 +165,7 @@ pub fn all(pipeline: &'static Pipeline) -> Vec<Job> {
         completions::job(pipeline),
         link::job(pipeline),
         list::job(pipeline),
+        quarantine::job(pipeline),
         rejected::job(pipeline),
         replay::job(pipeline),
         rules::job(pipeline),

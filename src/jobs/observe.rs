@@ -60,15 +60,15 @@ struct Seen {
 fn run(call: &Call<'_>, args: ObserveArgs) -> Result<Report> {
     let tables = call.pipeline.chosen(&args.tables.table)?;
     let mut look = Look::begin(call, args)?;
-    let connector = connector::look(&mut look);
+    let connector = connector::observe(&mut look);
     let (slot, sessions) = look.at_the_source(connector.as_ref())?;
-    let runs = runs::look(&mut look, sessions.as_ref());
+    let runs = runs::observe(&mut look, sessions.as_ref());
     let slot_name = look.slot_name(connector.as_ref());
-    let lags = lags::look(&mut look, &tables, &slot_name);
-    gaps::look(&mut look, &lags.lags);
-    rows::look(&mut look, &tables);
-    let quarantine = quarantine::look(&mut look);
-    consumers::look(&mut look);
+    let lags = lags::observe(&mut look, &tables, &slot_name);
+    gaps::observe(&mut look, &lags.lags);
+    rows::observe(&mut look, &tables);
+    let quarantine = quarantine::observe(&mut look);
+    consumers::observe(&mut look);
     let seen = Seen { connector, slot, runs, lags, quarantine };
     if call.stop.asked() {
         return Ok(Report { exit: Exit::Stopped, ..look.report(&seen, 0) });
@@ -78,7 +78,7 @@ fn run(call: &Call<'_>, args: ObserveArgs) -> Result<Report> {
     }
     let restarts = connector::restart_failed(&mut look, seen.connector.as_ref());
     look.blind_for_long(&seen);
-    news::judge(&mut look);
+    news::mark(&mut look);
     if let Err(error) = look.warehouse.write_observed("observed_alarms", &look.id, &news::rows(&look)) {
         look.notes.unseen("writing down what was said", &broken(&error, CLICKHOUSE));
     }
@@ -88,7 +88,7 @@ fn run(call: &Call<'_>, args: ObserveArgs) -> Result<Report> {
 
 impl Look {
     fn begin(call: &Call<'_>, args: ObserveArgs) -> Result<Look> {
-        let settings = Settings::read(args.config.as_deref(), call.pipeline)?;
+        let Settings { observe, freshness, .. } = Settings::read(args.config.as_deref(), call.pipeline)?;
         let mut look = Look {
             job: call.job.to_owned(),
             pipeline: call.pipeline,
@@ -98,8 +98,9 @@ impl Look {
             warehouse: Warehouse::new(&args.clickhouse)?,
             installation: None,
             session: None,
-            notes: Notes::new(settings.observe.clone()),
-            settings,
+            notes: Notes::new(observe.clone()),
+            settings: observe,
+            freshness,
             args,
         };
         look.installation = run_rows::fit_if_there(&look.warehouse)?;
@@ -126,7 +127,7 @@ impl Look {
         let sessions = source::Sessions::now(&mut client)
             .inspect_err(|error| self.notes.unseen("runs", &broken(error, POSTGRES)))
             .ok();
-        let slot = slot::look(self, &mut client, connector);
+        let slot = slot::observe(self, &mut client, connector);
         self.session = Some(client);
         Ok((slot, sessions))
     }
@@ -140,7 +141,7 @@ impl Look {
     /// A server that is away for a moment is no news; one that could not be asked at so many looks in a row is.
     fn blind_for_long(&mut self, seen: &Seen) {
         let Some(runs) = seen.runs.as_ref().filter(|_| self.notes.unseens().next().is_some()) else { return };
-        let before = self.settings.observe.tries_in_a_row.saturating_sub(1) as usize;
+        let before = self.settings.tries_in_a_row.saturating_sub(1) as usize;
         let looks: Vec<&str> = runs.looks.iter().take(before).map(|look| look.run_id.as_str()).collect();
         let Some(oldest) = runs.looks.get(..before).and_then(<[_]>::last) else { return };
         match self.warehouse.blind_looks(oldest.started_ms, &looks) {

@@ -49,7 +49,7 @@ pub struct RejectedArgs {
     attempts: Option<u32>,
     /// Open ones wait for a replay; the others are history [default: open; with --show or --prune: all that apply]
     #[arg(long, value_enum)]
-    status: Option<Status>,
+    status: Option<RecordStatus>,
     /// List so many, the newest first; all are counted
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: u64,
@@ -72,7 +72,7 @@ pub struct RejectedArgs {
 
 /// `--status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Status {
+enum RecordStatus {
     /// Refused, and waiting.
     Open,
     /// Written later.
@@ -83,13 +83,13 @@ enum Status {
     All,
 }
 
-impl Status {
+impl RecordStatus {
     fn names(self) -> Vec<&'static str> {
         match self {
-            Status::Open => vec!["open"],
-            Status::Resolved => vec!["resolved"],
-            Status::Superseded => vec!["superseded"],
-            Status::All => Vec::new(),
+            RecordStatus::Open => vec!["open"],
+            RecordStatus::Resolved => vec!["resolved"],
+            RecordStatus::Superseded => vec!["superseded"],
+            RecordStatus::All => Vec::new(),
         }
     }
 }
@@ -162,7 +162,7 @@ impl RejectedArgs {
 }
 
 fn list(args: &RejectedArgs, warehouse: &Warehouse) -> Result<Map<String, Value>> {
-    let selection = args.selection(args.status.unwrap_or(Status::Open).names());
+    let selection = args.selection(args.status.unwrap_or(RecordStatus::Open).names());
     let counts = warehouse.count_rejected(&selection)?;
     let listed = warehouse.list_rejected(&selection, args.limit)?;
     print!("{}", table::table(&listed));
@@ -186,7 +186,7 @@ fn show(args: &RejectedArgs, warehouse: &Warehouse, at: At) -> Result<Map<String
     if args.table.is_empty() && args.topic.is_none() {
         return Err(usage(format!("--show {place} needs --table or --topic: every topic has such a place")));
     }
-    let statuses = args.status.unwrap_or(Status::All).names();
+    let statuses = args.status.unwrap_or(RecordStatus::All).names();
     let selection = Selection { at: Some((at.partition, at.offset)), ..args.selection(statuses) };
     let found = warehouse.kept_of(&selection, args.limit)?;
     if found.is_empty() {

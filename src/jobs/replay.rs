@@ -16,7 +16,7 @@ mod counts;
 mod run;
 mod turn;
 mod turns;
-mod verdict;
+mod validate;
 mod windows;
 mod write;
 
@@ -27,7 +27,7 @@ use crate::cli::{Progress, Report, Stop};
 use crate::exit::Exit;
 use crate::jobs::{Job, Kind, some_tables};
 use crate::kafka::Span;
-use crate::quarantine::{Kept, Shelf};
+use crate::quarantine::{Kept, QuarantineRange};
 use crate::tables::{Pipeline, Table};
 use crate::validate::{NOT_IN_POSTGRES, all_rules};
 
@@ -57,7 +57,7 @@ pub fn job(pipeline: &'static Pipeline) -> Job {
 fn run(call: &Call<'_>, args: ReplayArgs) -> Result<Report> {
     let chosen = call.pipeline.chosen(&args.table)?;
     let mut replay = Replay::open(call, args)?;
-    call.stop.remember(replay.last_words());
+    call.stop.remember(replay.shutdown_summary());
     let result = work(&mut replay, &chosen, call.stop);
     Ok(replay.close(result))
 }
@@ -65,9 +65,9 @@ fn run(call: &Call<'_>, args: ReplayArgs) -> Result<Report> {
 fn work(replay: &mut Replay, chosen: &[&'static Table], stop: &Stop) -> Result<Exit> {
     replay.lock(chosen)?;
     let names: Vec<&str> = chosen.iter().map(|table| table.name).collect();
-    let shelves = names.iter().map(|table| replay.shelves(table)).collect::<Result<Vec<_>>>()?;
+    let ranges = names.iter().map(|table| replay.ranges(table)).collect::<Result<Vec<_>>>()?;
     let mut progress = Progress::new(&replay.run.job, replay.planned());
-    let turns = turns::share(replay, &names, shelves)?;
+    let turns = turns::share(replay, &names, ranges)?;
     for (table, turns) in chosen.iter().zip(&turns) {
         replay_table(replay, table, turns, &mut progress, stop)?;
     }
@@ -82,26 +82,26 @@ fn replay_table(
     stop: &Stop,
 ) -> Result<()> {
     for turn in turns {
-        let shelf = &turn.shelf;
-        let mut rest = Span { start: shelf.start, end: shelf.end };
+        let range = &turn.range;
+        let mut rest = Span { start: range.start, end: range.end };
         while !rest.is_empty() && replay.goes_on() && !stop.asked() {
             let (span, kept) = replay.read(turn, rest)?;
-            replay.passes("read");
-            batch(replay, table, shelf, span, &kept)?;
+            replay.failpoint("read");
+            batch(replay, table, range, span, &kept)?;
             progress.advance(kept.len() as u64);
-            stop.remember(replay.last_words());
+            stop.remember(replay.shutdown_summary());
             rest.start = span.end;
         }
     }
     Ok(())
 }
 
-fn batch(replay: &mut Replay, table: &'static Table, shelf: &Shelf, span: Span, kept: &[Kept]) -> Result<()> {
+fn batch(replay: &mut Replay, table: &'static Table, range: &QuarantineRange, span: Span, kept: &[Kept]) -> Result<()> {
     let arena = Arena::new();
-    let mut batch = Replayed::decode(table, shelf, span, kept)?;
+    let mut batch = Replayed::decode(table, range, span, kept)?;
     batch.set_aside_what_is_known(&replay.warehouse)?;
     batch.complete(&replay.warehouse, &arena)?;
-    replay.judge(&mut batch)?;
-    replay.passes("validated");
+    replay.validate(&mut batch)?;
+    replay.failpoint("validated");
     replay.write(&batch)
 }

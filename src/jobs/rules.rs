@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::json;
 
-use crate::checks::question::Question;
+use crate::checks::sql_check::SqlCheck;
 use crate::cli::{TextTable, printed};
 use crate::exit::usage;
 use crate::jobs::Job;
@@ -110,12 +110,12 @@ fn explained(pipeline: &'static Pipeline, tables: &[&'static Table], name: &str)
         explained += "-- As it is read\n";
         if let Some(reference) = table.references.iter().find(|reference| reference.rule == rule.name) {
             explained += "the row that it references exists\n\n";
-            explained += &explain::both(&Question::orphans(table, reference), database);
+            explained += &explain::both(&SqlCheck::orphans(table, reference), database);
         }
         let compiled = compiled_rules(pipeline, table, &pipeline.limits())?.into_iter();
         for compiled in compiled.filter(|compiled| compiled.name() == rule.name) {
             explained += &format!("{}\n\n", as_read(&compiled));
-            explained += &explain::both(&Question::rule(table, compiled), database);
+            explained += &explain::both(&SqlCheck::rule(table, compiled), database);
         }
     }
     Ok(explained)
@@ -201,34 +201,34 @@ mod tests {
     fn the_list_says_why_and_what_would_break_it() {
         insta::assert_snapshot!(printed(&list(&order_details().1).lines()), @r#"
         every table
-          not-in-postgres          reject  the row itself exists in PostgreSQL: what is not there must not be in the warehouse
-          decode                   reject  the record is a change event whose columns fit the table; no value is wrapped, clamped or made up
-          not-finite               reject  a number is a number: NaN and Infinity cannot be summed
-          toast-unavailable        reject  a long value that the change did not send is known from an earlier event
+          not-in-postgres         reject the row itself exists in PostgreSQL: what is not there must not be in the warehouse
+          decode                  reject the record is a change event whose columns fit the table; no value is wrapped, clamped or made up
+          not-finite              reject a number is a number: NaN and Infinity cannot be summed
+          toast-unavailable       reject a long value that the change did not send is known from an earlier event
 
         order_details
-          order-exists             reject  a line without its order belongs to nobody and is in no report
-                                           broken by {"order_id":1}
-          product-exists           reject  a line without its product cannot be named, priced or delivered
-                                           broken by {"product_id":999}
-          quantity-positive        reject  a line is about at least one piece; returns are no order lines
-                                           quantity > 0
-                                           broken by {"quantity":0}
-          unit-price-not-negative  reject  a negative price turns revenue into a loss in every sum above it
-                                           unit_price >= 0
-                                           broken by {"unit_price":-1.5}
-          discount-limit           reject  a discount is a share between 0 and the limit (--limit discount=0.3 changes it): 25 instead of 0.25 makes negative totals
-                                           discount BETWEEN 0 AND :discount
-                                           broken by {"discount":1.5}
-          open-line-discontinued   warn    an order that is not shipped yet waits for a product that is sold no more
-                                           "order".shipped_date IS NOT NULL OR product.discontinued = 0
-                                           broken by {"product_id":5}
-          open-line-inventory      warn    an order that is not shipped yet asks for more than is in stock and on order together
-                                           "order".shipped_date IS NOT NULL OR quantity <= product.units_in_stock + COALESCE(product.units_on_order, 0)
-                                           broken by {"quantity":500}
-          list-price               warn    a price that differs from the list price is a discount that nobody sees as one, or a slip
-                                           unit_price = product.unit_price
-                                           broken by {"unit_price":17.5}
+          order-exists            reject a line without its order belongs to nobody and is in no report
+                                         broken by {"order_id":1}
+          product-exists          reject a line without its product cannot be named, priced or delivered
+                                         broken by {"product_id":999}
+          quantity-positive       reject a line is about at least one piece; returns are no order lines
+                                         quantity > 0
+                                         broken by {"quantity":0}
+          unit-price-not-negative reject a negative price turns revenue into a loss in every sum above it
+                                         unit_price >= 0
+                                         broken by {"unit_price":-1.5}
+          discount-limit          reject a discount is a share between 0 and the limit (--limit discount=0.3 changes it): 25 instead of 0.25 makes negative totals
+                                         discount BETWEEN 0 AND :discount
+                                         broken by {"discount":1.5}
+          open-line-discontinued  warn   an order that is not shipped yet waits for a product that is sold no more
+                                         "order".shipped_date IS NOT NULL OR product.discontinued = 0
+                                         broken by {"product_id":5}
+          open-line-inventory     warn   an order that is not shipped yet asks for more than is in stock and on order together
+                                         "order".shipped_date IS NOT NULL OR quantity <= product.units_in_stock + COALESCE(product.units_on_order, 0)
+                                         broken by {"quantity":500}
+          list-price              warn   a price that differs from the list price is a discount that nobody sees as one, or a slip
+                                         unit_price = product.unit_price
+                                         broken by {"unit_price":17.5}
         "#);
     }
 }

@@ -18,9 +18,10 @@ use crate::exit::{Exit, told};
 use crate::jobs::{Job, Kind, some_tables};
 use crate::ledger::plain_run::PlainRun;
 use crate::source;
+use crate::sql;
 use crate::tables::{Pipeline, Table};
 use crate::warehouse::{Warehouse, has, quote, view_of};
-use compare::{Plan, Sides, compare};
+use compare::{AlterPlan, Sides, compare};
 
 /// Flags of `sync-schema`.
 #[derive(Debug, Args)]
@@ -130,8 +131,8 @@ impl Sync {
         Ok(found)
     }
 
-    fn carry_out(&mut self, table: &Table, target: &str, plan: Plan, found: &mut Found) -> Result<()> {
-        let Plan { alters, problems, notes, unknown_before } = plan;
+    fn carry_out(&mut self, table: &Table, target: &str, plan: AlterPlan, found: &mut Found) -> Result<()> {
+        let AlterPlan { alters, problems, notes, unknown_before } = plan;
         problems.into_iter().for_each(|problem| found.for_a_person(problem));
         found.notes = notes;
         for column in unknown_before {
@@ -199,7 +200,7 @@ impl Sync {
 /// How values come that only the source knows. To send the table again leaves its rows alone; an UPDATE works with any connector.
 fn resend(table: &Table, column: &str, rows: u64) -> String {
     let (relation, job, send_again) = (&table.relation, table.ingest_job(), table.send_again());
-    let name = source::identifier(column);
+    let name = sql::postgres::identifier(column);
     format!(
         "{column}: {rows} row(s) are older than the column, and PostgreSQL's catalogue does not say what they have in it (a volatile \
          default, an identity, or the table was rewritten since), so it is NULL here; let the connector send them again: \

@@ -1,20 +1,20 @@
 //! Kafka: topics, ranges of offsets, windows, commits.
 
+mod backfill;
 mod commit;
 mod consumer;
 pub(crate) mod gaps;
 mod poll;
-mod ranges;
 mod reader;
 mod topic;
 mod topic_setting;
 
 use std::fmt;
 
+pub use backfill::{Backfill, OffsetRange, parse_time};
 pub use commit::{Committed, PlanMark, commit, committed};
 pub use consumer::{Consumer, connect};
-pub use ranges::{Explicit, OffsetRange, parse_time};
-pub use reader::{Limits, Reader, Reading, Window};
+pub use reader::{LogReader, Reading, Window, WindowLimits};
 pub use topic::{TopicInfo, describe, each_log_span, log_spans, offsets_at};
 pub use topic_setting::topic_setting;
 

@@ -30,7 +30,7 @@ const POLL: Duration = Duration::from_millis(50);
 
 /// Where a window is cut. A function of the log and the plan's end alone, so that a rerun cuts the same windows.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct WindowLimits {
     /// At most this many records.
     pub records: usize,
     /// Cut after the record that reaches this many bytes of keys and values.
@@ -100,11 +100,11 @@ fn record_of<'a>(partition: i32, message: &'a Message<'_>) -> Record<'a> {
 }
 
 /// Reads one partition after the other.
-pub struct Reader<'c> {
+pub struct LogReader<'c> {
     consumer: &'c Consumer,
     queue: Queue<'c>,
     topic: &'c str,
-    limits: Limits,
+    limits: WindowLimits,
     patience: Duration,
     /// The partition being read and the next offset to read from it.
     position: Option<(i32, i64)>,
@@ -112,19 +112,24 @@ pub struct Reader<'c> {
     lose: Option<i64>,
 }
 
-impl<'c> Reader<'c> {
+impl<'c> LogReader<'c> {
     /// A reader that has not read anything yet.
     ///
     /// # Errors
     /// The consumer has no group.
-    pub fn new(consumer: &'c Consumer, topic: &'c str, limits: Limits, lose: Option<i64>) -> Result<Reader<'c>> {
+    pub fn new(
+        consumer: &'c Consumer,
+        topic: &'c str,
+        limits: WindowLimits,
+        lose: Option<i64>,
+    ) -> Result<LogReader<'c>> {
         let queue = Queue::of(consumer).context("a consumer without a group")?;
-        Ok(Reader { consumer, queue, topic, limits, patience: PATIENCE, position: None, lose })
+        Ok(LogReader { consumer, queue, topic, limits, patience: PATIENCE, position: None, lose })
     }
 
     /// Another patience than 30 s.
-    pub fn with_patience(self, patience: Duration) -> Reader<'c> {
-        Reader { patience, ..self }
+    pub fn with_patience(self, patience: Duration) -> LogReader<'c> {
+        LogReader { patience, ..self }
     }
 
     /// A partition was late, in this run or the one before: from here on there is less time to make any progress.
@@ -174,7 +179,7 @@ impl<'c> Reader<'c> {
                 // A replica that has got on, though only past control records, has made progress.
                 Polled::End { partition: p, offset } if p == partition => waiting.reaches(offset),
                 Polled::End { .. } => {}
-                Polled::Failed(error) => waiting.no_broker |= self.judge(error, partition, expected)?,
+                Polled::Failed(error) => waiting.no_broker |= self.classify(error, partition, expected)?,
                 Polled::Nothing => waiting.start(),
             }
             if waiting.longer_than(self.patience) {
@@ -243,7 +248,7 @@ impl<'c> Reader<'c> {
     }
 
     /// Lets librdkafka try again by itself; `Ok(true)` when no broker is reachable at the moment.
-    fn judge(&self, error: KafkaError, partition: i32, offset: i64) -> Result<bool> {
+    fn classify(&self, error: KafkaError, partition: i32, offset: i64) -> Result<bool> {
         let place = format!("reading {}, partition {partition} at offset {offset}", self.topic);
         match error.rdkafka_error_code() {
             Some(Code::AllBrokersDown) => Ok(true),

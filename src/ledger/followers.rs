@@ -7,14 +7,14 @@ use clickhouse::Row;
 use serde::Deserialize;
 
 use crate::ledger::news::{PRUNED, STREAMS};
-use crate::ledger::place::{PLACE, Place};
+use crate::ledger::stream_key::{STREAM_KEY, StreamKey};
 use crate::warehouse::{Warehouse, quote};
 
 /// How far a consumer is in a stream.
 #[derive(Debug, Row, Deserialize)]
 struct Position {
     consumer: String,
-    place: Place,
+    place: StreamKey,
     seq: u64,
 }
 
@@ -24,7 +24,7 @@ pub(super) struct Positions(Vec<Position>);
 
 impl Positions {
     /// The consumers of a source table, and how far each is in one of its streams: one that was never in it has not begun it.
-    pub fn in_stream(&self, place: &Place) -> BTreeMap<&str, u64> {
+    pub fn in_stream(&self, place: &StreamKey) -> BTreeMap<&str, u64> {
         let of_source = || self.0.iter().filter(|position| position.place.source == place.source);
         let mut taken: BTreeMap<&str, u64> = of_source().map(|position| (position.consumer.as_str(), 0)).collect();
         for position in of_source().filter(|position| position.place == *place) {
@@ -105,29 +105,29 @@ impl<'p> Holding<'p> {
 
 #[derive(Row, Deserialize)]
 struct End {
-    place: Place,
+    place: StreamKey,
     last: u64,
     pruned: u64,
 }
 
 #[derive(Row, Deserialize)]
 struct Closed {
-    place: Place,
+    place: StreamKey,
     seq: u64,
     closed_ms: i64,
 }
 
 /// A row of the ledger: its stream, and its number there.
-type RowAt<'s> = (&'s Place, u64);
+type RowAt<'s> = (&'s StreamKey, u64);
 
 impl Warehouse {
     /// How far everybody is.
     pub(super) fn all_positions(&self) -> Result<Positions> {
         let sql = format!(
-            "SELECT consumer, ({PLACE}) AS place, max(positions.seq) AS seq
+            "SELECT consumer, ({STREAM_KEY}) AS place, max(positions.seq) AS seq
              FROM {}.positions
              WHERE consumer != '{PRUNED}'
-             GROUP BY consumer, {PLACE}",
+             GROUP BY consumer, {STREAM_KEY}",
             self.ops
         );
         Ok(Positions(self.rows("asking how far the ledger was taken up", &sql)?))
@@ -170,20 +170,20 @@ impl Warehouse {
 
     fn ends(&self) -> Result<Vec<End>> {
         let sql = format!(
-            "SELECT ({PLACE}) AS place, max(last_seq) AS last, max(pruned_seq) AS pruned
+            "SELECT ({STREAM_KEY}) AS place, max(last_seq) AS last, max(pruned_seq) AS pruned
              FROM
              (
-                 SELECT {PLACE}, max(seq) AS last_seq, 0 AS pruned_seq
+                 SELECT {STREAM_KEY}, max(seq) AS last_seq, 0 AS pruned_seq
                  FROM {ops}.windows
-                 GROUP BY {PLACE}
+                 GROUP BY {STREAM_KEY}
                  UNION ALL
-                 SELECT {PLACE}, 0 AS last_seq, max(seq) AS pruned_seq
+                 SELECT {STREAM_KEY}, 0 AS last_seq, max(seq) AS pruned_seq
                  FROM {ops}.positions
                  WHERE consumer = '{PRUNED}'
-                 GROUP BY {PLACE}
+                 GROUP BY {STREAM_KEY}
              )
-             GROUP BY {PLACE}
-             ORDER BY {PLACE}",
+             GROUP BY {STREAM_KEY}
+             ORDER BY {STREAM_KEY}",
             ops = self.ops
         );
         self.rows("asking where the ledger ends", &sql)
@@ -195,7 +195,7 @@ impl Warehouse {
         let mut found = Vec::new();
         for chunk in places.chunks(STREAMS) {
             let sql = format!(
-                "SELECT ({PLACE}) AS place, seq, toUnixTimestamp64Milli(closed_at) AS closed_ms
+                "SELECT ({STREAM_KEY}) AS place, seq, toUnixTimestamp64Milli(closed_at) AS closed_ms
                  FROM {}.windows
                  WHERE {}",
                 self.ops,

@@ -42,7 +42,7 @@ impl JobRun {
     }
 
     /// A named point for the crash tests.
-    pub fn passes(&self, point: &str) {
+    pub fn failpoint(&self, point: &str) {
         if let Some(stop_at) = &self.stop_at {
             stop_at.pass(point);
         }

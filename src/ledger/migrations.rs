@@ -87,18 +87,24 @@ impl Warehouse {
         if moved { self.move_books(locks) } else { self.claim_books(locks) }
     }
 
-    /// Brings everything to the version of this executable; says what was done. `passes` is told after every step.
+    /// Brings everything to the version of this executable, whose `schema` of today is applied last; says what was done. `failpoint` is told after every step.
     ///
     /// # Errors
     /// The server is gone or refuses. Run it again: it goes on where it was.
-    pub fn migrate(&self, pipeline: &'static Pipeline, versions: &Versions, passes: &dyn Fn(&str)) -> Result<Migrated> {
+    pub fn migrate(
+        &self,
+        schema: &[(String, String)],
+        pipeline: &'static Pipeline,
+        versions: &Versions,
+        failpoint: &dyn Fn(&str),
+    ) -> Result<Migrated> {
         let missing: Vec<&'static Migration> = versions.missing().collect();
         if versions.is_fresh() {
             self.record(&[INSTALLING])?;
-            passes("installing");
-            self.apply_schema(pipeline, passes)?;
+            failpoint("installing");
+            self.apply_schema(schema, pipeline, failpoint)?;
             self.record(&missing.iter().map(|migration| (migration.version, migration.name)).collect::<Vec<_>>())?;
-            passes("recorded");
+            failpoint("recorded");
             return Ok(Migrated::default());
         }
         let mut migrated = Migrated::default();
@@ -107,22 +113,22 @@ impl Warehouse {
             let books_have_it = versions.books_have(*version);
             let of = if books_have_it { format!(", which the books have, for {}", self.db) } else { String::new() };
             tracing::info!("{}: migration {version} ({name}){of}", self.ops);
-            self.apply(migration, books_have_it, passes)?;
+            self.apply(migration, books_have_it, failpoint)?;
             self.record(&[(*version, name)])?;
             if books_have_it { &mut migrated.repeated } else { &mut migrated.applied }.push(*name);
-            passes("recorded");
+            failpoint("recorded");
         }
-        self.apply_schema(pipeline, passes)?;
+        self.apply_schema(schema, pipeline, failpoint)?;
         Ok(migrated)
     }
 
     /// A warehouse under another name, whose books have moved with it: only what is done to its own tables is missing.
-    fn apply(&self, migration: &Migration, books_have_it: bool, passes: &dyn Fn(&str)) -> Result<()> {
+    fn apply(&self, migration: &Migration, books_have_it: bool, failpoint: &dyn Fn(&str)) -> Result<()> {
         let what = format!("migration {} ({})", migration.version, migration.name);
         let wanted = |statement: &&str| !books_have_it || statement.contains("{db}");
         for statement in statements(migration.sql).filter(wanted) {
             self.execute(&what, &self.named(statement)?)?;
-            passes("statement");
+            failpoint("statement");
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! The ledger, the pipeline's memory (elsewhere: checkpoint table): runs, windows and their numbers, what consumers have taken up,
 //! generations of topics, truncates, and the plan that a run makes of it.
 
+mod ack;
 mod beside;
 mod followers;
 mod gaps;
@@ -12,8 +13,6 @@ mod migrations;
 mod news;
 mod numbers;
 mod observations;
-mod open_window;
-mod place;
 pub(crate) mod plain_run;
 mod plan;
 mod retention;
@@ -25,13 +24,15 @@ mod seq;
 mod seq_set;
 mod source_ids;
 mod spans;
-mod take_up;
+mod stream_key;
 mod truncates;
+mod unacked_window;
 mod unread;
 mod untold;
 mod versions;
 mod windows;
 
+pub use ack::{Consumer, StaysOpen};
 pub use followers::{FarBehind, HeldBack};
 pub use gaps::RecentGaps;
 pub use generations::{Lineage, Lineages};
@@ -43,13 +44,12 @@ pub use numbers::{Numbers, ReadTo};
 pub use observations::{
     AlarmRow, ConnectorRow, LagRow, LastSaid, OpenRecords, QuarantineRow, RestartRow, SlotRow, Trend,
 };
-pub use open_window::OpenWindow;
-pub use place::Place;
 pub use plan::{LedgerEnd, PartitionState, Start, decide, share};
 pub use rows_missing::NewestWindow;
 pub use runs::{OpenRun, RecentRun};
 pub use spans::{at_offsets, join_closest};
-pub use take_up::{Consumer, StaysOpen};
+pub use stream_key::StreamKey;
 pub use truncates::{MarkAt, TruncateRow, Written};
+pub use unacked_window::UnackedWindow;
 pub use versions::Versions;
 pub use windows::{LedgerRow, Mode, RunRow, Settled, WindowRow};

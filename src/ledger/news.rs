@@ -8,10 +8,10 @@ use std::collections::HashMap;
 use anyhow::Result;
 
 use crate::exit::needs_person;
-use crate::ledger::open_window::OpenWindow;
-use crate::ledger::place::{PLACE, Place};
 use crate::ledger::seq_set::SeqSet;
 use crate::ledger::spans::{OffsetSpan, Spans};
+use crate::ledger::stream_key::{STREAM_KEY, StreamKey};
+use crate::ledger::unacked_window::UnackedWindow;
 use crate::ledger::unread::Stream;
 use crate::warehouse::{Warehouse, quote};
 
@@ -49,7 +49,7 @@ pub struct News {
 /// How much of a stream is taken up.
 #[derive(Debug)]
 pub(super) struct Taken {
-    pub place: Place,
+    pub place: StreamKey,
     /// Where the consumer stands, …
     pub before: u64,
     /// … and where it stands once it is done.
@@ -80,11 +80,11 @@ impl News {
     }
 
     /// Is it above the position that the consumer had, among what is taken up?
-    pub(super) fn has_as_new(&self, window: &OpenWindow) -> bool {
+    pub(super) fn has_as_new(&self, window: &UnackedWindow) -> bool {
         self.taken.iter().any(|taken| taken.has(window))
     }
 
-    fn take_in(&mut self, window: OpenWindow) {
+    fn take_in(&mut self, window: UnackedWindow) {
         self.windows += 1;
         self.truncates += window.truncates;
         match self.spans.get_mut(&window.place.source) {
@@ -105,8 +105,8 @@ fn keep_last(runs: &mut HashMap<String, u64>) {
     runs.retain(|_, number| *number >= first);
 }
 
-impl FromIterator<OpenWindow> for News {
-    fn from_iter<W: IntoIterator<Item = OpenWindow>>(windows: W) -> News {
+impl FromIterator<UnackedWindow> for News {
+    fn from_iter<W: IntoIterator<Item = UnackedWindow>>(windows: W) -> News {
         let mut news = News::default();
         windows.into_iter().for_each(|window| news.take_in(window));
         news
@@ -128,7 +128,7 @@ impl Taken {
         !self.is_cut
     }
 
-    fn has(&self, row: &OpenWindow) -> bool {
+    fn has(&self, row: &UnackedWindow) -> bool {
         self.place == row.place && self.before < row.seq && row.seq <= self.up_to
     }
 }
@@ -199,23 +199,23 @@ impl Warehouse {
     fn streams_with_news(&self, consumer: &str, sources: &[&str]) -> Result<Vec<Stream>> {
         let sources = list(sources);
         let sql = format!(
-            "SELECT ({PLACE}) AS place, max(last_seq) AS last, maxIf(taken_seq, consumer != '{PRUNED}') AS taken,
+            "SELECT ({STREAM_KEY}) AS place, max(last_seq) AS last, maxIf(taken_seq, consumer != '{PRUNED}') AS taken,
                     maxIf(taken_seq, consumer = '{PRUNED}') AS pruned
              FROM
              (
-                 SELECT '' AS consumer, {PLACE}, max(seq) AS last_seq, 0 AS taken_seq
+                 SELECT '' AS consumer, {STREAM_KEY}, max(seq) AS last_seq, 0 AS taken_seq
                  FROM {ops}.windows
                  WHERE source IN ({sources})
-                 GROUP BY {PLACE}
+                 GROUP BY {STREAM_KEY}
                  UNION ALL
-                 SELECT consumer, {PLACE}, 0 AS last_seq, max(seq) AS taken_seq
+                 SELECT consumer, {STREAM_KEY}, 0 AS last_seq, max(seq) AS taken_seq
                  FROM {ops}.positions
                  WHERE consumer IN ({}, '{PRUNED}') AND source IN ({sources})
-                 GROUP BY consumer, {PLACE}
+                 GROUP BY consumer, {STREAM_KEY}
              )
-             GROUP BY {PLACE}
+             GROUP BY {STREAM_KEY}
              HAVING last != taken
-             ORDER BY {PLACE}",
+             ORDER BY {STREAM_KEY}",
             quote(consumer),
             ops = self.ops,
         );
@@ -225,7 +225,7 @@ impl Warehouse {
     /// As a condition: the consumer has left it open.
     pub(super) fn is_postponed(&self, consumer: &str, sources: &[&str]) -> String {
         format!(
-            "({PLACE}, seq) IN (SELECT {PLACE}, seq FROM {}.postponed FINAL WHERE consumer = {} AND source IN ({}) AND done = 0)",
+            "({STREAM_KEY}, seq) IN (SELECT {STREAM_KEY}, seq FROM {}.postponed FINAL WHERE consumer = {} AND source IN ({}) AND done = 0)",
             self.ops,
             quote(consumer),
             list(sources)
@@ -234,21 +234,21 @@ impl Warehouse {
 
     /// Rows of the ledger, stream by stream in the order of their numbers, page by page. A server that reads ahead would read half of what is
     /// left for each of them.
-    pub(super) fn each_row(&self, condition: &str, mut each: impl FnMut(OpenWindow)) -> Result<()> {
+    pub(super) fn each_row(&self, condition: &str, mut each: impl FnMut(UnackedWindow)) -> Result<()> {
         let mut behind = "1".to_owned();
         loop {
             let sql = format!(
-                "SELECT ({PLACE}) AS place, seq, partition, start_offset, end_offset, truncates, run_id,
+                "SELECT ({STREAM_KEY}) AS place, seq, partition, start_offset, end_offset, truncates, run_id,
                         mode NOT IN ('origin', 'reset') AS is_window, closed_at < now64(3) - INTERVAL 1 HOUR AS is_old
                  FROM {}.windows
                  WHERE ({condition}) AND {behind}
-                 ORDER BY {PLACE}, seq
-                 LIMIT 1 BY {PLACE}, seq
+                 ORDER BY {STREAM_KEY}, seq
+                 LIMIT 1 BY {STREAM_KEY}, seq
                  LIMIT {PAGE}
                  SETTINGS max_threads = 1, read_in_order_use_buffering = 0",
                 self.ops,
             );
-            let page: Vec<OpenWindow> = self.rows("looking for windows of the ledger", &sql)?;
+            let page: Vec<UnackedWindow> = self.rows("looking for windows of the ledger", &sql)?;
             let is_last = page.len() < PAGE;
             if let Some(last) = page.last() {
                 behind = last.place.behind(last.seq);

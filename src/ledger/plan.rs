@@ -39,56 +39,58 @@ pub enum Start {
     /// First time: an origin row at the log's start, then a plan from there.
     Origin(i64),
     /// A new plan from here.
-    Fresh(i64),
+    NewPlan(i64),
     /// The open plan, from here to its end. Its run id stays in the mark.
     Continue(Span, String),
     /// The open plan is done in the ledger, only its commit is missing: commit its end, then a new plan from there.
-    Close(i64),
+    FinishCommit(i64),
     /// The books disagree; a person must decide. What is wrong, as a sentence.
-    Stop(String),
+    Halt(String),
 }
 
 /// The state table of `docs/DESIGN.md`, "Where a run starts".
 pub fn decide(state: &PartitionState<'_>) -> Start {
     let start = match (&state.committed, state.ledger) {
         (_, None) if state.foreign_ledger => {
-            return Start::Stop(
+            return Start::Halt(
                 "the topic is not the one that the ledger knows: it was deleted and recreated, or partitions were added and keys have moved".to_owned(),
             );
         }
         (_, Some(ledger)) if ledger.partitions != state.partitions => {
-            return Start::Stop(format!(
+            return Start::Halt(format!(
                 "the topic has {} partitions and had {}: keys have moved between partitions (answer five minutes after that, or when the connector was \
                  restarted: until then it may write by the old count, metadata.max.age.ms)",
                 state.partitions, ledger.partitions
             ));
         }
         (Some(Committed { plan: Some(plan), .. }), _) if let Some(metadata) = plan.foreign_metadata() => {
-            return Start::Stop(format!(
+            return Start::Halt(format!(
                 "the commit's metadata {metadata:?} is not a plan of this pipeline: another program uses this consumer group, \
                  and should have a group of its own"
             ));
         }
         (None, None) => return Start::Origin(state.log.start),
         (Some(committed), None) => {
-            return Start::Stop(format!(
+            return Start::Halt(format!(
                 "the group has committed offset {}, but the ledger has no row of it",
                 committed.offset
             ));
         }
         // The group's offsets have expired, or a crash came between the origin row and the first commit.
-        (None, Some(ledger)) => Start::Fresh(ledger.end),
-        (Some(Committed { offset, plan: None }), Some(ledger)) if *offset == ledger.end => Start::Fresh(ledger.end),
+        (None, Some(ledger)) => Start::NewPlan(ledger.end),
+        (Some(Committed { offset, plan: None }), Some(ledger)) if *offset == ledger.end => Start::NewPlan(ledger.end),
         (Some(Committed { offset, plan: Some(plan) }), Some(ledger))
             if *offset <= ledger.end && ledger.end < plan.end =>
         {
             Start::Continue(Span { start: ledger.end, end: plan.end }, plan.run.clone())
         }
-        (Some(Committed { plan: Some(plan), .. }), Some(ledger)) if ledger.end == plan.end => Start::Close(plan.end),
+        (Some(Committed { plan: Some(plan), .. }), Some(ledger)) if ledger.end == plan.end => {
+            Start::FinishCommit(plan.end)
+        }
         (Some(committed), Some(ledger)) => {
             let open =
                 committed.plan.as_ref().map_or(String::new(), |plan| format!(" with a plan open to {}", plan.end));
-            return Start::Stop(format!(
+            return Start::Halt(format!(
                 "the group has committed offset {}{open}, the ledger ends at {}",
                 committed.offset, ledger.end
             ));
@@ -100,18 +102,18 @@ pub fn decide(state: &PartitionState<'_>) -> Start {
 fn within_log(start: Start, log: Span) -> Start {
     let (first, last) = match &start {
         Start::Continue(span, _) => (span.start, span.end),
-        Start::Origin(at) | Start::Fresh(at) | Start::Close(at) => (*at, *at),
-        Start::Stop(_) => return start,
+        Start::Origin(at) | Start::NewPlan(at) | Start::FinishCommit(at) => (*at, *at),
+        Start::Halt(_) => return start,
     };
     if first < log.start {
-        return Start::Stop(format!(
+        return Start::Halt(format!(
             "the next offset is {first}, but the log starts at {}: retention has deleted {} offsets that were never read",
             log.start,
             log.start - first
         ));
     }
     if last > log.end {
-        return Start::Stop(format!(
+        return Start::Halt(format!(
             "the next offset is {last}, but the log ends at {}: the broker has lost records",
             log.end
         ));
@@ -158,7 +160,7 @@ mod tests {
     }
 
     fn stops(start: &Start, word: &str) -> bool {
-        matches!(start, Start::Stop(why) if why.contains(word))
+        matches!(start, Start::Halt(why) if why.contains(word))
     }
 
     #[test]
@@ -175,11 +177,11 @@ mod tests {
         };
         let resume = |start, end| Start::Continue(Span { start, end }, "run-1".into());
         assert_eq!(decide_one(None, None), Start::Origin(100));
-        assert_eq!(decide_one(None, Some(500)), Start::Fresh(500), "the group's offsets have expired");
-        assert_eq!(decide_one(at(500, None), Some(500)), Start::Fresh(500));
+        assert_eq!(decide_one(None, Some(500)), Start::NewPlan(500), "the group's offsets have expired");
+        assert_eq!(decide_one(at(500, None), Some(500)), Start::NewPlan(500));
         assert_eq!(decide_one(at(500, Some(800)), Some(500)), resume(500, 800));
         assert_eq!(decide_one(at(500, Some(800)), Some(600)), resume(600, 800), "a crash between ledger and commit");
-        assert_eq!(decide_one(at(500, Some(800)), Some(800)), Start::Close(800));
+        assert_eq!(decide_one(at(500, Some(800)), Some(800)), Start::FinishCommit(800));
         assert!(stops(&decide_one(at(500, None), None), "no row"));
         assert!(stops(&decide_one(at(600, None), Some(500)), "ledger ends at 500"));
         assert!(stops(&decide_one(at(400, None), Some(500)), "ledger ends at 500"));
@@ -188,7 +190,7 @@ mod tests {
         assert!(stops(&decide_one(at(50, None), Some(50)), "log starts at 100"));
         assert!(stops(&decide_one(at(1001, None), Some(1001)), "log ends at 1000"));
         assert!(stops(&decide_one(at(500, Some(1001)), Some(600)), "log ends at 1000"));
-        assert_eq!(decide_one(at(1000, None), Some(1000)), Start::Fresh(1000), "nothing new is not an error");
+        assert_eq!(decide_one(at(1000, None), Some(1000)), Start::NewPlan(1000), "nothing new is not an error");
         let foreign = Some(Committed { offset: 500, plan: Some(PlanMark::foreign("consumer-7")) });
         assert!(stops(&decide_one(foreign, Some(500)), "\"consumer-7\" is not a plan"));
     }

@@ -6,16 +6,16 @@ use chrono::{DateTime, Utc};
 use clickhouse::Row;
 use serde::Deserialize;
 
+use crate::ledger::ack::PositionRow;
 use crate::ledger::followers::{HeldBack, Holding, Positions};
 use crate::ledger::news::{PRUNED, STREAMS};
-use crate::ledger::place::{PLACE, Place};
-use crate::ledger::take_up::PositionRow;
+use crate::ledger::stream_key::{STREAM_KEY, StreamKey};
 use crate::warehouse::Warehouse;
 
 /// A stream of the ledger, and how far it may be removed by its age.
 #[derive(Row, Deserialize)]
 struct Aged {
-    place: Place,
+    place: StreamKey,
     /// The lowest number that is there.
     first: u64,
     /// All rows up to this number are old, and the stream's last row is not among them.
@@ -89,8 +89,9 @@ impl Warehouse {
     }
 
     fn remove(&self, below: &str) -> Result<u64> {
-        let left_open = format!("SELECT {PLACE}, seq FROM {}.postponed FINAL WHERE done = 0 AND ({below})", self.ops);
-        let rows = format!("({below}) AND ({PLACE}, seq) NOT IN ({left_open})");
+        let left_open =
+            format!("SELECT {STREAM_KEY}, seq FROM {}.postponed FINAL WHERE done = 0 AND ({below})", self.ops);
+        let rows = format!("({below}) AND ({STREAM_KEY}, seq) NOT IN ({left_open})");
         let count = format!("SELECT count() AS rows FROM {}.windows WHERE {rows}", self.ops);
         let Count { rows: count } = self.row("counting old rows of the ledger", &count)?;
         for table in ["windows", "postponed"] {
@@ -103,10 +104,10 @@ impl Warehouse {
     fn aged(&self, closed_before: DateTime<Utc>) -> Result<Vec<Aged>> {
         let is_young = format!("closed_at >= fromUnixTimestamp64Milli({})", closed_before.timestamp_millis());
         let sql = format!(
-            "SELECT ({PLACE}) AS place, min(seq) AS first,
+            "SELECT ({STREAM_KEY}) AS place, min(seq) AS first,
                     toUInt64(least(max(seq), if(countIf({is_young}) = 0, max(seq), minIf(seq, {is_young}))) - 1) AS old_up_to
              FROM {}.windows
-             GROUP BY {PLACE}",
+             GROUP BY {STREAM_KEY}",
             self.ops
         );
         self.rows("looking for old rows of the ledger", &sql)

@@ -7,7 +7,7 @@ pub const DATABASES: File = ("00_databases.sql", include_str!("schema/databases.
 /// Where the books say what they are.
 pub const VERSIONS: File = ("00_versions.sql", include_str!("schema/versions.sql"));
 /// The tables of the books.
-pub const BOOKS: [File; 4] = [
+pub const OPS_DDL: [File; 4] = [
     VERSIONS,
     ("01_ops.sql", include_str!("schema/ops.sql")),
     ("02_checks.sql", include_str!("schema/checks.sql")),

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::ledger::place::Place;
+use crate::ledger::stream_key::StreamKey;
 
 /// Some numbers in some streams.
 #[derive(Debug, Clone, Default)]
-pub(super) struct SeqSet(BTreeMap<Place, Vec<(u64, u64)>>);
+pub(super) struct SeqSet(BTreeMap<StreamKey, Vec<(u64, u64)>>);
 
 impl SeqSet {
     /// Adds a number. [`SeqSet::contains`] expects those of a stream in ascending order.
-    pub fn add(&mut self, place: &Place, seq: u64) {
+    pub fn add(&mut self, place: &StreamKey, seq: u64) {
         let runs = match self.0.get_mut(place) {
             Some(runs) => runs,
             None => self.0.entry(place.clone()).or_default(),
@@ -22,14 +22,14 @@ impl SeqSet {
     }
 
     /// Is it one of them?
-    pub fn contains(&self, place: &Place, seq: u64) -> bool {
+    pub fn contains(&self, place: &StreamKey, seq: u64) -> bool {
         let Some(runs) = self.0.get(place) else { return false };
         let behind = runs.partition_point(|(first, _)| *first <= seq);
         behind > 0 && seq <= runs[behind - 1].1
     }
 
     /// One by one.
-    pub fn iter(&self) -> impl Iterator<Item = (&Place, u64)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&StreamKey, u64)> {
         self.0.iter().flat_map(|(place, runs)| {
             runs.iter().flat_map(move |(first, last)| (*first..=*last).map(move |seq| (place, seq)))
         })
@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn neighbours_are_one_run() {
-        let place = |stream| Place { stream, ..Place::default() };
+        let place = |stream| StreamKey { stream, ..StreamKey::default() };
         let mut numbers = SeqSet::default();
         for seq in [1, 2, 3, 7, 9, 10] {
             numbers.add(&place(0), seq);

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::ledger::open_window::OpenWindow;
+use crate::ledger::unacked_window::UnackedWindow;
 
 /// Of more spans than these in one table the closest are read as one: that touches too much, which only costs work.
 const MOST_SPANS: usize = 100;
@@ -24,7 +24,7 @@ pub(super) struct Spans(Vec<OffsetSpan>);
 
 impl Spans {
     /// Takes in a window: mostly a neighbour of the one before it.
-    pub fn add(&mut self, window: &OpenWindow) {
+    pub fn add(&mut self, window: &UnackedWindow) {
         let span = OffsetSpan { partition: window.partition, start: window.start_offset, end: window.end_offset };
         match self.0.last_mut().filter(|last| last.partition == span.partition && last.end == span.start) {
             Some(last) => last.end = span.end,
@@ -101,11 +101,11 @@ pub fn at_offsets(spans: &[OffsetSpan], partition: &str, offset: &str) -> Option
 mod tests {
     use super::*;
 
-    fn window(partition: i32, start_offset: i64, end_offset: i64) -> OpenWindow {
-        OpenWindow { partition, start_offset, end_offset, ..OpenWindow::default() }
+    fn window(partition: i32, start_offset: i64, end_offset: i64) -> UnackedWindow {
+        UnackedWindow { partition, start_offset, end_offset, ..UnackedWindow::default() }
     }
 
-    fn spans_of(windows: &[OpenWindow]) -> Vec<OffsetSpan> {
+    fn spans_of(windows: &[UnackedWindow]) -> Vec<OffsetSpan> {
         let mut spans = Spans::default();
         windows.iter().for_each(|window| spans.add(window));
         spans.closest()
@@ -123,12 +123,12 @@ mod tests {
     fn of_very_many_spans_the_closest_are_read_as_one() {
         let far = |i: i32| if i >= 150 { 1_000_000 } else { 0 };
         let start = |i: i32| i64::from(10 * i + far(i));
-        let windows: Vec<OpenWindow> = (0..200).map(|i| window(i % 2, start(i), start(i) + 1)).collect();
+        let windows: Vec<UnackedWindow> = (0..200).map(|i| window(i % 2, start(i), start(i) + 1)).collect();
         let spans = spans_of(&windows);
         assert_eq!(spans.len(), 100);
         let length: i64 = spans.iter().map(|span| span.end - span.start).sum();
         assert_eq!(length, 200 + 100 * 19, "a hundred gaps are closed, and not those of a million");
-        let is_covered = |w: &OpenWindow| {
+        let is_covered = |w: &UnackedWindow| {
             spans.iter().any(|s| s.partition == w.partition && s.start <= w.start_offset && w.end_offset <= s.end)
         };
         assert!(windows.iter().all(is_covered));
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn partitions_are_never_joined() {
-        let windows: Vec<OpenWindow> = (0..150).map(|i| window(i, 0, 1)).collect();
+        let windows: Vec<UnackedWindow> = (0..150).map(|i| window(i, 0, 1)).collect();
         assert_eq!(spans_of(&windows).len(), 150);
     }
 }

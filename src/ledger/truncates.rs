@@ -9,8 +9,7 @@ use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::cdc::Standing;
-use crate::cdc::{CLOCK_SLACK_MS, Generation, Truncate, Truncates, Version};
+use crate::cdc::{CLOCK_SLACK_MS, Generation, Lsn, Standing, Truncate, Truncates, Version};
 use crate::ledger::Kin;
 
 use crate::tables::Table;
@@ -27,7 +26,7 @@ pub struct TruncateRow {
     pub generation: Generation,
     pub partition: i32,
     pub offset: i64,
-    pub lsn: u64,
+    pub lsn: Lsn,
     pub ts_ms: i64,
     pub run_id: String,
     pub stored_at: i64,
@@ -54,14 +53,14 @@ struct LastRow {
     partition: i32,
     last_offset: i64,
     last_generation: Generation,
-    last_lsn: u64,
+    last_lsn: Lsn,
     last_ts_ms: i64,
 }
 
 #[derive(Row, Deserialize)]
 struct FrontRow {
     partition: i32,
-    lsn: u64,
+    lsn: Lsn,
     ts_ms: i64,
 }
 
@@ -196,7 +195,7 @@ impl Warehouse {
              FROM {target} FINAL
              WHERE {removed}
              SETTINGS insert_deduplicate = 0, use_skip_indexes_if_final = 0",
-            lsn = newest.lsn,
+            lsn = newest.lsn.get(),
             removed = removed(truncates, kin),
         );
         self.execute_alone(&format!("truncate of {target}"), "marking truncated rows", &sql)?;
@@ -245,7 +244,8 @@ fn removed(truncates: &Truncates, kin: &Kin) -> String {
         truncates.last.iter().map(|(p, last)| format!("({is_event} AND _partition = {p} AND _offset < {last})"));
     let elsewhere = truncates.fronts.iter().map(|(p, Truncate { lsn, ts_ms })| {
         let before = format!(
-            "if(isNull(_lsn), _source_ts_ms < {ts_ms}, _lsn < {lsn} AND _source_ts_ms <= {})",
+            "if(isNull(_lsn), _source_ts_ms < {ts_ms}, _lsn < {} AND _source_ts_ms <= {})",
+            lsn.get(),
             ts_ms + CLOCK_SLACK_MS
         );
         format!("((NOT {is_event} OR _partition != {p}) AND {before})")

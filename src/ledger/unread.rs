@@ -3,13 +3,13 @@
 use clickhouse::Row;
 use serde::Deserialize;
 
-use crate::ledger::place::Place;
+use crate::ledger::stream_key::StreamKey;
 use crate::warehouse::quote;
 
 /// A stream in which a consumer is not where the ledger ends.
 #[derive(Debug, Clone, Row, Deserialize)]
 pub(super) struct Stream {
-    pub place: Place,
+    pub place: StreamKey,
     /// The last number.
     pub last: u64,
     /// Up to where the consumer has taken it up.

@@ -19,8 +19,9 @@ pub enum Mode {
     Plan,
     /// A person's answer to a stop.
     Reset,
-    /// A window of an explicit range.
-    Range,
+    /// A window of a backfill: offsets that somebody asked for. In the books it is `range`, as in those of the first release.
+    #[strum(serialize = "range")]
+    Backfill,
     /// A batch out of the quarantine.
     Replay,
     /// Rows that check-reconcile mended.
@@ -38,7 +39,7 @@ impl Mode {
     pub fn stream(self, partition: i32) -> i32 {
         match self {
             Mode::Origin | Mode::Plan | Mode::Reset => partition,
-            Mode::Range | Mode::Replay | Mode::Repair => NO_PARTITION,
+            Mode::Backfill | Mode::Replay | Mode::Repair => NO_PARTITION,
         }
     }
 }
@@ -202,5 +203,16 @@ impl Warehouse {
                 },
             })
             .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes_are_stored_as_ever() {
+        let modes = [Mode::Origin, Mode::Plan, Mode::Reset, Mode::Backfill, Mode::Replay, Mode::Repair];
+        assert_eq!(modes.map(Mode::name), ["origin", "plan", "reset", "range", "replay", "repair"]);
     }
 }

@@ -110,9 +110,9 @@ pub(super) fn read(origin: &Origin) -> Found {
             let file = TextFile { name: IN_FOLDER.to_owned(), text: text.clone() };
             return Found { texts: Texts(vec![file]), toml: 1, problems: Vec::new() };
         }
-        Origin::Flag(file) | Origin::Variable(file) | Origin::Folder(file) => file,
+        Origin::Flag(file) | Origin::Variable(file) | Origin::Folder(file) => in_folder(file),
     };
-    let (mut texts, mut problems) = read_toml(file);
+    let (mut texts, mut problems) = read_toml(&file);
     let toml = texts.0.len();
     for (path, at) in (0..toml).flat_map(|file| named_sql(&texts.0[file].text, file)).collect::<Vec<_>>() {
         let file = beside(&texts.0[at.file].name, &path);
@@ -153,6 +153,11 @@ fn read_toml(file: &Path) -> (Texts, Vec<Problem>) {
         }
     }
     (texts, problems)
+}
+
+/// Whoever names a pipeline's folder means the file in it.
+fn in_folder(file: &Path) -> PathBuf {
+    if file.is_dir() { file.join(IN_FOLDER) } else { file.to_owned() }
 }
 
 /// The patterns of `include`; whatever else is wrong with them is reported when the file is read as a whole.

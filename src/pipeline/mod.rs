@@ -64,7 +64,7 @@ pub use problem::{Problem, Problems};
 pub use source_sql::{grants, name_in_sql, schemas, source};
 pub use spec::{
     ClickHouseSpec, ColumnSpec, Connector, DerivedColumn, DerivedSpec, DroppedPartitions, Example, ExcludedColumn,
-    Limit, PipelineSpec, ReferenceSpec, RuleSpec, Severity, SourceTable, TableSpec, Warehouse,
+    Limit, PipelineSpec, ReferenceSpec, RuleSeverity, RuleSpec, SourceTable, TableSpec, Warehouse,
 };
 pub use table::ENGINE_RULES;
 pub(crate) use table::has_word;

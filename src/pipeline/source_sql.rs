@@ -5,7 +5,7 @@ use anyhow::Result;
 
 use super::placeholders::fill;
 use super::spec::{PipelineSpec, SourceTable, TableSpec};
-use crate::source::{identifier, literal};
+use crate::sql::postgres::{identifier, literal};
 
 /// All of it but the roles.
 const SOURCE: &str = include_str!("source.sql");

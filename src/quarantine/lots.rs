@@ -5,10 +5,10 @@ use clickhouse::Row;
 use serde::Deserialize;
 
 use crate::kafka::Span;
-use crate::quarantine::{Selection, Shelf};
+use crate::quarantine::{QuarantineRange, Selection};
 use crate::warehouse::{Warehouse, quote};
 
-/// Records of a shelf that broke one rule, and were tried equally often.
+/// Records of a range that broke one rule, and were tried equally often.
 #[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
 #[allow(missing_docs)]
 pub struct Lot {
@@ -23,16 +23,16 @@ struct Last {
 }
 
 impl Warehouse {
-    /// The selected records of a shelf, by rule and attempts.
+    /// The selected records of a range, by rule and attempts.
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn lots(&self, selection: &Selection, shelf: &Shelf) -> Result<Vec<Lot>> {
+    pub fn lots(&self, selection: &Selection, range: &QuarantineRange) -> Result<Vec<Lot>> {
         let sql = format!(
             "SELECT rule, attempt, count() AS records FROM {}.rejected FINAL WHERE {} AND {}
              GROUP BY rule, attempt ORDER BY rule, attempt",
             self.ops,
-            shelf.sql(Span { start: shelf.start, end: shelf.end }),
+            range.sql(Span { start: range.start, end: range.end }),
             selection.sql()
         );
         self.rows("counting quarantine records", &sql)
@@ -42,14 +42,20 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn offset_behind(&self, selection: &Selection, shelf: &Shelf, lot: &Lot, records: u64) -> Result<i64> {
+    pub fn offset_behind(
+        &self,
+        selection: &Selection,
+        range: &QuarantineRange,
+        lot: &Lot,
+        records: u64,
+    ) -> Result<i64> {
         let sql = format!(
             "SELECT max(offset) AS offset FROM (
                  SELECT rejected.`offset` AS offset FROM {}.rejected FINAL
                  WHERE {} AND {} AND rejected.rule = {} AND rejected.attempt = {} ORDER BY offset LIMIT {records}
              )",
             self.ops,
-            shelf.sql(Span { start: shelf.start, end: shelf.end }),
+            range.sql(Span { start: range.start, end: range.end }),
             selection.sql(),
             quote(&lot.rule),
             lot.attempt

@@ -8,6 +8,6 @@ mod rejected;
 mod selection;
 
 pub use lots::Lot;
-pub use records::{Kept, Listed, RuleCount, Shelf};
+pub use records::{Kept, Listed, QuarantineRange, RuleCount};
 pub use rejected::{Quarantined, RejectedRow, WarningRow};
 pub use selection::{Portion, Selection};

@@ -6,8 +6,8 @@ use anyhow::Result;
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 
-use crate::cdc::{Generation, Record};
-use crate::kafka::{Limits, Span};
+use crate::cdc::{Generation, Lsn, Record, TopicPartition};
+use crate::kafka::{Span, WindowLimits};
 use crate::quarantine::rejected::{RejectedRow, in_span};
 use crate::quarantine::selection::Selection;
 use crate::warehouse::{Warehouse, chunks, quote};
@@ -15,7 +15,7 @@ use crate::warehouse::{Warehouse, chunks, quote};
 /// Where records of one topic id, generation and partition lie.
 #[derive(Debug, Clone, Row, Deserialize)]
 #[allow(missing_docs)]
-pub struct Shelf {
+pub struct QuarantineRange {
     pub topic: String,
     pub topic_id: String,
     pub generation: Generation,
@@ -28,10 +28,16 @@ pub struct Shelf {
     pub records: u64,
 }
 
-impl Shelf {
+impl QuarantineRange {
+    /// The partition that they stand in.
+    pub fn topic_partition(&self) -> TopicPartition<'_> {
+        let QuarantineRange { topic, topic_id, generation, partition, .. } = self;
+        TopicPartition { topic, topic_id, generation: *generation, partition: *partition }
+    }
+
     /// SQL for "lies here".
     pub(super) fn sql(&self, span: Span) -> String {
-        let place = in_span(&self.topic, &self.topic_id, self.partition, span);
+        let place = in_span(self.topic_partition(), span);
         format!("{place} AND bitShiftRight(version, 52) = {}", self.generation)
     }
 }
@@ -53,7 +59,7 @@ pub struct Kept {
     pub headers: String,
     pub record_ts: i64,
     pub version: u64,
-    pub lsn: Option<u64>,
+    pub lsn: Option<Lsn>,
     pub rule: String,
     pub detail: String,
     pub run_id: String,
@@ -146,7 +152,7 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn shelves(&self, selection: &Selection) -> Result<Vec<Shelf>> {
+    pub fn ranges(&self, selection: &Selection) -> Result<Vec<QuarantineRange>> {
         let sql = format!(
             "SELECT topic, topic_id, toUInt16(bitShiftRight(version, 52)) AS generation, partition,
                     min(rejected.`offset`) AS start, max(rejected.`offset`) + 1 AS end, count() AS records
@@ -159,16 +165,16 @@ impl Warehouse {
         self.rows("reading the quarantine", &sql)
     }
 
-    /// How many of the selected records lie on a shelf.
+    /// How many of the selected records lie in a range.
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn count_on(&self, selection: &Selection, shelf: &Shelf) -> Result<u64> {
-        let span = Span { start: shelf.start, end: shelf.end };
+    pub fn count_in(&self, selection: &Selection, range: &QuarantineRange) -> Result<u64> {
+        let span = Span { start: range.start, end: range.end };
         let sql = format!(
             "SELECT count() AS records FROM {}.rejected FINAL WHERE {} AND {}",
             self.ops,
-            shelf.sql(span),
+            range.sql(span),
             selection.sql()
         );
         let rows: Vec<Count> = self.rows("counting quarantine records", &sql)?;
@@ -179,12 +185,18 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn first_batch(&self, selection: &Selection, shelf: &Shelf, rest: Span, limits: Limits) -> Result<Span> {
+    pub fn first_batch(
+        &self,
+        selection: &Selection,
+        range: &QuarantineRange,
+        rest: Span,
+        limits: WindowLimits,
+    ) -> Result<Span> {
         let sql = format!(
             "SELECT rejected.`offset` AS offset, length(key) + length(payload) + length(headers) AS bytes
              FROM {}.rejected FINAL WHERE {} AND {} ORDER BY rejected.`offset` LIMIT {}",
             self.ops,
-            shelf.sql(rest),
+            range.sql(rest),
             selection.sql(),
             limits.records
         );
@@ -203,8 +215,8 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn kept(&self, selection: &Selection, shelf: &Shelf, span: Span) -> Result<Vec<Kept>> {
-        let place = shelf.sql(span);
+    pub fn kept(&self, selection: &Selection, range: &QuarantineRange, span: Span) -> Result<Vec<Kept>> {
+        let place = range.sql(span);
         self.kept_where(&format!("{place} AND {} ORDER BY rejected.`offset`", selection.sql()))
     }
 
@@ -222,11 +234,16 @@ impl Warehouse {
         self.rows("reading quarantine records", &sql)
     }
 
-    /// Open records of a shelf's span with these keys: offset and version, by key.
+    /// Open records of a range's span with these keys: offset and version, by key.
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn open_versions(&self, shelf: &Shelf, span: Span, keys: &[&str]) -> Result<HashMap<String, Vec<(i64, u64)>>> {
+    pub fn open_versions(
+        &self,
+        range: &QuarantineRange,
+        span: Span,
+        keys: &[&str],
+    ) -> Result<HashMap<String, Vec<(i64, u64)>>> {
         let mut open: HashMap<String, Vec<(i64, u64)>> = HashMap::new();
         for chunk in chunks::of_keys(keys, 1) {
             let list = chunk.iter().map(|key| quote(key)).collect::<Vec<_>>().join(", ");
@@ -234,7 +251,7 @@ impl Warehouse {
                 "SELECT row_key, rejected.`offset` AS offset, version FROM {}.rejected FINAL
                  WHERE {} AND status = 'open' AND row_key IN ({list})",
                 self.ops,
-                shelf.sql(span)
+                range.sql(span)
             );
             for row in self.rows::<OpenVersion>("looking for open records of the same keys", &sql)? {
                 open.entry(row.row_key).or_default().push((row.offset, row.version));

@@ -6,6 +6,7 @@ use anyhow::Result;
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 
+use crate::cdc::{Lsn, TopicPartition};
 use crate::kafka::Span;
 use crate::warehouse::{Warehouse, chunks, quote};
 
@@ -26,7 +27,7 @@ pub struct RejectedRow<'a> {
     pub headers: String,
     pub record_ts: i64,
     pub version: u64,
-    pub lsn: Option<u64>,
+    pub lsn: Option<Lsn>,
     pub rule: &'a str,
     pub detail: String,
     pub run_id: &'a str,
@@ -73,18 +74,9 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn quarantined(
-        &self,
-        topic: &str,
-        topic_id: &str,
-        partition: i32,
-        span: Span,
-    ) -> Result<HashMap<i64, Quarantined>> {
-        let sql = format!(
-            "SELECT `offset`, attempt, status FROM {}.rejected FINAL WHERE {}",
-            self.ops,
-            in_span(topic, topic_id, partition, span)
-        );
+    pub fn quarantined(&self, at: TopicPartition<'_>, span: Span) -> Result<HashMap<i64, Quarantined>> {
+        let sql =
+            format!("SELECT `offset`, attempt, status FROM {}.rejected FINAL WHERE {}", self.ops, in_span(at, span));
         let rows: Vec<Quarantined> = self.rows("reading the quarantine", &sql)?;
         Ok(rows.into_iter().map(|row| (row.offset, row)).collect())
     }
@@ -114,37 +106,28 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn close_quarantine(
-        &self,
-        topic: &str,
-        topic_id: &str,
-        partition: i32,
-        offsets: &[i64],
-        status: &str,
-        run_id: &str,
-    ) -> Result<()> {
+    pub fn close_quarantine(&self, at: TopicPartition<'_>, offsets: &[i64], status: &str, run_id: &str) -> Result<()> {
         let list = offsets.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
         let sql = format!(
             "INSERT INTO {ops}.rejected
              SELECT * REPLACE (attempt + 1 AS attempt, {status} AS status, {run} AS run_id, now64(3, 'UTC') AS rejected_at)
              FROM {ops}.rejected FINAL
-             WHERE topic = {topic} AND topic_id = {topic_id} AND partition = {partition} AND `offset` IN ({list}) AND rejected.status = 'open'",
+             WHERE {here} AND `offset` IN ({list}) AND rejected.status = 'open'",
             ops = self.ops,
             status = quote(status),
             run = quote(run_id),
-            topic = quote(topic),
-            topic_id = quote(topic_id),
+            here = is_at(at),
         );
         self.execute("closing quarantine records", &sql)
     }
 }
 
-pub(super) fn in_span(topic: &str, topic_id: &str, partition: i32, span: Span) -> String {
-    format!(
-        "topic = {} AND topic_id = {} AND partition = {partition} AND `offset` >= {} AND `offset` < {}",
-        quote(topic),
-        quote(topic_id),
-        span.start,
-        span.end
-    )
+/// SQL for "of this partition": whatever its number is, its offsets are its own.
+fn is_at(at: TopicPartition<'_>) -> String {
+    format!("topic = {} AND topic_id = {} AND partition = {}", quote(at.topic), quote(at.topic_id), at.partition)
+}
+
+/// SQL for "of this span of a partition".
+pub(super) fn in_span(at: TopicPartition<'_>, span: Span) -> String {
+    format!("{} AND `offset` >= {} AND `offset` < {}", is_at(at), span.start, span.end)
 }

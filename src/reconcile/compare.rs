@@ -11,7 +11,7 @@ use crate::exit::{Exit, fault};
 use crate::reconcile::difference::Difference;
 use crate::reconcile::key::Key;
 use crate::reconcile::layout::Layout;
-use crate::reconcile::rows::{EventOf, Side, SideRow};
+use crate::reconcile::rows::{EventOf, SideRow, SideRows};
 use crate::source::{Snapshot, Written};
 use crate::warehouse::Warehouse;
 
@@ -86,7 +86,12 @@ pub trait Now {
 ///
 /// # Errors
 /// One of them fails, or is not in order.
-pub fn merge(terms: Terms<'_>, source: &mut impl Side, warehouse: &mut impl Side, now: &mut dyn Now) -> Result<Tally> {
+pub fn merge(
+    terms: Terms<'_>,
+    source: &mut impl SideRows,
+    warehouse: &mut impl SideRows,
+    now: &mut dyn Now,
+) -> Result<Tally> {
     let mut comparison =
         Comparison { terms, now, tally: Tally::default(), differences: Vec::new(), waiting: Vec::new() };
     let layout = terms.layout;
@@ -110,7 +115,7 @@ pub fn merge(terms: Terms<'_>, source: &mut impl Side, warehouse: &mut impl Side
         }
         comparison.key(pair)?;
     }
-    comparison.judge_waiting()?;
+    comparison.classify_waiting()?;
     comparison.settle()?;
     Ok(comparison.tally)
 }
@@ -121,7 +126,7 @@ struct InOrder<'s, S> {
     last: Option<Key>,
 }
 
-impl<'s, S: Side> InOrder<'s, S> {
+impl<'s, S: SideRows> InOrder<'s, S> {
     fn new(side: &'s mut S) -> InOrder<'s, S> {
         InOrder { side, last: None }
     }
@@ -154,26 +159,26 @@ impl Comparison<'_, '_> {
         self.tally.rows.0 += u64::from(pair.0.is_some());
         self.tally.rows.1 += u64::from(pair.1.as_ref().is_some_and(SideRow::is_live));
         match written(&pair).map_or(Some(true), |written| self.terms.snapshot.sees_at_once(written)) {
-            Some(is_seen) => return self.judge(pair, is_seen),
+            Some(is_seen) => return self.classify(pair, is_seen),
             None => self.waiting.push(pair),
         }
-        if is_chunk(self.waiting.iter().map(bytes)) { self.judge_waiting() } else { Ok(()) }
+        if is_chunk(self.waiting.iter().map(bytes)) { self.classify_waiting() } else { Ok(()) }
     }
 
     /// The id is asked for after the warehouse's rows were read: whatever they come from has got its own by then.
-    fn judge_waiting(&mut self) -> Result<()> {
+    fn classify_waiting(&mut self) -> Result<()> {
         if self.waiting.is_empty() {
             return Ok(());
         }
         let next = self.now.next_transaction()?;
         for pair in std::mem::take(&mut self.waiting) {
             let is_seen = written(&pair).is_none_or(|written| self.terms.snapshot.sees(written, next));
-            self.judge(pair, is_seen)?;
+            self.classify(pair, is_seen)?;
         }
         Ok(())
     }
 
-    fn judge(&mut self, (source, warehouse): Pair, is_seen: bool) -> Result<()> {
+    fn classify(&mut self, (source, warehouse): Pair, is_seen: bool) -> Result<()> {
         let live = warehouse.as_ref().filter(|row| row.is_live());
         let Some(key) = source.as_ref().or(warehouse.as_ref()).map(|row| row.key.text.clone()) else { return Ok(()) };
         let is_same = source.as_ref().map(|row| &row.texts) == live.map(|row| &row.texts);
@@ -186,7 +191,7 @@ impl Comparison<'_, '_> {
                     source,
                     warehouse,
                     columns: Arc::clone(&self.terms.layout.columns),
-                    lsn: self.terms.snapshot.position(),
+                    lsn: self.terms.snapshot.lsn,
                     ts_ms: self.terms.snapshot.clock_ms,
                 });
                 if is_chunk(self.differences.iter().map(Difference::bytes)) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::cdc::Lsn;
 use crate::checks::results::Failure;
 use crate::reconcile::layout::ComparedColumn;
 use crate::reconcile::rows::{EventOf, SideRow};
@@ -18,7 +19,7 @@ pub struct Difference {
     /// The columns of both.
     pub columns: Arc<[ComparedColumn]>,
     /// Where the log stood at the moment of the source's row.
-    pub lsn: u64,
+    pub lsn: Lsn,
     /// What the source's clock said at that moment, in ms.
     pub ts_ms: i64,
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use crate::reconcile::added::Added;
 use crate::rows::Column;
-use crate::source::{self, SourceColumn};
+use crate::source::SourceColumn;
+use crate::sql;
 use crate::tables::Table;
 use crate::types::{AddedType, ColumnType};
-use crate::warehouse::{self, Origin, identifier};
+use crate::warehouse::{self, DerivedColumn, identifier};
 
 /// No text.
 const NULL_IN_WAREHOUSE: &str = "CAST(NULL, 'Nullable(String)')";
@@ -53,7 +54,7 @@ impl ComparedColumn {
 
 impl<'t> Layout<'t> {
     /// Of the columns that the source has, and those that the warehouse has.
-    pub fn of(table: &'t Table, in_source: &[SourceColumn], in_warehouse: &[warehouse::Column]) -> Layout<'t> {
+    pub fn of(table: &'t Table, in_source: &[SourceColumn], in_warehouse: &[warehouse::ExistingColumn]) -> Layout<'t> {
         let mut layout = Layout {
             table,
             columns: Arc::default(),
@@ -70,7 +71,7 @@ impl<'t> Layout<'t> {
             layout.unknown(column, in_warehouse);
         }
         let is_gone = |name: &str| !in_source.iter().any(|column| column.name == name);
-        let dropped = in_warehouse.iter().filter(|column| Origin::of(column).is_some() && is_gone(&column.name));
+        let dropped = in_warehouse.iter().filter(|column| DerivedColumn::of(column).is_some() && is_gone(&column.name));
         layout.not_compared.extend(dropped.map(|column| format!("{} is no longer in PostgreSQL", column.name)));
         let own = table.columns().iter().map(|column| (&column.name, Some(column.column_type.clone())));
         let added = layout.added.iter().map(|added| (&added.name, None));
@@ -87,7 +88,7 @@ impl<'t> Layout<'t> {
             self.asked.push(Some("NULL::text".to_owned()));
             return;
         };
-        let name = source::identifier(&now.name);
+        let name = sql::postgres::identifier(&now.name);
         let known = &column.column_type;
         let asked = if known.source().text == now.source_type.text {
             known.in_postgres(&name)
@@ -105,8 +106,8 @@ impl<'t> Layout<'t> {
         self.asked.push(asked);
     }
 
-    fn unknown(&mut self, column: &SourceColumn, in_warehouse: &[warehouse::Column]) {
-        let name = source::identifier(&column.name);
+    fn unknown(&mut self, column: &SourceColumn, in_warehouse: &[warehouse::ExistingColumn]) {
+        let name = sql::postgres::identifier(&column.name);
         match AddedType::of(&column.source_type, &self.table.connector).sent(&name) {
             Some(sent) => self.unknown.push((name, sent)),
             None => self.unwritten.push(column.name.clone()),
@@ -162,22 +163,22 @@ pub(super) mod tests {
         }
     }
 
-    pub fn kept(name: &str, postgres_type: &str) -> warehouse::Column {
+    pub fn kept(name: &str, postgres_type: &str) -> warehouse::ExistingColumn {
         let comment = format!("from _extra: {}", json!({"postgres_type": postgres_type}));
-        warehouse::Column { name: name.to_owned(), comment, ..warehouse::Column::default() }
+        warehouse::ExistingColumn { name: name.to_owned(), comment, ..warehouse::ExistingColumn::default() }
     }
 
-    pub fn layout(columns: &[SourceColumn], in_warehouse: &[warehouse::Column]) -> Layout<'static> {
+    pub fn layout(columns: &[SourceColumn], in_warehouse: &[warehouse::ExistingColumn]) -> Layout<'static> {
         let own = [source("region_id", "smallint"), source("region_description", "bpchar")];
         Layout::of(Pipeline::embedded().table("region").unwrap(), &[&own, columns].concat(), in_warehouse)
     }
 
     #[test]
     fn what_is_not_compared_is_named_with_the_reason() {
-        let by_hand = warehouse::Column {
+        let by_hand = warehouse::ExistingColumn {
             name: "mine".to_owned(),
             default_kind: "DEFAULT".to_owned(),
-            ..warehouse::Column::default()
+            ..warehouse::ExistingColumn::default()
         };
         let in_warehouse =
             [kept("place", "point"), kept("size", "integer"), kept("gone", "text"), by_hand, kept("fine", "text")];

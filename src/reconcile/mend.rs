@@ -30,7 +30,7 @@ const MOST_NAMED: usize = 10;
 
 /// What was found, and done, over all tables.
 #[derive(Debug, Default)]
-struct Totals {
+struct RepairTotals {
     different: u64,
     /// Mended by reading the log again.
     in_log: u64,
@@ -69,7 +69,7 @@ pub fn run(call: &Call<'_>, args: ReconcileArgs) -> Result<Report> {
 }
 
 fn all(checker: &mut Checker<'_>, args: &ReconcileArgs, tables: &[&'static Table], run_id: &str) -> Result<Report> {
-    let mut totals = Totals::default();
+    let mut totals = RepairTotals::default();
     for table in tables {
         if checker.stop.asked() {
             return Ok(totals.stopped(run_id));
@@ -123,22 +123,22 @@ fn all(checker: &mut Checker<'_>, args: &ReconcileArgs, tables: &[&'static Table
     Ok(totals.report(run_id, args.yes))
 }
 
-impl Totals {
+impl RepairTotals {
     /// What is left to do says how the run ends; of what was not to be written only the look counts.
     fn report(&self, run_id: &str, was_to_write: bool) -> Report {
         let (exit, error) = match self {
-            Totals { not_repaired: rows @ 1.., .. } if was_to_write => (
+            RepairTotals { not_repaired: rows @ 1.., .. } if was_to_write => (
                 Exit::NeedsPerson,
                 format!(
                     "{rows} keys were not repaired, because the warehouse cannot hold the source's row (each is named above, with the column): \
                      correct the row in PostgreSQL, or widen the column"
                 ),
             ),
-            Totals { is_open: true, undecided, behind, .. } => {
+            RepairTotals { is_open: true, undecided, behind, .. } => {
                 let why = behind.as_deref().unwrap_or("they are being changed");
                 (Exit::TryAgain, format!("{undecided} keys are undecided: {why}"))
             }
-            Totals { not_looked_at: keys @ 1.., .. } if was_to_write => {
+            RepairTotals { not_looked_at: keys @ 1.., .. } if was_to_write => {
                 (Exit::TryAgain, format!("{keys} keys that differ are more than one run repairs: run again"))
             }
             _ => return Report { exit: Exit::Done, fields: self.fields(run_id) },

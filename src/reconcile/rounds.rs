@@ -16,10 +16,10 @@ use crate::exit::{Exit, fault};
 use crate::kafka;
 use crate::pipeline::DroppedPartitions;
 use crate::reconcile::compare::{Now, Tally, Terms, merge};
-use crate::reconcile::fence::{Fence, Passed};
+use crate::reconcile::fence::{Fence, FenceOutcome};
 use crate::reconcile::layout::Layout;
-use crate::reconcile::rows::{Side, SideRow, SpoolWriter};
-use crate::source::{Moment, Rows, Snapshot, next_transaction, without_partition};
+use crate::reconcile::rows::{SideRow, SideRows, SpoolWriter};
+use crate::source::{Rows, Snapshot, SnapshotTx, next_transaction, without_partition};
 use crate::tables::Table;
 use crate::warehouse::{Warehouse, chunks, key_between, key_in, key_names, key_order};
 
@@ -89,7 +89,7 @@ impl Checker<'_> {
     /// A server is gone or refuses.
     pub fn layout<'t>(&mut self, table: &'t Table) -> Result<Layout<'t>> {
         let in_warehouse = self.warehouse.columns(table.target)?;
-        let columns = Moment::take(self.source()?, &[table])?.columns(table)?;
+        let columns = SnapshotTx::take(self.source()?, &[table])?.columns(table)?;
         Ok(Layout::of(table, &columns, &in_warehouse))
     }
 
@@ -122,22 +122,22 @@ impl Checker<'_> {
     fn round(&mut self, table: &Table, rows: Rows<'_>, behind_fence: bool) -> Result<Compared> {
         let in_warehouse = self.warehouse.columns(table.target)?;
         let mut spool = SpoolWriter::new()?;
-        let mut moment = Moment::take(self.source()?, &[table])?;
-        let columns = moment.columns(table)?;
+        let mut snapshot_tx = SnapshotTx::take(self.source()?, &[table])?;
+        let columns = snapshot_tx.columns(table)?;
         let layout = Layout::of(table, &columns, &in_warehouse);
         let mut read = (0, String::new());
-        moment.read(table, &layout.in_source(), rows, |json| {
+        snapshot_tx.read(table, &layout.in_source(), rows, |json| {
             read.0 += 1;
             json.clone_into(&mut read.1);
             spool.push(json)
         })?;
-        let snapshot = moment.end()?;
+        let snapshot = snapshot_tx.end()?;
         let last = match rows {
             Rows::From(_, most) if read.0 == most => Some(layout.of_source(&read.1)?.key.text),
             _ => None,
         };
         let (fence, behind) = match behind_fence {
-            false => (json!({"lsn": snapshot.lsn}), None),
+            false => (json!({"lsn": snapshot.lsn.to_string()}), None),
             true => self.pass_fence(table, &snapshot)?,
         };
         let fence_passed = behind_fence && behind.is_none();
@@ -172,20 +172,20 @@ impl Checker<'_> {
     fn pass_fence(&mut self, table: &Table, snapshot: &Snapshot) -> Result<(Value, Option<String>)> {
         let topic = table.topic(&self.args.prefix.prefix);
         let consumer = kafka::connect(&self.args.kafka, &table.group(&self.args.prefix.prefix))?;
-        let (slot, patience) = (self.args.slot.clone(), self.patience);
-        let fence = Fence { slot: &slot, topic: &topic, consumer: &consumer, patience, stop: self.stop };
-        let passed = fence.wait(self.source()?, &snapshot.lsn);
+        let (slot, timeouts) = (self.args.slot.clone(), self.timeouts);
+        let fence = Fence { slot: &slot, topic: &topic, consumer: &consumer, timeouts, stop: self.stop };
+        let passed = fence.wait(self.source()?, snapshot.lsn);
         // librdkafka's orderly goodbye would take 100 ms and change nothing.
         std::mem::forget(consumer);
         Ok(match passed? {
-            Passed::Yes(place) => (place, None),
-            Passed::NotCaptured(stage) => {
-                self.patience.capture = Duration::ZERO;
-                (json!({"lsn": snapshot.lsn, "behind": stage}), Some(stage))
+            FenceOutcome::Passed(place) => (place, None),
+            FenceOutcome::NotCaptured(stage) => {
+                self.timeouts.capture = Duration::ZERO;
+                (json!({"lsn": snapshot.lsn.to_string(), "behind": stage}), Some(stage))
             }
-            Passed::NotIngested(stage) => {
-                self.patience.ingest = Duration::ZERO;
-                (json!({"lsn": snapshot.lsn, "behind": stage}), Some(stage))
+            FenceOutcome::NotIngested(stage) => {
+                self.timeouts.ingest = Duration::ZERO;
+                (json!({"lsn": snapshot.lsn.to_string(), "behind": stage}), Some(stage))
             }
         })
     }

@@ -6,6 +6,7 @@ use std::io::{BufReader, BufWriter, ErrorKind, Read, Seek, Write};
 use anyhow::{Context, Error, Result};
 use serde::Deserialize;
 
+use crate::cdc::Lsn;
 use crate::exit::needs_person;
 use crate::reconcile::key::Key;
 use crate::reconcile::layout::Layout;
@@ -42,7 +43,7 @@ pub struct EventOf {
     pub op: String,
     /// `_lsn`.
     #[serde(rename = "_lsn")]
-    pub lsn: Option<u64>,
+    pub lsn: Option<Lsn>,
     /// `_tx_id`.
     #[serde(rename = "_tx_id")]
     pub tx_id: Option<u64>,
@@ -96,7 +97,7 @@ impl SideRow {
 }
 
 /// Rows of one side, in the order of the key.
-pub trait Side {
+pub trait SideRows {
     /// The next row.
     ///
     /// # Errors
@@ -106,7 +107,7 @@ pub trait Side {
     /// All that is left of it.
     ///
     /// # Errors
-    /// As [`Side::next`].
+    /// As [`SideRows::next`].
     fn all(&mut self, layout: &Layout<'_>) -> Result<Vec<SideRow>> {
         let mut rows = Vec::new();
         while let Some(row) = self.next(layout)? {
@@ -161,7 +162,7 @@ fn no_room(error: &std::io::Error) -> Error {
     ))
 }
 
-impl Side for BufReader<File> {
+impl SideRows for BufReader<File> {
     fn next(&mut self, layout: &Layout<'_>) -> Result<Option<SideRow>> {
         let mut length = [0; 4];
         match self.read_exact(&mut length) {
@@ -175,13 +176,13 @@ impl Side for BufReader<File> {
     }
 }
 
-impl Side for JsonLines<'_> {
+impl SideRows for JsonLines<'_> {
     fn next(&mut self, layout: &Layout<'_>) -> Result<Option<SideRow>> {
         self.next_line()?.map(|line| SideRow::of_warehouse(layout, line)).transpose()
     }
 }
 
-impl Side for std::vec::IntoIter<SideRow> {
+impl SideRows for std::vec::IntoIter<SideRow> {
     fn next(&mut self, _: &Layout<'_>) -> Result<Option<SideRow>> {
         Ok(Iterator::next(self))
     }

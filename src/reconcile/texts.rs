@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::value::RawValue;
 
-use crate::cdc::Fields;
+use crate::cdc::{Fields, Lsn};
 use crate::exit::needs_person;
 use crate::reconcile::key::Key;
 use crate::reconcile::layout::Layout;
@@ -59,7 +59,7 @@ impl Layout<'_> {
     }
 
     /// The texts of a row that an event has brought; `lsn` is the event's place in the log.
-    pub fn of_event(&self, row: Row<'_>, lsn: Option<u64>) -> Result<Vec<Option<String>>> {
+    pub fn of_event(&self, row: Row<'_>, lsn: Option<Lsn>) -> Result<Vec<Option<String>>> {
         let text = |(place, column): (usize, &Column)| {
             let text = self.asked[place].as_ref().and_then(|_| column.column_type.text(row.cell(place)));
             text.map(|text| text.into_owned())

@@ -8,11 +8,11 @@ use serde::de::DeserializeSeed;
 use serde_json::value::RawValue;
 
 use crate::cdc::{
-    Fields, Generation, Head, Op, RawEnvelope, Record, Truncate, Version, Violation, is_about, is_placeholder,
+    EventMeta, Fields, Generation, Op, RawEnvelope, Record, Truncate, Version, Violation, is_about, is_placeholder,
     key_object,
 };
 use crate::rows::envelope::EnvelopeSeed;
-use crate::rows::event::{Change, Event, Partial};
+use crate::rows::event::{Change, Event, IncompleteChange};
 use crate::rows::explain::{bad, explain};
 use crate::rows::image::{ImageSeed, KeyCells, Scratch};
 use crate::rows::store::{Mark, Stamp};
@@ -42,7 +42,7 @@ impl<'s> Decoder<'s> {
     /// Decodes one record; its row goes behind `rows`.
     ///
     /// # Errors
-    /// The offset does not fit in a version. A record that cannot be decoded is no error but [`Event::Bad`].
+    /// The offset does not fit in a version. A record that cannot be decoded is no error but [`Event::Rejected`].
     pub fn decode<'m>(&mut self, record: &Record<'m>, rows: &mut Rows) -> Result<Event<'m>> {
         let Some(value) = record.value else { return Ok(Event::Tombstone) };
         let version = Version::of(self.generation, record.offset)?;
@@ -54,7 +54,7 @@ impl<'s> Decoder<'s> {
         let event = self.decode_any(record, version, value, rows);
         Ok(event.unwrap_or_else(|violation| {
             rows.back_to(mark);
-            Event::Bad(violation, self.key_text(record))
+            Event::Rejected(violation, self.key_text(record))
         }))
     }
 
@@ -74,7 +74,7 @@ impl<'s> Decoder<'s> {
         let text = std::str::from_utf8(value).ok()?;
         let mut json = serde_json::Deserializer::from_str(text);
         let image = ImageSeed { schema: self.schema, rows, scratch: &mut self.scratch };
-        let head = EnvelopeSeed::new(image).deserialize(&mut json).ok()??;
+        let meta = EnvelopeSeed::new(image).deserialize(&mut json).ok()??;
         json.end().ok()?;
         let key = record.key?;
         if self.key.read(self.schema, key).is_err() {
@@ -84,7 +84,7 @@ impl<'s> Decoder<'s> {
         if !self.schema.key().iter().enumerate().all(agrees) {
             return None;
         }
-        self.stamped(record, version, head, rows, mark).ok()
+        self.stamped(record, version, meta, rows, mark).ok()
     }
 
     fn decode_any<'m>(
@@ -98,19 +98,19 @@ impl<'s> Decoder<'s> {
         is_about(self.schema.table(), value).map_err(bad)?;
         let letter = envelope.op.as_deref().ok_or_else(|| bad("no `op`: not a Debezium envelope"))?;
         let op = letter.parse().map_err(|_| bad(format!("unknown op {letter:?}")))?;
-        let head = Head { op, source: envelope.source.unwrap_or_default() };
+        let meta = EventMeta { op, source: envelope.source.unwrap_or_default() };
         match op {
             Op::Truncate => {
-                let lsn = head
+                let lsn = meta
                     .source
                     .own_lsn
                     .ok_or_else(|| bad("a truncate without source.lsn says nothing about which rows are gone"))?;
-                Ok(Event::Truncate(Truncate { lsn, ts_ms: committed_at(&head, record)? }))
+                Ok(Event::Truncate(Truncate { lsn, ts_ms: committed_at(&meta, record)? }))
             }
-            Op::Delete => self.decode_delete(record, version, head, &envelope, rows),
+            Op::Delete => self.decode_delete(record, version, meta, &envelope, rows),
             Op::Read | Op::Create | Op::Update => {
                 let after = envelope.after.ok_or_else(|| bad(format!("op {letter:?} without `after`")))?;
-                self.decode_after(record, version, head, after, rows)
+                self.decode_after(record, version, meta, after, rows)
             }
         }
     }
@@ -120,7 +120,7 @@ impl<'s> Decoder<'s> {
         &mut self,
         record: &Record<'m>,
         version: Version,
-        head: Head,
+        meta: EventMeta,
         envelope: &RawEnvelope<'m>,
         rows: &mut Rows,
     ) -> Result<Event<'m>, Violation> {
@@ -141,14 +141,14 @@ impl<'s> Decoder<'s> {
             }
             rows.end_cell(mark);
         }
-        self.stamped(record, version, head, rows, mark).map(Event::Change)
+        self.stamped(record, version, meta, rows, mark).map(Event::Change)
     }
 
     fn decode_after<'m>(
         &mut self,
         record: &Record<'m>,
         version: Version,
-        head: Head,
+        meta: EventMeta,
         after: &'m RawValue,
         rows: &mut Rows,
     ) -> Result<Event<'m>, Violation> {
@@ -159,10 +159,14 @@ impl<'s> Decoder<'s> {
             let json = fields.to_json();
             self.key.read(self.schema, json.as_bytes()).map_err(|error| explain(&json, &error))?;
             self.schema.check_key(|place| self.key.cell_of(self.schema, place)).map_err(bad)?;
-            return Ok(Event::Partial(Partial { head, key: self.key.text(self.schema), after: fields }));
+            return Ok(Event::ToastIncomplete(IncompleteChange {
+                meta,
+                key: self.key.text(self.schema),
+                after: fields,
+            }));
         }
         let json = if complete { Cow::Borrowed(after.get()) } else { Cow::Owned(fields.to_json()) };
-        self.row_of(record, version, head, &json, rows).map(Event::Change)
+        self.row_of(record, version, meta, &json, rows).map(Event::Change)
     }
 
     /// Takes key columns that `after` does not have from the message key. `Ok(true)` if there was nothing to take.
@@ -210,7 +214,7 @@ impl<'s> Decoder<'s> {
         &mut self,
         record: &Record<'_>,
         version: Version,
-        head: Head,
+        meta: EventMeta,
         json: &str,
         rows: &mut Rows,
     ) -> Result<Change, Violation> {
@@ -218,26 +222,26 @@ impl<'s> Decoder<'s> {
         let image = ImageSeed { schema: self.schema, rows, scratch: &mut self.scratch };
         let mut reader = serde_json::Deserializer::from_str(json);
         image.deserialize(&mut reader).map_err(|error| explain(json, &error))?;
-        self.stamped(record, version, head, rows, mark)
+        self.stamped(record, version, meta, rows, mark)
     }
 
     fn stamped(
         &mut self,
         record: &Record<'_>,
         version: Version,
-        head: Head,
+        meta: EventMeta,
         rows: &mut Rows,
         mark: Mark,
     ) -> Result<Change, Violation> {
         self.schema.check_key(|place| rows.cell(mark, place)).map_err(bad)?;
-        let ts_ms = committed_at(&head, record)?;
+        let ts_ms = committed_at(&meta, record)?;
         let src_ts = u32::try_from(ts_ms.div_euclid(1000))
             .map_err(|_| bad(format!("source.ts_ms {ts_ms} is outside 1970..2106")))?;
         if !self.scratch.extra.is_empty() {
             self.scratch.extra.push('}');
         }
         let stamp = Stamp {
-            head: &head,
+            meta: &meta,
             version: version.get(),
             updated_at: self.now,
             src_ts,
@@ -246,7 +250,7 @@ impl<'s> Decoder<'s> {
             offset: record.offset,
             extra: &self.scratch.extra,
         };
-        Ok(Change { head, row: rows.finish(mark, &stamp) })
+        Ok(Change { meta, row: rows.finish(mark, &stamp) })
     }
 
     fn key_names(&self) -> String {
@@ -264,7 +268,7 @@ impl<'s> Decoder<'s> {
     }
 }
 
-fn committed_at(head: &Head, record: &Record<'_>) -> Result<i64, Violation> {
-    let known = head.source.ts_ms.or(record.timestamp_ms);
+fn committed_at(meta: &EventMeta, record: &Record<'_>) -> Result<i64, Violation> {
+    let known = meta.source.ts_ms.or(record.timestamp_ms);
     known.ok_or_else(|| bad("neither source.ts_ms nor a record timestamp"))
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use crate::cdc::{Head, Op, Sequence, Source};
+use crate::cdc::{EventMeta, Lsn, Op, Sequence, Source};
 use crate::rows::image::ImageSeed;
 
 /// Reads the row behind the others, and what else is known of the event. `None` if it is not the usual shape.
@@ -22,7 +22,7 @@ impl<'a> EnvelopeSeed<'a> {
 }
 
 impl<'de> DeserializeSeed<'de> for EnvelopeSeed<'_> {
-    type Value = Option<Head>;
+    type Value = Option<EventMeta>;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
         json.deserialize_map(self)
@@ -30,7 +30,7 @@ impl<'de> DeserializeSeed<'de> for EnvelopeSeed<'_> {
 }
 
 impl<'de> Visitor<'de> for EnvelopeSeed<'_> {
-    type Value = Option<Head>;
+    type Value = Option<EventMeta>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an envelope as an object")
@@ -51,9 +51,9 @@ impl<'de> Visitor<'de> for EnvelopeSeed<'_> {
                 }
                 Part::Payload if !self.is_payload && op.is_none() => {
                     let Some(image) = image.take() else { return Err(de::Error::duplicate_field("payload")) };
-                    let head = map.next_value_seed(EnvelopeSeed { image, is_payload: true })?;
+                    let meta = map.next_value_seed(EnvelopeSeed { image, is_payload: true })?;
                     return match map.next_key::<IgnoredAny>()? {
-                        None => Ok(head),
+                        None => Ok(meta),
                         Some(_) => Err(de::Error::custom("more behind the payload")),
                     };
                 }
@@ -66,7 +66,7 @@ impl<'de> Visitor<'de> for EnvelopeSeed<'_> {
         };
         // Read from a wrong topic, a row of another table that has the same columns would be believed.
         let is_ours = source.table.is_none_or(|named| named.is_empty() || named == table);
-        Ok((is_ours && !matches!(op, Op::Delete | Op::Truncate)).then(|| Head { op, source: source.into() }))
+        Ok((is_ours && !matches!(op, Op::Delete | Op::Truncate)).then(|| EventMeta { op, source: source.into() }))
     }
 }
 
@@ -105,7 +105,7 @@ impl<'de> Visitor<'de> for Optional<'_> {
 #[derive(Deserialize)]
 struct NamedSource<'m> {
     ts_ms: Option<i64>,
-    lsn: Option<u64>,
+    lsn: Option<Lsn>,
     #[serde(rename = "txId")]
     tx_id: Option<u64>,
     #[serde(default)]

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use typed_arena::Arena;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::cdc::{Fields, Head};
+use crate::cdc::{EventMeta, Fields};
 use crate::rows::Schema;
 use crate::types::{CellSeed, ColumnType, Kind};
 
@@ -31,7 +31,7 @@ pub struct LongRow<'m> {
     /// Its key.
     pub key: String,
     /// What happened.
-    pub head: Head,
+    pub meta: EventMeta,
     /// The row, with stand-ins.
     pub json: &'m str,
     /// What the values take that are not in it.

@@ -11,7 +11,7 @@ mod store;
 mod toast;
 
 pub use decoder::Decoder;
-pub use event::{Change, Event, Partial};
+pub use event::{Change, Event, IncompleteChange};
 pub use explain::refusal;
 pub use long::{LONG, LongRow, Unloaded, identity_of};
 pub use schema::{Column, SYSTEM_COLUMNS, Schema};
@@ -56,7 +56,7 @@ mod tests {
                 let extra = if extra.ends_with('}') { extra } else { "nothing".to_owned() };
                 format!("{} and {extra}, deleted {}", cells.join(" "), row.standing().deleted)
             }
-            Event::Bad(violation, _) => violation.detail,
+            Event::Rejected(violation, _) => violation.detail,
             other => format!("{other:?}"),
         }
     }

@@ -1,7 +1,6 @@
 //! The rows of a window, one behind the other as they are sent, and where each column of each row begins.
 
-use crate::cdc::Standing;
-use crate::cdc::{Head, Op, Source};
+use crate::cdc::{EventMeta, Lsn, Op, Source, Standing};
 use crate::types::write_text;
 
 /// The place of a row among those of its window.
@@ -37,7 +36,7 @@ pub struct Row<'r> {
 /// The system columns of a row (design: `docs/DESIGN.md`, "Columns that every row has").
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stamp<'s> {
-    pub head: &'s Head,
+    pub meta: &'s EventMeta,
     pub version: u64,
     /// Seconds since the epoch.
     pub updated_at: u32,
@@ -139,25 +138,25 @@ impl Rows {
             self.end_cell(mark);
         }
         let Standing { version, partition, offset, lsn, ts_ms, deleted } = *standing;
-        let head = Head {
+        let meta = EventMeta {
             op: if deleted { Op::Delete } else { Op::Read },
             source: Source { own_lsn: lsn, ..Source::default() },
         };
         let src_ts = u32::try_from(ts_ms.div_euclid(1_000)).unwrap_or_default();
-        let stamp = Stamp { head: &head, version, updated_at, src_ts, source_ts_ms: ts_ms, partition, offset, extra };
+        let stamp = Stamp { meta: &meta, version, updated_at, src_ts, source_ts_ms: ts_ms, partition, offset, extra };
         Ok(self.finish(mark, &stamp))
     }
 
     /// Writes the system columns behind the cells: the row is complete.
     pub(super) fn finish(&mut self, mark: Mark, stamp: &Stamp<'_>) -> RowId {
         let out = &mut self.bytes;
-        write_text(stamp.head.op.letter(), out);
+        write_text(stamp.meta.op.letter(), out);
         out.extend_from_slice(&stamp.src_ts.to_le_bytes());
         out.extend_from_slice(&stamp.version.to_le_bytes());
-        out.push(u8::from(stamp.head.op == Op::Delete));
+        out.push(u8::from(stamp.meta.op == Op::Delete));
         out.extend_from_slice(&stamp.updated_at.to_le_bytes());
         out.extend_from_slice(&stamp.source_ts_ms.to_le_bytes());
-        for number in [stamp.head.source.lsn(), stamp.head.source.tx_id] {
+        for number in [stamp.meta.source.lsn().map(Lsn::get), stamp.meta.source.tx_id] {
             match number {
                 Some(number) => {
                     out.push(0);
@@ -200,7 +199,7 @@ impl<'r> Row<'r> {
         let [deleted] = rest.take();
         let _updated_at: [u8; 4] = rest.take();
         let ts_ms = i64::from_le_bytes(rest.take());
-        let lsn = rest.optional();
+        let lsn = rest.optional().map(Lsn);
         let tx_id = rest.optional();
         let partition = i32::from_le_bytes(rest.take());
         let offset = i64::from_le_bytes(rest.take());
@@ -231,7 +230,7 @@ impl System<'_> {
             Some(version.to_string()),
             Some(u8::from(deleted).to_string()),
             Some(ts_ms.to_string()),
-            lsn.map(|lsn| lsn.to_string()),
+            lsn.map(|lsn| lsn.get().to_string()),
             self.tx_id.map(|tx_id| tx_id.to_string()),
             Some(partition.to_string()),
             Some(offset.to_string()),

@@ -12,7 +12,7 @@ use typed_arena::Arena;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::cdc::{Fields, Generation, Op, RawEnvelope, Record, Version, Violation, is_placeholder};
-use crate::rows::{Decoder, Event, LongRow, Partial, Rows, Schema, Unloaded};
+use crate::rows::{Decoder, Event, IncompleteChange, LongRow, Rows, Schema, Unloaded};
 
 /// The name of the rule that a record breaks when its missing values are nowhere to be found.
 pub const TOAST_UNAVAILABLE: &str = "toast-unavailable";
@@ -31,7 +31,7 @@ pub enum Carried {
 /// What a window has to ask the warehouse for.
 #[derive(Debug, Default)]
 pub struct Missing {
-    /// Keys whose first event is partial, each with the version below which its state is wanted.
+    /// Keys whose first event is incomplete, each with the version below which its state is wanted.
     pub keys: Vec<(String, u64)>,
     /// The columns that were not sent, of any key.
     pub columns: Vec<String>,
@@ -48,16 +48,16 @@ impl Missing {
                 Event::Change(change) => {
                     seen.insert(schema.key_of(rows.row(change.row)));
                 }
-                Event::Partial(partial) => {
-                    columns.extend(partial.unavailable().map(str::to_owned));
-                    if seen.insert(partial.key.clone()) {
-                        missing.keys.push((partial.key.clone(), below(i)));
+                Event::ToastIncomplete(incomplete) => {
+                    columns.extend(incomplete.unavailable().map(str::to_owned));
+                    if seen.insert(incomplete.key.clone()) {
+                        missing.keys.push((incomplete.key.clone(), below(i)));
                     }
                 }
-                Event::Bad(_, Some(key)) => {
+                Event::Rejected(_, Some(key)) => {
                     seen.insert(key.clone());
                 }
-                Event::Truncate(_) | Event::Tombstone | Event::Bad(_, None) => {}
+                Event::Truncate(_) | Event::Tombstone | Event::Rejected(_, None) => {}
             }
         }
         missing.columns = columns.into_iter().collect();
@@ -80,12 +80,12 @@ pub struct Completion<'m> {
 }
 
 /// The state of a key as the window goes by.
-enum Known<'m> {
+enum KeyState<'m> {
     Row(Fields<'m>),
     Nothing(&'static str),
 }
 
-/// Replaces every partial event by the complete change, or by the reason why that cannot be. Long values have stand-ins.
+/// Replaces every incomplete event by the complete change, or by the reason why that cannot be. Long values have stand-ins.
 ///
 /// # Errors
 /// An offset does not fit in a version.
@@ -101,12 +101,14 @@ pub fn resolve<'m>(
     let schema = decoder.schema();
     let wanted: HashSet<String> = events
         .iter()
-        .filter_map(|event| if let Event::Partial(partial) = event { Some(partial.key.clone()) } else { None })
+        .filter_map(
+            |event| if let Event::ToastIncomplete(incomplete) = event { Some(incomplete.key.clone()) } else { None },
+        )
         .collect();
     let mut completion = Completion::default();
-    let mut known: HashMap<String, Known<'m>> = HashMap::new();
+    let mut states: HashMap<String, KeyState<'m>> = HashMap::new();
     for (key, carried) in warehouse {
-        known.insert(key, from_warehouse(carried, &mut completion.unloaded, arena));
+        states.insert(key, from_warehouse(carried, &mut completion.unloaded, arena));
     }
     let mut hash = Xxh3::new();
     for (event, record) in events.iter_mut().zip(records) {
@@ -114,39 +116,39 @@ pub fn resolve<'m>(
             Event::Change(change) => {
                 let key = schema.key_of(rows.row(change.row));
                 if wanted.contains(key.as_str()) {
-                    known.insert(key, state_after(schema, change.head.op, record));
+                    states.insert(key, state_after(schema, change.meta.op, record));
                 }
             }
-            Event::Bad(_, Some(key)) if wanted.contains(key.as_str()) => {
-                known.insert(key.clone(), Known::Nothing(REJECTED));
+            Event::Rejected(_, Some(key)) if wanted.contains(key.as_str()) => {
+                states.insert(key.clone(), KeyState::Nothing(REJECTED));
             }
             Event::Truncate(_) => {
-                for state in known.values_mut() {
-                    *state = Known::Nothing("the table was truncated before");
+                for state in states.values_mut() {
+                    *state = KeyState::Nothing("the table was truncated before");
                 }
             }
-            Event::Partial(partial) => {
+            Event::ToastIncomplete(incomplete) => {
                 let version = Version::of(generation, record.offset)?;
                 let shorten = |column: &str, value| completion.unloaded.shortened(schema, column, value, arena);
-                *event = match complete(partial, known.get(&partial.key), shorten) {
+                *event = match complete(incomplete, states.get(&incomplete.key), shorten) {
                     Ok(fields) => {
                         let json: &'m str = arena.alloc(fields.to_json());
                         hash.update(json.as_bytes());
                         if let Some((bytes, is_kept)) = completion.unloaded.weigh(&fields) {
-                            let (key, head) = (partial.key.clone(), partial.head);
-                            completion.long.insert(record.offset, LongRow { key, head, json, bytes, is_kept });
+                            let (key, meta) = (incomplete.key.clone(), incomplete.meta);
+                            completion.long.insert(record.offset, LongRow { key, meta, json, bytes, is_kept });
                         }
-                        known.insert(partial.key.clone(), Known::Row(fields));
-                        match decoder.row_of(record, version, partial.head, json, rows) {
+                        states.insert(incomplete.key.clone(), KeyState::Row(fields));
+                        match decoder.row_of(record, version, incomplete.meta, json, rows) {
                             Ok(change) => Event::Change(change),
-                            Err(violation) => Event::Bad(violation, Some(partial.key.clone())),
+                            Err(violation) => Event::Rejected(violation, Some(incomplete.key.clone())),
                         }
                     }
                     Err(why) => {
-                        let columns = partial.unavailable().collect::<Vec<_>>().join(", ");
+                        let columns = incomplete.unavailable().collect::<Vec<_>>().join(", ");
                         let detail = format!("the unchanged value of {columns} was not sent and {why}");
-                        known.insert(partial.key.clone(), Known::Nothing(REJECTED));
-                        Event::Bad(Violation::new(TOAST_UNAVAILABLE, detail), Some(partial.key.clone()))
+                        states.insert(incomplete.key.clone(), KeyState::Nothing(REJECTED));
+                        Event::Rejected(Violation::new(TOAST_UNAVAILABLE, detail), Some(incomplete.key.clone()))
                     }
                 };
             }
@@ -157,47 +159,47 @@ pub fn resolve<'m>(
     Ok(completion)
 }
 
-fn from_warehouse<'m>(carried: Carried, unloaded: &mut Unloaded<'m>, arena: &'m Arena<String>) -> Known<'m> {
+fn from_warehouse<'m>(carried: Carried, unloaded: &mut Unloaded<'m>, arena: &'m Arena<String>) -> KeyState<'m> {
     match carried {
-        Carried::Quarantined => Known::Nothing("a newer event of this key lies in quarantine"),
+        Carried::Quarantined => KeyState::Nothing("a newer event of this key lies in quarantine"),
         Carried::Row(json) => match Fields::parse(arena.alloc(json)) {
             Ok(fields) => {
                 unloaded.take_note(&fields);
-                Known::Row(fields)
+                KeyState::Row(fields)
             }
-            Err(_) => Known::Nothing("the warehouse's row cannot be read"),
+            Err(_) => KeyState::Nothing("the warehouse's row cannot be read"),
         },
     }
 }
 
-fn state_after<'m>(schema: &Schema, op: Op, record: &Record<'m>) -> Known<'m> {
+fn state_after<'m>(schema: &Schema, op: Op, record: &Record<'m>) -> KeyState<'m> {
     if op == Op::Delete {
-        return Known::Nothing("the row was deleted before");
+        return KeyState::Nothing("the row was deleted before");
     }
     let after = record.value.and_then(|value| RawEnvelope::parse(value).ok()).and_then(|envelope| envelope.after);
     match after.map(|after| Fields::parse(after.get())) {
         Some(Ok(mut fields)) => {
             schema.rename(&mut fields);
-            Known::Row(fields)
+            KeyState::Row(fields)
         }
-        _ => Known::Nothing("the earlier event of this key has no readable row"),
+        _ => KeyState::Nothing("the earlier event of this key has no readable row"),
     }
 }
 
 /// `after` with every placeholder replaced by the known value, which `shorten` may replace by a stand-in.
 fn complete<'m>(
-    partial: &Partial<'m>,
-    known: Option<&Known<'m>>,
+    incomplete: &IncompleteChange<'m>,
+    state: Option<&KeyState<'m>>,
     mut shorten: impl FnMut(&str, &'m serde_json::value::RawValue) -> &'m serde_json::value::RawValue,
 ) -> Result<Fields<'m>, String> {
-    let row = match known {
-        Some(Known::Row(fields)) => fields,
-        Some(Known::Nothing(why)) => return Err((*why).to_owned()),
+    let row = match state {
+        Some(KeyState::Row(fields)) => fields,
+        Some(KeyState::Nothing(why)) => return Err((*why).to_owned()),
         None => return Err("neither this window nor the warehouse has the row".to_owned()),
     };
-    let missing: HashSet<&str> = partial.unavailable().collect();
-    let mut fields = Fields(Vec::with_capacity(partial.after.0.len()));
-    for (name, value) in &partial.after.0 {
+    let missing: HashSet<&str> = incomplete.unavailable().collect();
+    let mut fields = Fields(Vec::with_capacity(incomplete.after.0.len()));
+    for (name, value) in &incomplete.after.0 {
         let value = if missing.contains(name.as_ref()) {
             match row.get(name) {
                 None => return Err(format!("the known row has no column {name}")),

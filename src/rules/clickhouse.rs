@@ -4,7 +4,7 @@ use crate::rules::ROW;
 use crate::rules::calendar::{Field, Interval};
 use crate::rules::clickhouse_literal::{literal, literal_of, name, text};
 use crate::rules::scope::Input;
-use crate::rules::tree::{Arithmetic, Expr, Extreme, Node, Side, Test};
+use crate::rules::tree::{Arithmetic, Expr, Extreme, Node, Test, TrimSide};
 use crate::rules::types::{Digits, Kind, Type};
 
 /// Settings of a session that judges rules: what a missing parent is, what NULL is in casts and lists, where a day begins.
@@ -93,9 +93,9 @@ impl<'r> Printer<'r> {
             Node::Length(one) => format!("lengthUTF8({})", p(one)),
             Node::Upper(one) => format!("upper({})", p(one)),
             Node::Lower(one) => format!("lower({})", p(one)),
-            Node::Trim(Side::Both, one) => format!("trimBoth({})", p(one)),
-            Node::Trim(Side::Leading, one) => format!("trimLeft({})", p(one)),
-            Node::Trim(Side::Trailing, one) => format!("trimRight({})", p(one)),
+            Node::Trim(TrimSide::Both, one) => format!("trimBoth({})", p(one)),
+            Node::Trim(TrimSide::Leading, one) => format!("trimLeft({})", p(one)),
+            Node::Trim(TrimSide::Trailing, one) => format!("trimRight({})", p(one)),
             Node::Concat(pair) => format!("concat({}, {})", p(&pair[0]), p(&pair[1])),
             Node::AddDays(one, days) => format!("({} + ({days}))", p(one)),
             Node::DaysBetween(pair) => format!("dateDiff('day', {}, {})", p(&pair[1]), p(&pair[0])),

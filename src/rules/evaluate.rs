@@ -7,7 +7,7 @@ use ethnum::i256;
 
 use crate::rules::calendar::DAY;
 use crate::rules::number;
-use crate::rules::tree::{Arithmetic, Comparison, Expr, Extreme, Node, Pair, Side, Test};
+use crate::rules::tree::{Arithmetic, Comparison, Expr, Extreme, Node, Pair, Test, TrimSide};
 use crate::rules::types::Kind;
 use crate::rules::value::Value;
 
@@ -209,10 +209,10 @@ fn of_moment<'v>(value: Value<'v>, make: impl FnOnce(i64) -> Option<Value<'v>>) 
     }
 }
 
-fn trim(text: Cow<'_, str>, side: Side) -> Cow<'_, str> {
+fn trim(text: Cow<'_, str>, side: TrimSide) -> Cow<'_, str> {
     let trimmed = |text: &str| -> (usize, usize) {
-        let start = if side == Side::Trailing { 0 } else { text.len() - text.trim_start_matches(' ').len() };
-        let end = if side == Side::Leading { text.len() } else { text.trim_end_matches(' ').len().max(start) };
+        let start = if side == TrimSide::Trailing { 0 } else { text.len() - text.trim_start_matches(' ').len() };
+        let end = if side == TrimSide::Leading { text.len() } else { text.trim_end_matches(' ').len().max(start) };
         (start, end)
     };
     match text {

@@ -40,7 +40,7 @@ pub use ethnum::i256;
 pub use offenders::Relations;
 pub use postgres::POSTGRES_SETTINGS;
 pub use refusal::Refusal;
-pub use scope::{Column, Input, Limit, Reading, Reference, Scope};
+pub use scope::{Input, Limit, Reading, Reference, Scope, ScopeColumn};
 pub use types::{Labels, MOST_DIGITS, Type};
 pub use value::Value;
 
@@ -103,7 +103,7 @@ impl Rule {
 
     fn read(text: &str, scope: &Scope) -> Result<Rule, Refusal> {
         let syntax = parse::parse(text)?;
-        let mut reader = read::Reader::new(scope);
+        let mut reader = read::ExprReader::new(scope);
         let expr = reader.truth(&syntax)?;
         let inputs = reader.inputs;
         let is_used =

@@ -1,6 +1,6 @@
 //! The rows that break a rule, as a statement for either server: joins are made from the references that the rule uses.
 //!
-//! A row whose key points at a row that is not there is *undecided*, not an offender: the parent may only be late.
+//! A row whose key references a row that is not there is *undecided*, not an offender: the parent may only be late.
 
 use crate::rules::{ROW, Reference, Rule, Server};
 

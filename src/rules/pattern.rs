@@ -26,7 +26,7 @@ impl Pattern {
     /// # Errors
     /// What it has that the three do not agree on, and what to write.
     pub fn parse(pattern: &str, ignores_case: bool) -> Result<Pattern, String> {
-        let mut reader = Reader { rest: pattern, ignores_case, depth: 0 };
+        let mut reader = PatternReader { rest: pattern, ignores_case, depth: 0 };
         let (printed, pieces) = reader.alternatives()?;
         if !reader.rest.is_empty() {
             return Err("a lone ) in the pattern: say it as \\)".to_owned());
@@ -52,7 +52,7 @@ impl Pattern {
     }
 }
 
-struct Reader<'p> {
+struct PatternReader<'p> {
     rest: &'p str,
     ignores_case: bool,
     depth: usize,
@@ -61,7 +61,7 @@ struct Reader<'p> {
 /// A printed part of the pattern, and the characters and classes that it stands for.
 type Printed = (String, usize);
 
-impl Reader<'_> {
+impl PatternReader<'_> {
     fn alternatives(&mut self) -> Result<Printed, String> {
         self.depth += 1;
         if self.depth > MOST_DEPTH {

@@ -28,7 +28,7 @@ impl Class {
     /// # Errors
     /// It has no end, or something that the servers read differently.
     pub fn parse(rest: &mut &str) -> Result<Class, String> {
-        let mut reader = Reader { rest };
+        let mut reader = ClassReader { rest };
         let negated = reader.takes("^");
         let mut ranges: Vec<(char, char)> = Vec::new();
         let mut is_first = true;
@@ -88,11 +88,11 @@ enum Element {
     Ranges(&'static [(char, char)]),
 }
 
-struct Reader<'p> {
+struct ClassReader<'p> {
     rest: &'p str,
 }
 
-impl Reader<'_> {
+impl ClassReader<'_> {
     fn element(&mut self) -> Result<Element, String> {
         if self.takes("[:") {
             return self.named();

@@ -4,7 +4,7 @@ use crate::rules::ROW;
 use crate::rules::calendar::{Interval, print_date, print_timestamp};
 use crate::rules::number;
 use crate::rules::scope::Input;
-use crate::rules::tree::{Arithmetic, Expr, Extreme, Node, Side, Test};
+use crate::rules::tree::{Arithmetic, Expr, Extreme, Node, Test, TrimSide};
 use crate::rules::types::{Digits, Kind, Type};
 use crate::rules::value::Value;
 
@@ -84,9 +84,9 @@ impl<'r> Printer<'r> {
             Node::Length(one) => format!("length({})", p(one)),
             Node::Upper(one) => format!("upper({})", p(one)),
             Node::Lower(one) => format!("lower({})", p(one)),
-            Node::Trim(Side::Both, one) => format!("btrim({}, ' ')", p(one)),
-            Node::Trim(Side::Leading, one) => format!("ltrim({}, ' ')", p(one)),
-            Node::Trim(Side::Trailing, one) => format!("rtrim({}, ' ')", p(one)),
+            Node::Trim(TrimSide::Both, one) => format!("btrim({}, ' ')", p(one)),
+            Node::Trim(TrimSide::Leading, one) => format!("ltrim({}, ' ')", p(one)),
+            Node::Trim(TrimSide::Trailing, one) => format!("rtrim({}, ' ')", p(one)),
             Node::Concat(pair) => format!("({} || {})", p(&pair[0]), p(&pair[1])),
             Node::AddDays(one, days) => format!("({} + ({days}))", p(one)),
             Node::DaysBetween(pair) => format!("({} - {})", p(&pair[0]), p(&pair[1])),

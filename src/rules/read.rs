@@ -11,7 +11,7 @@ use crate::rules::tree::{Comparison, Expr, Node, Test};
 use crate::rules::types::Kind;
 use crate::rules::unify::{Operand, unify};
 use crate::rules::{literal, value::Value};
-use crate::source::is_reserved;
+use crate::sql::postgres::is_reserved;
 
 /// Most nodes of a rule's tree.
 const MOST_NODES: usize = 2000;
@@ -21,7 +21,7 @@ const MOST_STEPS: usize = 64;
 pub(super) type Read<T> = Result<T, Refusal>;
 
 /// Reads one rule.
-pub(super) struct Reader<'s> {
+pub(super) struct ExprReader<'s> {
     pub(super) scope: &'s Scope,
     /// The columns that the rule reads, in the order of their first appearance.
     pub(super) inputs: Vec<Input>,
@@ -31,9 +31,9 @@ pub(super) struct Reader<'s> {
     nodes: usize,
 }
 
-impl<'s> Reader<'s> {
-    pub fn new(scope: &'s Scope) -> Reader<'s> {
-        Reader { scope, inputs: Vec::new(), at: Location { line: 1, column: 1 }, depth: 0, nodes: 0 }
+impl<'s> ExprReader<'s> {
+    pub fn new(scope: &'s Scope) -> ExprReader<'s> {
+        ExprReader { scope, inputs: Vec::new(), at: Location { line: 1, column: 1 }, depth: 0, nodes: 0 }
     }
 
     /// An expression that is true, false or unknown.

@@ -3,7 +3,7 @@
 use sqlparser::ast::{self, DataType};
 
 use crate::rules::literal;
-use crate::rules::read::{Read, Reader, bare};
+use crate::rules::read::{ExprReader, Read, bare};
 use crate::rules::read_operators::no_integer;
 use crate::rules::scope::Reading;
 use crate::rules::tree::{Expr, Node};
@@ -20,7 +20,7 @@ enum Target {
     Real,
 }
 
-impl Reader<'_> {
+impl ExprReader<'_> {
     pub(super) fn cast(&mut self, expr: &ast::Expr, data_type: &DataType) -> Read<Operand> {
         let operand = self.operand(expr)?;
         let name = data_type.to_string().to_ascii_lowercase();

@@ -2,12 +2,12 @@
 
 use sqlparser::ast;
 
-use crate::rules::read::{Read, Reader, not};
+use crate::rules::read::{ExprReader, Read, not};
 use crate::rules::tree::{Comparison, Expr, Extreme, Node, Test};
 use crate::rules::types::{Digits, Kind};
 use crate::rules::unify::Operand;
 
-impl Reader<'_> {
+impl ExprReader<'_> {
     pub(super) fn is(&mut self, test: Test, inner: &ast::Expr, of_truth: bool) -> Read<Expr> {
         let inner = if of_truth { self.truth(inner)? } else { self.typed(inner)? };
         Ok(Expr::boolean(Node::Is(test, Box::new(inner))))

@@ -3,7 +3,7 @@
 use sqlparser::ast::{self, UnaryOperator};
 
 use crate::rules::calendar::{Field, Interval};
-use crate::rules::read::{Read, Reader, bare};
+use crate::rules::read::{ExprReader, Read, bare};
 use crate::rules::tree::{Expr, Node};
 use crate::rules::types::{Digits, Kind};
 use crate::rules::unify::{Operand, convert_moment};
@@ -12,7 +12,7 @@ use crate::rules::value::Value;
 /// Days of the longest step that a date takes.
 const MOST_DAYS: i32 = 36_525;
 
-impl Reader<'_> {
+impl ExprReader<'_> {
     /// The interval that an expression is, if it is one.
     pub(super) fn interval(&mut self, expr: &ast::Expr) -> Read<Option<Interval>> {
         let text = match bare(expr) {

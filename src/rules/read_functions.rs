@@ -3,13 +3,13 @@
 use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments};
 
 use crate::rules::calendar;
-use crate::rules::read::{Read, Reader, bare};
-use crate::rules::tree::{Expr, Extreme, Node, Side};
+use crate::rules::read::{ExprReader, Read, bare};
+use crate::rules::tree::{Expr, Extreme, Node, TrimSide};
 use crate::rules::types::{Digits, Kind};
 use crate::rules::unify::Operand;
 use crate::rules::value::Value;
 
-impl Reader<'_> {
+impl ExprReader<'_> {
     pub(super) fn function(&mut self, function: &ast::Function) -> Read<Operand> {
         let name = function.name.to_string().to_ascii_lowercase();
         if name == "current_date" && matches!(function.args, FunctionArguments::None) {
@@ -37,19 +37,19 @@ impl Reader<'_> {
             }
             ("upper", [x]) => Expr::new(Node::Upper(Box::new(self.text(x)?)), Kind::Text),
             ("lower", [x]) => Expr::new(Node::Lower(Box::new(self.text(x)?)), Kind::Text),
-            ("btrim", [x]) => self.trimmed(Side::Both, x, None)?,
-            ("btrim", [x, what]) => self.trimmed(Side::Both, x, Some(what))?,
-            ("ltrim", [x]) => self.trimmed(Side::Leading, x, None)?,
-            ("ltrim", [x, what]) => self.trimmed(Side::Leading, x, Some(what))?,
-            ("rtrim", [x]) => self.trimmed(Side::Trailing, x, None)?,
-            ("rtrim", [x, what]) => self.trimmed(Side::Trailing, x, Some(what))?,
+            ("btrim", [x]) => self.trimmed(TrimSide::Both, x, None)?,
+            ("btrim", [x, what]) => self.trimmed(TrimSide::Both, x, Some(what))?,
+            ("ltrim", [x]) => self.trimmed(TrimSide::Leading, x, None)?,
+            ("ltrim", [x, what]) => self.trimmed(TrimSide::Leading, x, Some(what))?,
+            ("rtrim", [x]) => self.trimmed(TrimSide::Trailing, x, None)?,
+            ("rtrim", [x, what]) => self.trimmed(TrimSide::Trailing, x, Some(what))?,
             ("date_part", [field, moment]) => {
                 let field = self.text_literal(field, "the part of a date")?;
                 self.extract(&field, moment)?
             }
             ("now" | "current_timestamp" | "localtimestamp" | "current_time" | "localtime" | "clock_timestamp", _) => {
                 return Err(self.refusal(
-                    "beyond the subset: a moment that passes: say CURRENT_DATE, which is taken once for all judges",
+                    "beyond the subset: a moment that failpoint: say CURRENT_DATE, which is taken once for all judges",
                 ));
             }
             ("user" | "current_user" | "session_user", _) => {

@@ -3,13 +3,13 @@
 use sqlparser::ast::{self, BinaryOperator};
 
 use crate::rules::literal;
-use crate::rules::read::{Read, Reader, bare, not};
+use crate::rules::read::{ExprReader, Read, bare, not};
 use crate::rules::tree::{Arithmetic, Comparison, Expr, Node};
 use crate::rules::types::{Digits, Kind};
 use crate::rules::unify::{Operand, digits};
 use crate::rules::value::Value;
 
-impl Reader<'_> {
+impl ExprReader<'_> {
     pub(super) fn binary(
         &mut self,
         whole: &ast::Expr,
@@ -102,7 +102,7 @@ impl Reader<'_> {
         self.arithmetic(Arithmetic::Multiply, vec![a, b], product)
     }
 
-    /// The division of integers; that of decimals is read by [`Reader::rounded_quotient`].
+    /// The division of integers; that of decimals is read by [`ExprReader::rounded_quotient`].
     fn quotient(&mut self, left: &ast::Expr, right: &ast::Expr) -> Read<Expr> {
         let [a, b] = self.divided(left, right)?;
         match (a.kind.digits(), b.kind.digits()) {

@@ -4,11 +4,11 @@ use sqlparser::ast;
 
 use crate::rules::like::Like;
 use crate::rules::pattern::Pattern;
-use crate::rules::read::{Read, Reader, bare, not};
-use crate::rules::tree::{Expr, Node, Side};
+use crate::rules::read::{ExprReader, Read, bare, not};
+use crate::rules::tree::{Expr, Node, TrimSide};
 use crate::rules::types::Kind;
 
-impl Reader<'_> {
+impl ExprReader<'_> {
     pub(super) fn like(
         &mut self,
         text: &ast::Expr,
@@ -64,14 +64,14 @@ impl Reader<'_> {
         text: &ast::Expr,
     ) -> Read<Expr> {
         let side = match side {
-            None | Some(ast::TrimWhereField::Both) => Side::Both,
-            Some(ast::TrimWhereField::Leading) => Side::Leading,
-            Some(ast::TrimWhereField::Trailing) => Side::Trailing,
+            None | Some(ast::TrimWhereField::Both) => TrimSide::Both,
+            Some(ast::TrimWhereField::Leading) => TrimSide::Leading,
+            Some(ast::TrimWhereField::Trailing) => TrimSide::Trailing,
         };
         self.trimmed(side, text, what)
     }
 
-    pub(super) fn trimmed(&mut self, side: Side, text: &ast::Expr, what: Option<&ast::Expr>) -> Read<Expr> {
+    pub(super) fn trimmed(&mut self, side: TrimSide, text: &ast::Expr, what: Option<&ast::Expr>) -> Read<Expr> {
         if let Some(what) = what
             && self.text_literal(what, "what is trimmed")? != " "
         {

@@ -6,14 +6,14 @@ use crate::rules::types::Type;
 
 /// A column, as the source names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
+pub struct ScopeColumn {
     /// Its name in both servers.
     pub name: String,
     /// Its type.
     pub ty: Type,
 }
 
-/// A reference: a row of another table that a row points at.
+/// A reference: a row of another table that a row references.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
     /// By what a rule names it: `product` in `product.units_in_stock`.
@@ -21,7 +21,7 @@ pub struct Reference {
     /// The columns that point, each with the column of the other table that it is equal to.
     pub key: Vec<(String, String)>,
     /// The other table's columns.
-    pub columns: Vec<Column>,
+    pub columns: Vec<ScopeColumn>,
 }
 
 /// A limit that the pipeline declares: `:discount`.
@@ -49,7 +49,7 @@ pub enum Reading {
 #[derive(Debug, Clone)]
 pub struct Scope {
     /// The table's columns.
-    pub columns: Vec<Column>,
+    pub columns: Vec<ScopeColumn>,
     /// Its references.
     pub references: Vec<Reference>,
     /// The limits.
@@ -77,7 +77,7 @@ pub struct Input {
 
 impl Scope {
     /// A table's own columns, and nothing else.
-    pub fn of(columns: Vec<Column>, today: NaiveDate) -> Scope {
+    pub fn of(columns: Vec<ScopeColumn>, today: NaiveDate) -> Scope {
         let (references, limits) = (Vec::new(), Vec::new());
         Scope { columns, references, limits, today, reading: Reading::Rule, value: None }
     }
@@ -104,7 +104,7 @@ impl Scope {
         })
     }
 
-    fn input(&self, reference: Option<&str>, columns: &[Column], name: &str) -> Option<Input> {
+    fn input(&self, reference: Option<&str>, columns: &[ScopeColumn], name: &str) -> Option<Input> {
         let column = columns.iter().find(|column| column.name == name)?;
         let binary = self.reading == Reading::Check;
         Some(Input { reference: reference.map(str::to_owned), column: name.to_owned(), ty: column.ty.clone(), binary })

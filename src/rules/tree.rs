@@ -48,7 +48,7 @@ pub(super) enum Node {
     Length(Box<Expr>),
     Upper(Box<Expr>),
     Lower(Box<Expr>),
-    Trim(Side, Box<Expr>),
+    Trim(TrimSide, Box<Expr>),
     Concat(Pair),
     AddDays(Box<Expr>, i32),
     DaysBetween(Pair),
@@ -110,7 +110,7 @@ pub(super) enum Arithmetic {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
+pub(super) enum TrimSide {
     Both,
     Leading,
     Trailing,

@@ -1,9 +1,11 @@
 //! PostgreSQL's catalogue: what a table looks like now, and what rows have in columns that are younger than they are.
 
 use anyhow::{Context, Result};
+use postgres::types::PgLsn;
 use postgres::{Client, Transaction};
 use serde_json::Value;
 
+use crate::cdc::Lsn;
 use crate::types::{AddedType, Connector, SourceType};
 
 /// A table as PostgreSQL has it.
@@ -12,7 +14,7 @@ pub struct SourceTable {
     /// Its columns, in order.
     pub columns: Vec<SourceColumn>,
     /// A position in the log at which the table looked like this.
-    pub lsn: u64,
+    pub lsn: Lsn,
     /// Is the whole old row written to the log with every change (REPLICA IDENTITY FULL)?
     pub whole_row: bool,
     /// What makes its rows unique besides the primary key: the columns of each such index.
@@ -123,9 +125,9 @@ fn read(client: &mut Client, name: &str, connector: &Connector) -> Result<Option
     let mut transaction = client.transaction()?;
     // While nobody can alter the table, its columns and the log's position belong together.
     transaction.batch_execute(&format!("LOCK TABLE {name} IN ACCESS SHARE MODE"))?;
-    let lsn: i64 = transaction
+    let lsn: PgLsn = transaction
         .query_one(
-            "SELECT ((CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END) - '0/0'::pg_lsn)::int8",
+            "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END",
             &[],
         )?
         .get(0);
@@ -140,7 +142,7 @@ fn read(client: &mut Client, name: &str, connector: &Connector) -> Result<Option
         found.push(SourceColumn { missing, ..column });
     }
     transaction.commit()?;
-    Ok(Some(SourceTable { columns: found, lsn: lsn.unsigned_abs(), whole_row, unique }))
+    Ok(Some(SourceTable { columns: found, lsn: lsn.into(), whole_row, unique }))
 }
 
 /// The columns of a table, as a transaction sees them; each with what rows have that are older, as PostgreSQL writes it.

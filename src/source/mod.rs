@@ -9,7 +9,6 @@ mod locks;
 mod lookup;
 mod partitions;
 mod replica;
-mod reserved;
 mod sessions;
 mod snapshot;
 mod survey;
@@ -33,11 +32,10 @@ pub use locks::{TargetLock, lock, lock_job, lock_tables, still_held, unlock};
 pub use lookup::{Existence, Found, is_possible, look_up};
 pub use partitions::without_partition;
 pub use replica::LookUps;
-pub use reserved::{identifier, is_reserved, literal};
 pub use sessions::{Sessions, session_name};
-pub use snapshot::{Moment, Rows, key_in, key_parts};
+pub use snapshot::{Rows, SnapshotTx, key_in, key_parts};
 pub use survey::{ForeignKey, Survey, SurveyedServer, SurveyedTable, UniqueKey, survey};
-pub use transactions::{Snapshot, Written, lsn_position, next_transaction};
+pub use transactions::{Snapshot, Written, next_transaction};
 
 /// A server that takes connections and says nothing must not hold up a job for ever.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);

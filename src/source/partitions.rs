@@ -4,8 +4,9 @@ use anyhow::{Context, Result};
 use postgres::Client;
 use postgres::types::ToSql;
 
+use super::is_possible;
 use super::snapshot::key_parts;
-use super::{identifier, is_possible};
+use crate::sql::postgres::identifier;
 use crate::tables::Table;
 
 /// What each leaf takes: its own bounds and those of the partitions above it. No row: the table is not partitioned, or has no partition yet.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use postgres::Client;
+use postgres::types::PgLsn;
 
 use crate::cli::{PostgresArgs, ReplicaArgs};
 use crate::exit::try_again;
@@ -36,15 +37,15 @@ impl LookUps {
     /// Exit 75: the replica is too far behind.
     pub fn up_to_date<'c>(&'c mut self, primary: &'c mut Client) -> Result<&'c mut Client> {
         let Some(replica) = &mut self.replica else { return Ok(primary) };
-        let written: String = primary
-            .query_one("SELECT pg_current_wal_flush_lsn()::text", &[])
+        let written: PgLsn = primary
+            .query_one("SELECT pg_current_wal_flush_lsn()", &[])
             .context("asking the primary how far it is")?
             .get(0);
         let deadline = Instant::now() + self.patience;
         loop {
             let row = replica
                 .query_one(
-                    "SELECT NOT pg_is_in_recovery() OR coalesce(pg_last_wal_replay_lsn() >= $1::text::pg_lsn, false),
+                    "SELECT NOT pg_is_in_recovery() OR coalesce(pg_last_wal_replay_lsn() >= $1, false),
                             coalesce(pg_last_wal_replay_lsn()::text, 'nothing')",
                     &[&written],
                 )

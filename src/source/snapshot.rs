@@ -2,11 +2,12 @@
 
 use anyhow::{Context, Result};
 use postgres::fallible_iterator::FallibleIterator;
-use postgres::types::ToSql;
+use postgres::types::{PgLsn, ToSql};
 use postgres::{Client, IsolationLevel, Transaction};
 
+use crate::cdc::Lsn;
 use crate::source::catalogue::columns;
-use crate::source::{Snapshot, SourceColumn, is_possible, lsn_position};
+use crate::source::{Snapshot, SourceColumn, is_possible};
 use crate::tables::{KeyColumn, Table};
 use crate::types::KEY_SEPARATOR;
 
@@ -22,20 +23,20 @@ pub enum Rows<'k> {
     Of(&'k [String]),
 }
 
-/// A moment that is being looked at. The tables are locked, in the mode that disturbs nobody else, because TRUNCATE and ALTER TABLE do
+/// A transaction that looks at one moment. The tables are locked, in the mode that disturbs nobody else, because TRUNCATE and ALTER TABLE do
 /// not keep to snapshots.
-pub struct Moment<'c> {
+pub struct SnapshotTx<'c> {
     transaction: Transaction<'c>,
     /// What the moment knows.
     pub snapshot: Snapshot,
 }
 
-impl<'c> Moment<'c> {
+impl<'c> SnapshotTx<'c> {
     /// Locks tables, then fixes the moment. Not on a standby: its snapshots leave out running transactions.
     ///
     /// # Errors
     /// A table is not there (78), or is locked (75).
-    pub fn take(client: &'c mut Client, tables: &[&Table]) -> Result<Moment<'c>> {
+    pub fn take(client: &'c mut Client, tables: &[&Table]) -> Result<SnapshotTx<'c>> {
         let list = tables.iter().map(|table| table.relation.as_str()).collect::<Vec<_>>().join(", ");
         let what = || format!("looking at {list} in PostgreSQL");
         // In a transaction of its own: within the next one it would be what takes the snapshot.
@@ -49,14 +50,14 @@ impl<'c> Moment<'c> {
         transaction.batch_execute(TIME_LIMITS).with_context(what)?;
         transaction.batch_execute(&format!("LOCK TABLE {list} IN ACCESS SHARE MODE")).with_context(what)?;
         let snapshot = take_snapshot(&mut transaction, before).with_context(what)?;
-        Ok(Moment { transaction, snapshot })
+        Ok(SnapshotTx { transaction, snapshot })
     }
 
     /// Gives the session other settings, until the moment ends.
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn with_settings(mut self, settings: &[(&str, &str)]) -> Result<Moment<'c>> {
+    pub fn with_settings(mut self, settings: &[(&str, &str)]) -> Result<SnapshotTx<'c>> {
         let settings: String = settings.iter().map(|(name, value)| format!("SET LOCAL {name} = '{value}';")).collect();
         self.transaction.batch_execute(&settings).context("changing a session's settings in PostgreSQL")?;
         Ok(self)
@@ -154,18 +155,18 @@ pub fn key_parts<'k>(key: &[KeyColumn], keys: &'k [String]) -> Vec<Vec<&'k str>>
     (0..key.len()).map(|i| possible().map(|text| part(text, i)).collect()).collect()
 }
 
-fn position_of(client: &mut Client) -> Result<u64> {
-    let row = client.query_one("SELECT pg_current_wal_insert_lsn()::text", &[])?;
-    Ok(lsn_position(row.get(0)))
+fn position_of(client: &mut Client) -> Result<Lsn> {
+    let row = client.query_one("SELECT pg_current_wal_insert_lsn()", &[])?;
+    Ok(row.get::<_, PgLsn>(0).into())
 }
 
-fn take_snapshot(transaction: &mut Transaction<'_>, before: u64) -> Result<Snapshot> {
-    let sql = "SELECT pg_current_snapshot()::text, pg_current_wal_insert_lsn()::text,
+fn take_snapshot(transaction: &mut Transaction<'_>, before: Lsn) -> Result<Snapshot> {
+    let sql = "SELECT pg_current_snapshot()::text, pg_current_wal_insert_lsn(),
                       (extract(epoch FROM clock_timestamp()) * 1000)::int8";
     let row = transaction.query_one(sql, &[])?;
     let text: String = row.get(0);
     let mut snapshot = Snapshot::parse(&text).with_context(|| format!("{text:?} is no snapshot"))?;
-    (snapshot.before, snapshot.lsn, snapshot.clock_ms) = (before, row.get(1), row.get(2));
+    (snapshot.before, snapshot.lsn, snapshot.clock_ms) = (before, row.get::<_, PgLsn>(1).into(), row.get(2));
     Ok(snapshot)
 }
 

@@ -5,7 +5,8 @@
 
 use anyhow::{Context, Result};
 use postgres::Client;
-use postgres::types::PgLsn;
+
+use crate::cdc::Lsn;
 
 /// An event that is older than this is seen by every snapshot, whatever its transaction's id: no clock is so far back.
 const OLD_MS: i64 = 3_600_000;
@@ -16,9 +17,9 @@ pub struct Snapshot {
     xmax: u64,
     running: Vec<u64>,
     /// Where the log stood: whatever is visible was written before.
-    pub lsn: String,
+    pub lsn: Lsn,
     /// Where the log stood before the moment: whoever got an id after the moment wrote behind it.
-    pub(super) before: u64,
+    pub(super) before: Lsn,
     /// PostgreSQL's clock, in ms.
     pub clock_ms: i64,
 }
@@ -29,7 +30,7 @@ pub struct Written {
     /// The lower 32 bits of its transaction's id.
     pub tx_id: Option<u64>,
     /// Its place in the log.
-    pub lsn: Option<u64>,
+    pub lsn: Option<Lsn>,
     /// When it was committed, in ms; 0 if it does not say.
     pub ts_ms: i64,
 }
@@ -42,11 +43,6 @@ impl Snapshot {
         let running =
             parts.next()?.split(',').filter(|id| !id.is_empty()).map(|id| id.parse().ok()).collect::<Option<_>>()?;
         Some(Snapshot { xmax, running, ..Snapshot::default() })
-    }
-
-    /// Where the log stood, as a number.
-    pub fn position(&self) -> u64 {
-        lsn_position(&self.lsn)
     }
 
     /// Does the moment know the event? `next` is an id that was not yet given when the event was there already ([`next_transaction`]).
@@ -63,7 +59,7 @@ impl Snapshot {
         }
         match (event.tx_id, event.lsn) {
             (None, None) => true,
-            (None, Some(lsn)) => lsn <= self.position(),
+            (None, Some(lsn)) => lsn <= self.lsn,
             (Some(id), lsn) => {
                 let id = id as u32;
                 let was_running = self.running.iter().any(|running| *running as u32 == id);
@@ -91,11 +87,6 @@ pub fn next_transaction(client: &mut Client) -> Result<u64> {
     Snapshot::parse(&text).map(|snapshot| snapshot.xmax).with_context(|| format!("{text:?} is no snapshot"))
 }
 
-/// An LSN as a number, as change events have it, from PostgreSQL's text `16/B374D848`.
-pub fn lsn_position(text: &str) -> u64 {
-    text.parse::<PgLsn>().map_or(0, u64::from)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,12 +96,12 @@ mod tests {
 
     /// Taken now, with the log at 1000 before it.
     fn snapshot(text: &str) -> Snapshot {
-        Snapshot { before: 1_000, clock_ms: NOW, lsn: "0/7D0".to_owned(), ..Snapshot::parse(text).unwrap() }
+        Snapshot { before: Lsn(1_000), clock_ms: NOW, lsn: Lsn(2_000), ..Snapshot::parse(text).unwrap() }
     }
 
     /// Committed just now, behind the moment.
     fn of(tx_id: u64) -> Written {
-        Written { tx_id: Some(tx_id & 0xffff_ffff), lsn: Some(1_500), ts_ms: NOW }
+        Written { tx_id: Some(tx_id & 0xffff_ffff), lsn: Some(Lsn(1_500)), ts_ms: NOW }
     }
 
     #[test]
@@ -127,7 +118,7 @@ mod tests {
         assert_eq!(moment.sees_at_once(of(105)), Some(false));
         assert_eq!(moment.sees_at_once(of(112)), None);
         assert_eq!(moment.sees_at_once(of(109)), None, "2^32 transactions later it would be another one");
-        assert_eq!(moment.sees_at_once(Written { lsn: Some(999), ..of(112) }), Some(true));
+        assert_eq!(moment.sees_at_once(Written { lsn: Some(Lsn(999)), ..of(112) }), Some(true));
         assert_eq!(moment.sees_at_once(Written { ts_ms: NOW - 61 * MINUTE, ..of(112) }), Some(true));
     }
 
@@ -156,17 +147,17 @@ mod tests {
         let moment = snapshot("100:110:100");
         let ancient = |tx_id| Written { ts_ms: NOW - 61 * MINUTE, ..of(tx_id) };
         assert!(moment.sees(ancient(100), 120) && moment.sees(ancient(115), 120));
-        let early = |tx_id| Written { lsn: Some(999), ..of(tx_id) };
+        let early = |tx_id| Written { lsn: Some(Lsn(999)), ..of(tx_id) };
         assert!(moment.sees(early(115), 120), "whoever has got 115 wrote behind the moment");
         assert!(!moment.sees(early(100), 120), "it may have written before, and commit later");
-        assert!(!moment.sees(Written { lsn: Some(1_000), ..of(115) }, 120), "between the position and the moment");
+        assert!(!moment.sees(Written { lsn: Some(Lsn(1_000)), ..of(115) }, 120), "between the position and the moment");
     }
 
     /// Open for days, or prepared before the moment, and committed after it: the commit is new, however old the change is.
     #[test]
     fn what_was_prepared_before_and_committed_after_is_not_seen() {
         let moment = snapshot("100:110:100");
-        assert!(!moment.sees(Written { lsn: Some(10), ..of(100) }, 120));
+        assert!(!moment.sees(Written { lsn: Some(Lsn(10)), ..of(100) }, 120));
     }
 
     #[test]
@@ -180,16 +171,10 @@ mod tests {
     #[test]
     fn an_event_without_transaction_is_judged_by_its_place() {
         let moment = snapshot("100:110:");
-        let at = |lsn| Written { tx_id: None, lsn, ts_ms: NOW };
+        let at = |lsn: Option<u64>| Written { tx_id: None, lsn: lsn.map(Lsn), ts_ms: NOW };
         assert!(moment.sees(at(None), 120) && moment.sees(at(Some(2_000)), 120) && !moment.sees(at(Some(2_001)), 120));
         let of_another_server = Written { ts_ms: NOW - 61 * MINUTE, ..at(Some(1 << 40)) };
         assert!(moment.sees(of_another_server, 120));
-    }
-
-    #[test]
-    fn a_position_is_a_number() {
-        let at = Snapshot { lsn: "2/A0".to_owned(), ..Snapshot::default() };
-        assert_eq!(at.position(), (2 << 32) + 0xA0);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The columns of a primary key.
 
-use crate::source;
+use crate::sql::postgres;
 use crate::types::ColumnType;
 
 /// A key column.
@@ -17,7 +17,7 @@ pub struct KeyColumn {
 impl KeyColumn {
     /// Its name in PostgreSQL, as SQL.
     pub fn in_source(&self) -> String {
-        source::identifier(self.name)
+        postgres::identifier(self.name)
     }
 
     /// SQL for its canonical text in PostgreSQL.

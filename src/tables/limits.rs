@@ -7,11 +7,11 @@ use crate::types::{self, ColumnType};
 
 /// The values that rules name, as the file or a flag has them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits(Vec<Limit>);
+pub struct RuleLimits(Vec<Limit>);
 
-impl Limits {
+impl RuleLimits {
     /// As the file has them.
-    pub fn of(spec: &PipelineSpec) -> Limits {
+    pub fn of(spec: &PipelineSpec) -> RuleLimits {
         let limit = |limit: &pipeline::Limit| {
             let declared =
                 ColumnType::parse(&format!("{} not null", limit.limit_type), None, &types::Connector::default());
@@ -21,7 +21,7 @@ impl Limits {
                 value: limit.value.to_string(),
             }
         };
-        Limits(spec.limits.iter().map(limit).collect())
+        RuleLimits(spec.limits.iter().map(limit).collect())
     }
 
     /// Gives one of them another value.

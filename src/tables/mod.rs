@@ -11,7 +11,6 @@
 //!
 //! What is wrong with a type or a rule is told as everything else that is wrong with the file: file, line, column, what to write.
 
-mod constraint;
 mod key;
 mod limits;
 mod pipeline;
@@ -19,10 +18,10 @@ mod reference;
 mod rule;
 mod table;
 
-pub use constraint::read_constraint;
 pub use key::KeyColumn;
-pub use limits::Limits;
+pub use limits::RuleLimits;
 pub use pipeline::Pipeline;
 pub use reference::{Fact, Parent, Reference};
-pub use rule::{CompiledRule, Place, rule_type};
+pub(crate) use rule::own_scope;
+pub use rule::{CompiledRule, InputCell, rule_type};
 pub use table::Table;

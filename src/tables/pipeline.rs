@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::exit::{needs_person, usage};
 use crate::pipeline::{Origin, PipelineSpec, Problem, Problems, RuleSpec, TableSpec};
 use crate::rows::Column;
-use crate::tables::{Limits, Table, reference, rule};
+use crate::tables::{RuleLimits, Table, reference, rule};
 use crate::types::{ColumnType, Connector};
 
 /// A pipeline that has been read, checked and worked out. It lives as long as the process.
@@ -83,8 +83,8 @@ impl Pipeline {
     }
 
     /// The limits as the file has them.
-    pub fn limits(&self) -> Limits {
-        Limits::of(self.spec)
+    pub fn limits(&self) -> RuleLimits {
+        RuleLimits::of(self.spec)
     }
 
     /// The one that is compiled in, for unit tests.

@@ -3,10 +3,9 @@
 use crate::pipeline::{Problem, ReferenceSpec};
 use crate::rows::{Row, Schema};
 use crate::rules::Type;
-use crate::source;
+use crate::sql::{clickhouse, postgres};
 use crate::tables::{KeyColumn, Pipeline, Table, rule_type};
 use crate::types::{ColumnType, Kind};
-use crate::warehouse;
 
 /// A reference of a table.
 #[derive(Debug)]
@@ -52,14 +51,14 @@ pub struct Fact {
 impl Fact {
     /// SQL for its value in PostgreSQL, as text. Of a type that rules cannot look into, only whether there is a value.
     pub fn in_source(&self) -> String {
-        let name = source::identifier(self.column);
+        let name = postgres::identifier(self.column);
         let text = if self.is_opaque() { None } else { self.column_type.in_postgres(&name) };
         text.unwrap_or_else(|| format!("CASE WHEN {name} IS NOT NULL THEN '' END"))
     }
 
     /// The same in the warehouse.
     pub fn in_warehouse(&self) -> String {
-        let name = warehouse::identifier(self.column);
+        let name = clickhouse::identifier(self.column);
         match self.column_type.kind() {
             // A tuple is never NULL, but its parts are.
             Kind::Digest(_) => format!("if(isNull({name}.1), NULL, '')"),

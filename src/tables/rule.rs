@@ -8,7 +8,7 @@ use ethnum::i256;
 use crate::pipeline::{Located, Problem, RuleSpec};
 use crate::rows::{Row, Schema};
 use crate::rules::{self, Refusal, Rule, Scope, Type, Value};
-use crate::tables::{Fact, Limits, Pipeline, Table};
+use crate::tables::{Fact, Pipeline, RuleLimits, Table};
 use crate::types::{self, ColumnType, Kind};
 
 /// A rule of a table.
@@ -19,7 +19,7 @@ pub struct CompiledRule {
     /// Its tree.
     pub rule: Rule,
     /// Where the values are that it reads.
-    pub places: Vec<Place>,
+    pub places: Vec<InputCell>,
     /// References that it uses: while one of these rows is not there though the key is set, the rule is undecided.
     pub references: Vec<usize>,
     /// References whose rows must not have changed since the event.
@@ -30,7 +30,7 @@ pub struct CompiledRule {
 
 /// Where a value is that a rule reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum InputCell {
     /// The column at this place of the row.
     Own(usize),
     /// Of the row that a reference leads to.
@@ -47,7 +47,7 @@ impl CompiledRule {
     ///
     /// # Errors
     /// A rule's text cannot be judged with a limit's value, though it could with the file's.
-    pub fn of(pipeline: &Pipeline, table: &Table, limits: &Limits) -> Result<Vec<CompiledRule>, Refusal> {
+    pub fn of(pipeline: &Pipeline, table: &Table, limits: &RuleLimits) -> Result<Vec<CompiledRule>, Refusal> {
         let scope = scope(pipeline, table, limits);
         table.spec.rules.iter().map(|spec| CompiledRule::new(spec, table, &scope)).collect()
     }
@@ -56,11 +56,11 @@ impl CompiledRule {
         let rule = Rule::parse(&spec.expect, scope)?;
         let number = |name: &str| table.references.iter().position(|reference| reference.name == name);
         let place = |input: &rules::Input| match &input.reference {
-            None => table.schema.place(&input.column).map(Place::Own),
+            None => table.schema.place(&input.column).map(InputCell::Own),
             Some(name) => {
                 let reference = number(name)?;
                 let mut facts = table.references[reference].facts.iter();
-                facts.position(|fact| fact.column == input.column).map(|fact| Place::Parent { reference, fact })
+                facts.position(|fact| fact.column == input.column).map(|fact| InputCell::Parent { reference, fact })
             }
         };
         let places = rule.inputs().iter().filter_map(place).collect();
@@ -99,7 +99,7 @@ impl CompiledRule {
     /// What a rule reads at a place; `None` if the warehouse's type cannot hold it.
     fn value<'r>(
         &self,
-        place: Place,
+        place: InputCell,
         table: &'r Table,
         row: Row<'r>,
         parents: &[Option<&'r [Vec<u8>]>],
@@ -111,24 +111,26 @@ impl CompiledRule {
         }
         Some(match place {
             // What is looked up of such a type is only whether there is a value.
-            Place::Parent { reference, fact } if table.references[reference].facts[fact].is_opaque() => match cell {
-                [0, ..] => Value::Opaque,
-                _ => Value::Null,
-            },
+            InputCell::Parent { reference, fact } if table.references[reference].facts[fact].is_opaque() => {
+                match cell {
+                    [0, ..] => Value::Opaque,
+                    _ => Value::Null,
+                }
+            }
             _ => value_of(column_type, cell),
         })
     }
 
     fn cell<'r>(
         &self,
-        place: Place,
+        place: InputCell,
         table: &'r Table,
         row: Row<'r>,
         parents: &[Option<&'r [Vec<u8>]>],
     ) -> (&'r ColumnType, Option<&'r [u8]>) {
         match place {
-            Place::Own(n) => (&table.columns()[n].column_type, Some(row.cell(n))),
-            Place::Parent { reference, fact } => {
+            InputCell::Own(n) => (&table.columns()[n].column_type, Some(row.cell(n))),
+            InputCell::Parent { reference, fact } => {
                 let cells = parents.get(reference).copied().flatten();
                 let cell = cells.and_then(|cells| cells.get(fact)).map(Vec::as_slice);
                 (&table.references[reference].facts[fact].column_type, cell)
@@ -138,7 +140,7 @@ impl CompiledRule {
 }
 
 /// What the names in a table's rules stand for.
-pub(super) fn scope(pipeline: &Pipeline, table: &Table, limits: &Limits) -> Scope {
+pub(super) fn scope(pipeline: &Pipeline, table: &Table, limits: &RuleLimits) -> Scope {
     let mut scope = own_scope(table);
     scope.limits = limits.declared().to_vec();
     scope.references = table
@@ -158,14 +160,16 @@ pub(super) fn scope(pipeline: &Pipeline, table: &Table, limits: &Limits) -> Scop
 }
 
 /// The table's own columns.
-pub(super) fn own_scope(table: &Table) -> Scope {
+pub(crate) fn own_scope(table: &Table) -> Scope {
     let today: NaiveDate = Utc::now().date_naive();
     Scope::of(columns_of(&table.schema), today)
 }
 
-fn columns_of(schema: &Schema) -> Vec<rules::Column> {
-    let column =
-        |column: &crate::rows::Column| rules::Column { name: column.name.clone(), ty: rule_type(&column.column_type) };
+fn columns_of(schema: &Schema) -> Vec<rules::ScopeColumn> {
+    let column = |column: &crate::rows::Column| rules::ScopeColumn {
+        name: column.name.clone(),
+        ty: rule_type(&column.column_type),
+    };
     schema.columns().iter().map(column).collect()
 }
 

@@ -6,7 +6,7 @@ use crate::pipeline::{
     PipelineSpec, Problem, SYSTEM_COLUMNS as SYSTEM, TableSpec, WarehouseColumn, create_table, name_in_sql,
 };
 use crate::rows::{Column, SYSTEM_COLUMNS, Schema};
-use crate::source::identifier;
+use crate::sql::postgres::identifier;
 use crate::tables::{KeyColumn, Parent, Reference};
 use crate::types::{ColumnType, Connector};
 

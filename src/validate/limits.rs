@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::exit::usage;
-use crate::tables::{CompiledRule, Limits, Pipeline, Table};
+use crate::tables::{CompiledRule, Pipeline, RuleLimits, Table};
 
 /// Flags about limits.
 #[derive(Debug, Clone, Default, Args)]
@@ -24,7 +24,7 @@ impl LimitArgs {
     ///
     /// # Errors
     /// No limit has that name; a value is out of its bounds.
-    pub fn limits(&self, pipeline: &Pipeline) -> Result<Limits> {
+    pub fn limits(&self, pipeline: &Pipeline) -> Result<RuleLimits> {
         let mut limits = pipeline.limits();
         for (name, value) in &self.limits {
             limits.set(pipeline.spec, name, value).map_err(|why| usage(format!("--limit {why}")))?;
@@ -37,7 +37,7 @@ impl LimitArgs {
 ///
 /// # Errors
 /// A rule cannot be judged with a limit's value.
-pub fn compiled_rules(pipeline: &Pipeline, table: &Table, limits: &Limits) -> Result<Vec<CompiledRule>> {
+pub fn compiled_rules(pipeline: &Pipeline, table: &Table, limits: &RuleLimits) -> Result<Vec<CompiledRule>> {
     let compiled = CompiledRule::of(pipeline, table, limits);
     compiled.map_err(|refusal| usage(format!("--limit: a rule of {}: {refusal}", table.name)))
 }

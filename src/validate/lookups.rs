@@ -7,7 +7,7 @@ use anyhow::Result;
 use postgres::Client;
 
 use crate::batch::Batch;
-use crate::cdc::Op;
+use crate::cdc::{Lsn, Op};
 use crate::rows::Row;
 use crate::source::{LookUps, look_up};
 use crate::tables::{Fact, KeyColumn, Reference, Table};
@@ -30,7 +30,7 @@ pub struct Parent {
     /// The cells of [`Reference::facts`].
     pub facts: Vec<Vec<u8>>,
     /// Of a watched reference: behind which position in PostgreSQL's log the row is as it is now; `None` if that cannot be told.
-    pub unchanged_since: Option<u64>,
+    pub unchanged_since: Option<Lsn>,
 }
 
 /// A row that exists, of which nothing else was asked.
@@ -38,14 +38,14 @@ static EXISTS: Parent = Parent { facts: Vec::new(), unchanged_since: None };
 
 /// What the source says about the rows of a batch, and about the rows that these reference.
 #[derive(Debug, Default)]
-pub struct Known {
+pub struct LookupResults {
     /// By table: the keys that are not there.
     pub missing: HashMap<&'static str, HashSet<String>>,
     /// By the rule of a reference that asks for facts: the rows that are there.
     pub parents: HashMap<&'static str, HashMap<String, Parent>>,
 }
 
-impl Known {
+impl LookupResults {
     /// Is this row not in the source now?
     pub fn is_missing(&self, table: &str, key: &str) -> bool {
         self.missing.get(table).is_some_and(|missing| missing.contains(key))
@@ -62,7 +62,7 @@ impl Known {
 
 /// The rows of a batch that are there after their event, with their keys.
 pub fn live_rows<'b>(batch: &'b Batch<'_>) -> impl Iterator<Item = (&'b str, Row<'b>)> {
-    let changes = batch.changes().filter(|(_, change)| change.head.op != Op::Delete);
+    let changes = batch.changes().filter(|(_, change)| change.meta.op != Op::Delete);
     changes.map(|(_, change)| (batch.key(change), batch.row(change)))
 }
 
@@ -79,15 +79,15 @@ impl Validator {
     ///
     /// # Errors
     /// A server is gone, refuses or is late.
-    pub(super) fn look_up(&mut self, servers: &mut Servers<'_>, batch: &Batch<'_>) -> Result<Known> {
+    pub(super) fn look_up(&mut self, servers: &mut Servers<'_>, batch: &Batch<'_>) -> Result<LookupResults> {
         let table: &'static Table = batch.table;
-        let mut known = Known::default();
+        let mut results = LookupResults::default();
         let own = live_rows(batch).map(|(key, _)| Cow::Borrowed(key)).collect();
         let mut wanted = vec![Wanted { name: table.name, relation: &table.relation, key: &table.key, keys: own }];
         for reference in &table.references {
             let keys = live_rows(batch).filter_map(|(_, row)| reference.key_of(&table.schema, row));
             if !reference.facts.is_empty() {
-                known.parents.insert(reference.rule, parents(servers, reference, &keys.collect())?);
+                results.parents.insert(reference.rule, parents(servers, reference, &keys.collect())?);
                 continue;
             }
             let parent = &reference.parent;
@@ -104,10 +104,10 @@ impl Validator {
         for wanted in &wanted {
             let missing = self.missing(servers, wanted)?;
             if !missing.is_empty() {
-                known.missing.insert(wanted.name, missing);
+                results.missing.insert(wanted.name, missing);
             }
         }
-        Ok(known)
+        Ok(results)
     }
 
     fn missing(&mut self, servers: &mut Servers<'_>, wanted: &Wanted<'_>) -> Result<HashSet<String>> {
@@ -145,7 +145,7 @@ fn parents(
 }
 
 /// The position in the log of the event that a row comes from, and the cells of its facts.
-type InWarehouse = (u64, Vec<Vec<u8>>);
+type InWarehouse = (Lsn, Vec<Vec<u8>>);
 
 /// The rows as the warehouse has them: the position of the event that they come from, and their facts.
 fn unchanged_since(
@@ -158,7 +158,7 @@ fn unchanged_since(
     let parent = &reference.parent;
     let newest = newest_columns(warehouse, parent.target, &parent.key, &columns, keys)?;
     let row = |(key, texts): (String, Vec<Option<String>>)| {
-        let lsn = texts.first()?.as_ref()?.parse().ok()?;
+        let lsn = Lsn(texts.first()?.as_ref()?.parse().ok()?);
         let facts = reference.facts.iter().zip(&texts[1..]).map(|(fact, text)| fact.cell(text.as_deref())).collect();
         Some((key, (lsn, facts)))
     };

@@ -9,9 +9,9 @@ mod tests;
 mod verdict;
 
 pub use limits::{LimitArgs, compiled_rules};
-pub use lookups::{Known, Parent, Servers};
+pub use lookups::{LookupResults, Parent, Servers};
 pub use settings::{ListedRule, RuleArgs, Settings, all_rules, rules_of};
-pub use verdict::{Doubts, Judge, Warning};
+pub use verdict::{Doubts, Judge};
 
 use std::collections::HashMap;
 
@@ -56,15 +56,15 @@ impl Validator {
     ///
     /// # Errors
     /// A server is gone, refuses or is late.
-    pub fn judge(&mut self, mut servers: Servers<'_>, batch: &mut Batch<'_>, truncates: &Truncates) -> Result<()> {
+    pub fn validate(&mut self, mut servers: Servers<'_>, batch: &mut Batch<'_>, truncates: &Truncates) -> Result<()> {
         let table = batch.table;
         if !self.rules.contains_key(table.name) {
             let rules = self.settings.compiled(self.pipeline, table)?;
             self.rules.insert(table.name, rules);
         }
-        let known = self.look_up(&mut servers, batch)?;
+        let lookups = self.look_up(&mut servers, batch)?;
         let rules = self.rules.get(table.name).map_or(&[][..], Vec::as_slice);
-        let judge = Judge { table, rules, settings: &self.settings, known: &known };
+        let judge = Judge { table, rules, settings: &self.settings, lookups: &lookups };
         let doubtful = judge.doubtful(batch);
         let keys: Vec<&str> = doubtful.iter().map(String::as_str).collect();
         let held = newest_versions(servers.warehouse, table.target, &table.key, &keys)?;

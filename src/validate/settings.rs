@@ -8,8 +8,8 @@ use serde_json::Value;
 use strum::VariantArray;
 
 use crate::exit::usage;
-use crate::pipeline::Severity;
-use crate::tables::{CompiledRule, Limits, Pipeline, Table};
+use crate::pipeline::RuleSeverity;
+use crate::tables::{CompiledRule, Pipeline, RuleLimits, Table};
 use crate::validate::limits::{LimitArgs, compiled_rules};
 
 /// Flags about rules.
@@ -18,15 +18,15 @@ use crate::validate::limits::{LimitArgs, compiled_rules};
 pub struct RuleArgs {
     /// What happens to rows that break a rule: NAME or TABLE.NAME = reject (quarantine), warn (write and count) or off; may be repeated
     #[arg(long = "rule", value_name = "NAME=SEVERITY", env = "RULES", value_delimiter = ',', value_parser = parse_rule)]
-    pub rules: Vec<(String, Severity)>,
+    pub rules: Vec<(String, RuleSeverity)>,
     #[allow(missing_docs)]
     #[command(flatten)]
     pub limits: LimitArgs,
 }
 
-fn parse_rule(text: &str) -> Result<(String, Severity), String> {
+fn parse_rule(text: &str) -> Result<(String, RuleSeverity), String> {
     let (name, word) = text.split_once('=').ok_or("expected NAME=reject, NAME=warn or NAME=off")?;
-    let severity = Severity::VARIANTS.iter().find(|severity| severity.as_ref() == word);
+    let severity = RuleSeverity::VARIANTS.iter().find(|severity| severity.as_ref() == word);
     let severity = severity.ok_or_else(|| format!("{word:?} is no severity: reject, warn or off"))?;
     Ok((name.to_owned(), *severity))
 }
@@ -34,9 +34,9 @@ fn parse_rule(text: &str) -> Result<(String, Severity), String> {
 /// Severities and limits of a run.
 #[derive(Debug)]
 pub struct Settings {
-    limits: Limits,
+    limits: RuleLimits,
     /// By rule, or table and rule.
-    severities: HashMap<String, Severity>,
+    severities: HashMap<String, RuleSeverity>,
 }
 
 impl Settings {
@@ -54,7 +54,7 @@ impl Settings {
     }
 
     /// What happens to a row that breaks a rule.
-    pub fn severity(&self, table: &str, rule: &str, default: Severity) -> Severity {
+    pub fn severity(&self, table: &str, rule: &str, default: RuleSeverity) -> RuleSeverity {
         let of_table = self.severities.get(&format!("{table}.{rule}"));
         of_table.or_else(|| self.severities.get(rule)).copied().unwrap_or(default)
     }
@@ -65,7 +65,8 @@ impl Settings {
     /// A rule cannot be judged with a limit's value.
     pub fn compiled(&self, pipeline: &Pipeline, table: &Table) -> Result<Vec<CompiledRule>> {
         let rules = compiled_rules(pipeline, table, &self.limits)?;
-        let is_on = |rule: &CompiledRule| self.severity(table.name, rule.name(), rule.spec.severity) != Severity::Off;
+        let is_on =
+            |rule: &CompiledRule| self.severity(table.name, rule.name(), rule.spec.severity) != RuleSeverity::Off;
         Ok(rules.into_iter().filter(is_on).collect())
     }
 }
@@ -78,7 +79,7 @@ pub struct ListedRule {
     /// Name.
     pub name: &'static str,
     /// What happens to a row that breaks it.
-    pub severity: Severity,
+    pub severity: RuleSeverity,
     /// Why it matters.
     pub why: &'static str,
     /// Columns of a row that break it, as a JSON object.
@@ -99,7 +100,7 @@ pub fn rules_of(table: &'static Table) -> Vec<ListedRule> {
     let references = table.references.iter().map(|reference| ListedRule {
         table: table.name,
         name: reference.rule,
-        severity: Severity::Reject,
+        severity: RuleSeverity::Reject,
         why: &reference.spec.why,
         example: reference.spec.example.to_json(),
         expect: None,

@@ -2,24 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Warning};
 use crate::cdc::{Op, Truncates, Violation};
-use crate::pipeline::Severity;
+use crate::pipeline::RuleSeverity;
 use crate::rows::{Change, Event, Row};
 use crate::tables::{CompiledRule, Reference, Table};
-use crate::validate::lookups::{Known, Parent, live_rows};
+use crate::validate::lookups::{LookupResults, Parent, live_rows};
 use crate::validate::{NOT_IN_POSTGRES, Settings};
-
-/// A rule that a row breaks, though it is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Warning {
-    /// Position of the record in its batch.
-    pub index: usize,
-    /// The row's key.
-    pub key: String,
-    /// The rule, and what is wrong.
-    pub violation: Violation,
-}
 
 /// Who judges a batch, and what is known.
 pub struct Judge<'j> {
@@ -30,7 +19,7 @@ pub struct Judge<'j> {
     /// Severities.
     pub settings: &'j Settings,
     /// What look-ups have said.
-    pub known: &'j Known,
+    pub lookups: &'j LookupResults,
 }
 
 /// What is known of keys that the look-ups put in doubt.
@@ -81,11 +70,11 @@ impl Judge<'_> {
                 _ => continue,
             };
             let key = batch.key(&change);
-            let broken = match change.head.op {
+            let broken = match change.meta.op {
                 Op::Delete => Vec::new(),
                 _ => self.broken(key, batch.row(&change), &change, &doubts),
             };
-            let rejection = broken.iter().position(|(_, severity)| *severity == Severity::Reject);
+            let rejection = broken.iter().position(|(_, severity)| *severity == RuleSeverity::Reject);
             if rejection.is_none() && doubtful.contains(key) {
                 doubts.settled_later.insert(key.to_owned());
             }
@@ -95,7 +84,7 @@ impl Judge<'_> {
             let key = key.to_owned();
             let mut violations = broken.into_iter().map(|(violation, _)| violation);
             match rejection.and_then(|place| violations.nth(place)) {
-                Some(violation) => batch.events[index] = Event::Bad(violation, Some(key)),
+                Some(violation) => batch.events[index] = Event::Rejected(violation, Some(key)),
                 None => {
                     batch.warnings.extend(violations.map(|violation| Warning { index, key: key.clone(), violation }))
                 }
@@ -105,7 +94,7 @@ impl Judge<'_> {
     }
 
     /// The rules that a row breaks: that it exists, that what it references exists, and its table's own.
-    fn broken(&self, key: &str, row: Row<'_>, change: &Change, doubts: &Doubts<'_>) -> Vec<(Violation, Severity)> {
+    fn broken(&self, key: &str, row: Row<'_>, change: &Change, doubts: &Doubts<'_>) -> Vec<(Violation, RuleSeverity)> {
         let mut broken = self.orphan(key, row);
         if !broken.is_empty() && doubts.is_past(key, row) {
             broken.clear();
@@ -130,28 +119,28 @@ impl Judge<'_> {
     /// The rows that its references lead to, each with whether it leads to one.
     fn parents(&self, row: Row<'_>) -> Vec<(bool, Option<&Parent>)> {
         let parent = |reference: &Reference| match reference.key_of(&self.table.schema, row) {
-            Some(key) => (true, self.known.parent(reference, &key)),
+            Some(key) => (true, self.lookups.parent(reference, &key)),
             None => (false, None),
         };
         self.table.references.iter().map(parent).collect()
     }
 
     /// Is the row, or are some that it references, not in the source now?
-    fn orphan(&self, key: &str, row: Row<'_>) -> Vec<(Violation, Severity)> {
+    fn orphan(&self, key: &str, row: Row<'_>) -> Vec<(Violation, RuleSeverity)> {
         let table = self.table;
-        if self.known.is_missing(table.name, key) {
+        if self.lookups.is_missing(table.name, key) {
             let detail = format!("{} {key:?} is NOT in Postgres", table.name);
-            return vec![(Violation::new(NOT_IN_POSTGRES, detail), Severity::Reject)];
+            return vec![(Violation::new(NOT_IN_POSTGRES, detail), RuleSeverity::Reject)];
         }
         let missing = |reference: &Reference| {
-            let severity = self.settings.severity(table.name, reference.rule, Severity::Reject);
-            let parent = reference.key_of(&table.schema, row).filter(|_| severity != Severity::Off)?;
-            if self.known.parent(reference, &parent).is_some() {
+            let severity = self.settings.severity(table.name, reference.rule, RuleSeverity::Reject);
+            let parent = reference.key_of(&table.schema, row).filter(|_| severity != RuleSeverity::Off)?;
+            if self.lookups.parent(reference, &parent).is_some() {
                 return None;
             }
             let parent_table = reference.parent.name;
             let detail =
-                format!("{} {key:?} points at {parent_table} {parent:?}, which is NOT in Postgres", table.name);
+                format!("{} {key:?} references {parent_table} {parent:?}, which is NOT in Postgres", table.name);
             Some((Violation::new(reference.rule, detail), severity))
         };
         table.references.iter().filter_map(missing).collect()
@@ -163,7 +152,7 @@ impl Judge<'_> {
 fn is_decided(rule: &CompiledRule, parents: &[(bool, Option<&Parent>)], change: &Change) -> bool {
     let is_there = |reference: &usize| parents[*reference].1.is_some() || !parents[*reference].0;
     // When it was written: a row that was sent again does not tell.
-    let written = change.head.source.own_lsn;
+    let written = change.meta.source.own_lsn;
     let is_unchanged = |reference: &usize| {
         let since = parents[*reference].1.and_then(|parent| parent.unchanged_since);
         since.is_some_and(|since| written.is_some_and(|written| written > since))

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::cdc::{Fields, forms, is_placeholder};
+use crate::cdc::{Fields, TopicPartition, forms, is_placeholder};
 use crate::rows::{Carried, LONG, Missing, identity_of};
 
 use crate::tables::Table;
@@ -17,7 +17,7 @@ use crate::warehouse::newest::{key_in, key_text};
 use crate::warehouse::{Warehouse, chunks, identifier, quote};
 
 /// Where the value of a column is, and how it is asked for.
-enum Place {
+enum KeptIn {
     /// A text column.
     Text(String),
     /// A text column of JSON, which is sent as it stands.
@@ -40,8 +40,7 @@ enum Place {
 pub fn carried_rows(
     warehouse: &Warehouse,
     table: &Table,
-    topic: &str,
-    topic_id: &str,
+    at: TopicPartition<'_>,
     missing: &Missing,
 ) -> Result<HashMap<String, Carried>> {
     let mut carried = HashMap::new();
@@ -49,7 +48,7 @@ pub fn carried_rows(
         return Ok(carried);
     }
     let places = places(warehouse, table, &missing.columns)?;
-    let columns = selected(&places, Place::described, described_extra());
+    let columns = selected(&places, KeptIn::described, described_extra());
     for chunk in runs(&missing.keys) {
         let sql = format!(
             "WITH {}, newest_rejected AS (
@@ -62,8 +61,8 @@ pub fn carried_rows(
              SETTINGS output_format_json_quote_64bit_integers = 0",
             state(warehouse, table, chunk, &columns),
             warehouse.ops,
-            quote(topic),
-            quote(topic_id),
+            quote(at.topic),
+            quote(at.topic_id),
             chunk.iter().map(|(key, _)| quote(key)).collect::<Vec<_>>().join(", "),
             below(chunk, "row_key"),
         );
@@ -98,7 +97,7 @@ pub fn long_values(
         return Ok(loaded);
     }
     let places = places(warehouse, table, columns)?;
-    let selected = selected(&places, Place::whole, whole_extra());
+    let selected = selected(&places, KeptIn::whole, whole_extra());
     for chunk in runs(keys) {
         let sql = format!("WITH {} SELECT * FROM state", state(warehouse, table, chunk, &selected));
         let lines = warehouse.json_lines("reading long values to carry forward", &sql)?;
@@ -124,8 +123,8 @@ impl<'m> Line<'m> {
     }
 
     /// The columns that the warehouse has a value of; one that it has added for `_extra` must not be NULL: the value was long, so it is not known.
-    fn row(&self, places: &[Place], columns: &[String]) -> Result<String> {
-        let has_extra = places.iter().any(|place| matches!(place, Place::Extra(_)));
+    fn row(&self, places: &[KeptIn], columns: &[String]) -> Result<String> {
+        let has_extra = places.iter().any(|place| matches!(place, KeptIn::Extra(_)));
         let extra: String = if has_extra { self.read("__extra")? } else { String::new() };
         let identity: String = if has_extra { self.read("__extra_identity")? } else { String::new() };
         let in_long: Vec<String> = if has_extra { self.read("__extra_columns")? } else { Vec::new() };
@@ -134,12 +133,12 @@ impl<'m> Line<'m> {
         for (i, (place, column)) in places.iter().zip(columns).enumerate() {
             let kept = self.0.get(&format!("__v{i}"));
             let value = match place {
-                Place::Text(_) | Place::Other(_) => kept.map(|value| value.get().to_owned()),
-                Place::Json(_) => {
+                KeptIn::Text(_) | KeptIn::Other(_) => kept.map(|value| value.get().to_owned()),
+                KeptIn::Json(_) => {
                     kept.map(|value| serde_json::from_str(value.get()).unwrap_or_else(|_| value.get().to_owned()))
                 }
-                Place::Extra(_) if in_long.contains(column) => Some(in_extra(&identity, column)),
-                Place::Extra(_) => match sent.get(column).filter(|value| !is_placeholder(value)) {
+                KeptIn::Extra(_) if in_long.contains(column) => Some(in_extra(&identity, column)),
+                KeptIn::Extra(_) => match sent.get(column).filter(|value| !is_placeholder(value)) {
                     Some(value) => Some(value.get().to_owned()),
                     None => self.value(&format!("__v{i}")).map(|value| value.get().to_owned()),
                 },
@@ -151,7 +150,7 @@ impl<'m> Line<'m> {
         Ok(format!("{{{}}}", fields.join(",")))
     }
 
-    fn long_values(&self, places: &[Place], columns: &[String], loaded: &mut HashMap<String, String>) -> Result<()> {
+    fn long_values(&self, places: &[KeptIn], columns: &[String], loaded: &mut HashMap<String, String>) -> Result<()> {
         for i in 0..places.len() {
             if let (Some(identity), Some(value)) = (self.value(&format!("__i{i}")), self.value(&format!("__v{i}"))) {
                 loaded.insert(identity.get().to_owned(), value.get().to_owned());
@@ -171,16 +170,16 @@ impl<'m> Line<'m> {
     }
 }
 
-fn places(warehouse: &Warehouse, table: &Table, columns: &[String]) -> Result<Vec<Place>> {
+fn places(warehouse: &Warehouse, table: &Table, columns: &[String]) -> Result<Vec<KeptIn>> {
     let is_known = |column: &String| table.column_type(column).is_some();
     let added = if columns.iter().all(is_known) { Vec::new() } else { warehouse.columns(table.target)? };
     let place = |column: &String| match table.column_type(column).map(ColumnType::kind) {
-        Some(Kind::Text | Kind::Bpchar) => Place::Text(identifier(column)),
-        Some(Kind::Array(_) | Kind::Vector | Kind::Sent) => Place::Json(identifier(column)),
-        Some(_) => Place::Other(identifier(column)),
+        Some(Kind::Text | Kind::Bpchar) => KeptIn::Text(identifier(column)),
+        Some(Kind::Array(_) | Kind::Vector | Kind::Sent) => KeptIn::Json(identifier(column)),
+        Some(_) => KeptIn::Other(identifier(column)),
         None => {
             let kept = added.iter().find(|kept| kept.name == *column && is_text(&kept.column_type));
-            Place::Extra(kept.map(|kept| identifier(&kept.name)))
+            KeptIn::Extra(kept.map(|kept| identifier(&kept.name)))
         }
     };
     Ok(columns.iter().map(place).collect())
@@ -190,12 +189,12 @@ fn is_text(column_type: &str) -> bool {
     column_type.starts_with("String") || column_type.starts_with("Nullable(String)")
 }
 
-impl Place {
+impl KeptIn {
     /// The column that is read.
     fn column(&self) -> Option<&str> {
         match self {
-            Place::Text(column) | Place::Json(column) | Place::Other(column) => Some(column),
-            Place::Extra(kept) => kept.as_deref(),
+            KeptIn::Text(column) | KeptIn::Json(column) | KeptIn::Other(column) => Some(column),
+            KeptIn::Extra(kept) => kept.as_deref(),
         }
     }
 
@@ -203,14 +202,14 @@ impl Place {
     fn described(&self, i: usize) -> Option<String> {
         let column = self.column()?;
         Some(match self {
-            Place::Json(_) | Place::Other(_) => format!("{column} AS __v{i}"),
+            KeptIn::Json(_) | KeptIn::Other(_) => format!("{column} AS __v{i}"),
             _ => format!("if(length({column}) > {LONG}, {}, {column}) AS __v{i}", identity_of('k', column)),
         })
     }
 
     /// The `i`th column as SQL, if it is long: its value, and what describes it.
     fn whole(&self, i: usize) -> Option<String> {
-        let column = self.column().filter(|_| !matches!(self, Place::Json(_) | Place::Other(_)))?;
+        let column = self.column().filter(|_| !matches!(self, KeptIn::Json(_) | KeptIn::Other(_)))?;
         let if_long = |value: &str| format!("if(length({column}) > {LONG}, {value}, NULL)");
         Some(format!("{} AS __v{i}, {} AS __i{i}", if_long(column), if_long(&identity_of('k', column))))
     }
@@ -234,9 +233,9 @@ fn whole_extra() -> String {
 }
 
 /// The columns of a query.
-fn selected(places: &[Place], of: fn(&Place, usize) -> Option<String>, extra: String) -> String {
+fn selected(places: &[KeptIn], of: fn(&KeptIn, usize) -> Option<String>, extra: String) -> String {
     let mut columns: Vec<String> = places.iter().enumerate().filter_map(|(i, place)| of(place, i)).collect();
-    columns.extend(places.iter().any(|place| matches!(place, Place::Extra(_))).then_some(extra));
+    columns.extend(places.iter().any(|place| matches!(place, KeptIn::Extra(_))).then_some(extra));
     columns.iter().map(|column| format!(", {column}")).collect()
 }
 

@@ -11,7 +11,7 @@ use crate::warehouse::{Warehouse, identifier, quote};
 
 /// A column of `system.columns`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Row, Deserialize)]
-pub struct Column {
+pub struct ExistingColumn {
     /// Name.
     pub name: String,
     /// Type.
@@ -22,7 +22,7 @@ pub struct Column {
     pub comment: String,
 }
 
-impl Column {
+impl ExistingColumn {
     /// Can it be NULL? (ClickHouse has no nullable tuples: a picture's parts are NULL, each.)
     pub fn is_optional(&self) -> bool {
         self.column_type.starts_with("Nullable(") || self.column_type.starts_with("Tuple(")
@@ -42,7 +42,7 @@ pub struct Unfit {
 
 impl Unfit {
     /// Those of a table that has these columns. Columns that nobody writes have the default of their type.
-    pub fn of(table: &Table, columns: &[Column]) -> Vec<Unfit> {
+    pub fn of(table: &Table, columns: &[ExistingColumn]) -> Vec<Unfit> {
         let unfit = |(name, written): (&'static str, String)| {
             let existing = columns.iter().find(|column| column.name == name).map(|column| column.column_type.clone());
             (existing.as_ref() != Some(&written)).then_some(Unfit { name, written, existing })
@@ -72,11 +72,11 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn columns(&self, table: &str) -> Result<Vec<Column>> {
+    pub fn columns(&self, table: &str) -> Result<Vec<ExistingColumn>> {
         self.columns_of(&self.db, table)
     }
 
-    pub(super) fn columns_of(&self, database: &str, table: &str) -> Result<Vec<Column>> {
+    pub(super) fn columns_of(&self, database: &str, table: &str) -> Result<Vec<ExistingColumn>> {
         let sql = format!(
             "SELECT name, type AS column_type, toString(default_kind) AS default_kind, comment FROM system.columns
              WHERE database = {} AND table = {} ORDER BY position",

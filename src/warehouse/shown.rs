@@ -30,7 +30,7 @@ pub fn shown_names(table: &Table) -> impl Iterator<Item = &'static str> {
 }
 
 #[derive(Row, Deserialize)]
-struct Answer {
+struct RowAnswer {
     #[serde(rename = "__key")]
     shown_key: String,
     #[serde(rename = "__version")]
@@ -59,9 +59,9 @@ pub fn newest_rows(warehouse: &Warehouse, table: &Table, keys: &[&str]) -> Resul
         key_in = key_in(&table.key, keys),
         order = key_names(&table.key),
     );
-    let answers: Vec<Answer> = warehouse.rows("looking at the rows that are shown", &sql)?;
-    let row = |answer: Answer| {
-        let Answer { shown_key, version, partition, mut texts } = answer;
+    let answers: Vec<RowAnswer> = warehouse.rows("looking at the rows that are shown", &sql)?;
+    let row = |answer: RowAnswer| {
+        let RowAnswer { shown_key, version, partition, mut texts } = answer;
         for (column, text) in table.columns().iter().zip(&mut texts) {
             // What its type cannot have written is shown as it is.
             let canonical = text.as_ref().and_then(|text| column.column_type.canonical(text).ok());

@@ -6,14 +6,14 @@ use anyhow::Result;
 
 use crate::rows::SYSTEM_COLUMNS;
 use crate::tables::Table;
-use crate::warehouse::{Column, Warehouse, identifier};
+use crate::warehouse::{ExistingColumn, Warehouse, identifier};
 
 impl Warehouse {
     /// Makes a table's view anew, with the columns that the table has.
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn replace_view(&self, table: &Table, columns: &[Column]) -> Result<()> {
+    pub fn replace_view(&self, table: &Table, columns: &[ExistingColumn]) -> Result<()> {
         let names = shown(columns).map(|column| identifier(&column.name)).collect::<Vec<_>>().join(", ");
         let (db, view) = (&self.db, view_of(table));
         let sql = format!("CREATE OR REPLACE VIEW {db}.{view} AS SELECT {names} FROM {db}.{} FINAL", table.target);
@@ -24,9 +24,9 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn view_is_current(&self, table: &Table, columns: &[Column]) -> Result<bool> {
+    pub fn view_is_current(&self, table: &Table, columns: &[ExistingColumn]) -> Result<bool> {
         let view = self.columns(&view_of(table))?;
-        let of = |column: &Column| (column.name.clone(), column.column_type.clone());
+        let of = |column: &ExistingColumn| (column.name.clone(), column.column_type.clone());
         Ok(view.iter().map(of).eq(shown(columns).map(of)))
     }
 }
@@ -36,7 +36,7 @@ pub fn view_of(table: &Table) -> String {
     table.view()
 }
 
-fn shown(columns: &[Column]) -> impl Iterator<Item = &Column> {
-    let is_system = |column: &Column| SYSTEM_COLUMNS.contains(&column.name.as_str());
+fn shown(columns: &[ExistingColumn]) -> impl Iterator<Item = &ExistingColumn> {
+    let is_system = |column: &ExistingColumn| SYSTEM_COLUMNS.contains(&column.name.as_str());
     columns.iter().filter(move |column| !is_system(column) && column.default_kind != "EPHEMERAL")
 }

@@ -1,4 +1,4 @@
-"""The jobs, as `lockstep jobs` lists them. The list lies beside the DAGs: parsing them starts no process."""
+"""The pipeline and its jobs, as `lockstep jobs` lists them. The list lies beside the DAGs: parsing them starts no process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_LIST = Path(os.environ.get("LOCKSTEP_JOBS") or Path(__file__).parents[1] / "jobs.json")
+_FILE = Path(os.environ.get("LOCKSTEP_JOBS") or Path(__file__).parents[1] / "jobs.json")
+_LIST = json.loads(_FILE.read_text())
+
+# Its DAGs are called after it: northwind_ingest, northwind_quality, …
+PIPELINE: str = _LIST["pipeline"]
+# The databases that its warehouse and its books are in.
+WAREHOUSE_DB: str = _LIST["warehouse"]
+OPS_DB: str = _LIST["ops"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,7 @@ class Job:
         return set(self.references.values()) - {self.table}
 
 
-JOBS = {job["name"]: Job(**job) for job in json.loads(_LIST.read_text())}
+JOBS = {job["name"]: Job(**job) for job in _LIST["jobs"]}
 INGESTS = [job for job in JOBS.values() if job.kind == "ingest"]
 TABLES = [job.table for job in INGESTS]
 BUILDS = [job for job in JOBS.values() if job.kind == "build"]

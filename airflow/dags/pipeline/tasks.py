@@ -10,17 +10,17 @@ from airflow.sdk import Asset, TaskGroup, TriggerRule, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from lockstep_jobs import JobOperator
-from pipeline.jobs import BUILDS, CHECKS, INGESTS, JOBS, RULES_THAT_SETTLE, Job
+from pipeline.jobs import BUILDS, CHECKS, INGESTS, JOBS, OPS_DB, PIPELINE, RULES_THAT_SETTLE, WAREHOUSE_DB, Job
 from pipeline.params import each, switch
 
 # One URI has one name everywhere: of two, Airflow makes one inactive, and its tasks fail at once.
-WAREHOUSE = Asset(name="northwind_dw", uri="x-northwind://clickhouse/northwind_dw")
+WAREHOUSE = Asset(name=WAREHOUSE_DB, uri=f"x-{PIPELINE.replace('_', '-')}://clickhouse/{WAREHOUSE_DB}")
 
 # An ingest job stops at a window's end after `--max-duration 4m`, before Airflow would have to kill it.
 INGEST_TIMEOUT = timedelta(minutes=6)
 _RETRY_DELAY = timedelta(seconds=float(os.environ.get("LOCKSTEP_RETRY_SECONDS", "30")))
 DEFAULTS = {
-    "owner": "northwind",
+    "owner": PIPELINE,
     "retries": 2,
     "retry_delay": _RETRY_DELAY,
     "retry_exponential_backoff": True,
@@ -29,12 +29,12 @@ DEFAULTS = {
 }
 DRY_RUN = "{{ 'a dry run writes nothing' if params.dry_run else '' }}"
 
-WHEN_RED = """
+WHEN_RED = f"""
 **When it is red**, the last lines of the log have the exit code, what the job said, and the command to run by hand.
 
 | exit code | Airflow | means | do |
 |---|---|---|---|
-| 10 | fails at once | a check has found rows | look at `northwind_ops.check_failures` |
+| 10 | fails at once | a check has found rows | look at `{OPS_DB}.check_failures` |
 | 65 | fails at once | more rejects than allowed | look at `rejected`; mend the source or raise the ratio |
 | 78 | fails at once | a person has to decide | read the error, it names the choices; then clear the task |
 | 2 | fails at once | the command line is wrong | image and DAGs are of different versions |
@@ -75,12 +75,12 @@ def ingest(job: Job, flags: str, timeout: timedelta) -> Any:
 
 
 def ingests(flags: str, timeout: timedelta = INGEST_TIMEOUT) -> tuple[TaskGroup, TaskGroup]:
-    """All tables; those that others point at first, so that a new order finds its new customer in the same run."""
+    """All tables; those that others reference first, so that a new order finds its new customer in the same run."""
     tasks: dict[str, Any] = {}
-    with TaskGroup("parents", prefix_group_id=False, tooltip="Tables that point at no other") as parents:
+    with TaskGroup("parents", prefix_group_id=False, tooltip="Tables that reference no other") as parents:
         for job in (job for job in INGESTS if not job.parents):
             tasks[job.table] = ingest(job, flags, timeout)
-    with TaskGroup("children", prefix_group_id=False, tooltip="Tables that point at others") as children:
+    with TaskGroup("children", prefix_group_id=False, tooltip="Tables that reference others") as children:
         jobs = [job for job in INGESTS if job.parents]
         for job in jobs:
             tasks[job.table] = ingest(job, flags, timeout)
@@ -97,7 +97,10 @@ def sync_schema() -> JobOperator:
 
 
 def replay_settling() -> JobOperator:
-    doc = "Judges again what was refused because another row was not there yet. After 12 attempts it waits for a person: `northwind_replay`."
+    doc = (
+        "Judges again what was refused because another row was not there yet. "
+        f"After 12 attempts it waits for a person: `{PIPELINE}_replay`."
+    )
     rules = " ".join(f"--only-rule {rule}" for rule in RULES_THAT_SETTLE)
     command = f"replay-rejected {rules} --attempts-below 12" + each("table", "tables") + switch("dry-run")
     return job_task(JOBS["replay-rejected"], command, doc)
@@ -131,9 +134,9 @@ def finish() -> Any:
     return _finish.override(task_id="finish", trigger_rule=TriggerRule.ALL_DONE, doc_md=FINISH_DOC)()
 
 
-FINISH_DOC = """
+FINISH_DOC = f"""
 Sums up what the jobs of this run have done, and makes the run red if one of them has failed. Only a green run
-emits the asset `northwind_dw`, with the summary as its `extra`.
+emits the asset `{WAREHOUSE_DB}`, with the summary as its `extra`.
 
 **When it is red**, its log names the tasks that failed and what they said. Mend those and clear them, it follows.
 """

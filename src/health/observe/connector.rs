@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::look::{CLICKHOUSE, Look};
-use crate::health::connect::{Connect, Part, Status};
+use crate::health::connect::{Connect, ConnectorStatus, Part};
 use crate::health::finding::{Finding, Verdict, broken, clip};
 use crate::health::observe::alarm::Alarm;
-use crate::health::slot::Reader;
+use crate::health::slot::SlotReader;
 use crate::ledger::{ConnectorRow, RestartRow};
 
 /// A connector that was asked.
@@ -14,14 +14,14 @@ pub struct SeenConnector {
     name: String,
     /// Its replication slot, by its settings.
     pub slot: String,
-    pub status: Status,
+    pub status: ConnectorStatus,
     /// How it does as the slot's reader.
-    pub reader: Reader,
+    pub reader: SlotReader,
     connect: Connect,
 }
 
 /// Looks at the connector.
-pub fn look(look: &mut Look) -> Option<SeenConnector> {
+pub fn observe(look: &mut Look) -> Option<SeenConnector> {
     let what = format!("connector {}", look.args.connect.connector);
     match ask(look) {
         Ok((seen, health)) => {
@@ -59,7 +59,7 @@ fn ask(look: &Look) -> Result<(SeenConnector, Finding), Finding> {
     let snapshots = runs && connect.is_snapshotting();
     let name = look.args.connect.connector.clone();
     let slot = config["slot.name"].as_str().unwrap_or("debezium").to_owned();
-    Ok((SeenConnector { name, slot, status, reader: Reader { runs, snapshots }, connect }, health))
+    Ok((SeenConnector { name, slot, status, reader: SlotReader { runs, snapshots }, connect }, health))
 }
 
 impl SeenConnector {

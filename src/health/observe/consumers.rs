@@ -8,8 +8,8 @@ use crate::health::finding::broken;
 use crate::ledger::FarBehind;
 
 /// Looks for them.
-pub fn look(look: &mut Look) {
-    let before_ms = look.at_ms() - look.settings.observe.consumer_behind_after.ms();
+pub fn observe(look: &mut Look) {
+    let before_ms = look.at_ms() - look.settings.consumer_behind_after.ms();
     match look.warehouse.far_behind(before_ms) {
         Ok(behind) => behind.iter().for_each(|behind| tell(look, behind)),
         Err(error) => look.notes.unseen("consumers of the ledger", &broken(&error, CLICKHOUSE)),

@@ -9,7 +9,7 @@ use crate::kafka::{self, Span};
 use crate::ledger::RecentGaps;
 
 /// Looks for them in the ledger; only if there are some, the brokers are asked for the topics' policies.
-pub fn look(look: &mut Look, lags: &[Lag]) {
+pub fn observe(look: &mut Look, lags: &[Lag]) {
     let groups: Vec<(&str, &str)> = lags.iter().map(|lag| (&*lag.target.group, &*lag.target.topic)).collect();
     let gaps = match look.warehouse.recent_gaps(&groups) {
         Ok(gaps) if gaps.is_empty() => return,

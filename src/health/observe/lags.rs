@@ -32,7 +32,7 @@ pub struct SeenLags {
 }
 
 /// Looks at the topics of these tables: how far the connector is, where the topics and the ledger end, and what time it is at the source.
-pub fn look(look: &mut Look, tables: &[&'static Table], slot: &str) -> SeenLags {
+pub fn observe(look: &mut Look, tables: &[&'static Table], slot: &str) -> SeenLags {
     let prefixes = &look.args.tables;
     let target = |table: &&'static Table| Target {
         source: Some(table.name),
@@ -44,12 +44,13 @@ pub fn look(look: &mut Look, tables: &[&'static Table], slot: &str) -> SeenLags 
     let mut lags = health::measure(&look.args.kafka, &look.warehouse, &targets);
     let now_ms = clocks(look).now_ms;
     let captured = captured.filter(|captured| tell_ahead(look, captured, now_ms));
-    lateness::judge(&mut lags, captured.as_ref(), now_ms);
+    lateness::measure(&mut lags, captured.as_ref(), now_ms);
     tell_errors(look, &lags);
     for (target, found) in measured(&lags) {
         for why in disagreements(found) {
             let topic = &target.topic;
-            let sentence = format!("{topic}: the books disagree, the next run will stop (exit 78): {why}");
+            let sentence =
+                format!("{topic}: ledger and committed offset disagree, the next run will stop (exit 78): {why}");
             look.notes.seen(Alarm::BooksDisagree, topic, 0, sentence);
         }
     }
@@ -104,7 +105,7 @@ fn tell_unknown(look: &mut Look, lags: &[Lag]) {
         found.late_unknown.as_ref().map(|why| format!("{} ({why})", target.topic))
     };
     let unknown: Vec<String> = measured(lags).filter_map(unknown).collect();
-    if !unknown.is_empty() && look.settings.observe.severity(Alarm::Late) != Severity::Off {
+    if !unknown.is_empty() && look.settings.severity(Alarm::Late) != Severity::Off {
         let text = format!("cannot be said of {}", unknown.join(", "));
         let fix = "look again; does Kafka answer slowly? The ingest job reads the same record, or says why not";
         look.notes.unseen("how late tables are", &unreachable(text, fix));
@@ -112,7 +113,7 @@ fn tell_unknown(look: &mut Look, lags: &[Lag]) {
 }
 
 fn tell_late(look: &mut Look, lag: &Lag, table: &Table) {
-    let limit = look.settings.lateness(table.name).fail_after;
+    let limit = look.freshness.of(table.name).fail_after;
     let Ok(found) = &lag.found else { return };
     let Some(seconds) = found.late_seconds.filter(|late| *late > limit.as_secs()) else { return };
     let sentence = format!(
@@ -137,7 +138,7 @@ fn tell_errors(look: &mut Look, lags: &[Lag]) {
 
 /// Each partition tells its own; most of the time it is the same.
 fn disagreements(found: &TopicLag) -> BTreeSet<&str> {
-    found.partitions.iter().filter_map(|partition| partition.books.as_deref()).collect()
+    found.partitions.iter().filter_map(|partition| partition.stop_reason.as_deref()).collect()
 }
 
 fn offsets(found: &TopicLag) -> u64 {

@@ -1,9 +1,10 @@
 //! A look: who looks, when, and what is to be said of it.
 
-use crate::checks::settings::Settings;
 use crate::cli::clock::Clock;
+use crate::health::freshness::Freshness;
 use crate::health::observe::args::ObserveArgs;
 use crate::health::observe::notes::Notes;
+use crate::health::observe::settings::Observe;
 use crate::ledger::Installation;
 use crate::tables::Pipeline;
 use crate::warehouse::Warehouse;
@@ -16,7 +17,9 @@ pub struct Look {
     pub at: Clock,
     pub dag_run_id: String,
     pub args: ObserveArgs,
-    pub settings: Settings,
+    pub settings: Observe,
+    /// How late a table may be.
+    pub freshness: Freshness,
     pub warehouse: Warehouse,
     /// Where the books belong, if the warehouse is there.
     pub installation: Option<Installation>,

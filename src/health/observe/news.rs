@@ -9,9 +9,9 @@ use super::notes::Level;
 use crate::health::finding::broken;
 use crate::ledger::{AlarmRow, LastSaid};
 
-/// Judges the notes by what was said before. If that is not known, everything is news.
-pub fn judge(look: &mut Look) {
-    let settings = &look.settings.observe;
+/// Marks the notes that are news, by what was said before. If that is not known, everything is news.
+pub fn mark(look: &mut Look) {
+    let settings = &look.settings;
     let (repeat_ms, remind_ms) = (settings.repeat_after.ms(), settings.remind_after.ms());
     let said = match look.warehouse.last_said(look.at_ms() - repeat_ms.max(remind_ms)) {
         Ok(said) => said,

@@ -12,11 +12,11 @@ use crate::ledger::{OpenRecords, QuarantineRow};
 const SUMMARISED: usize = 20;
 
 /// Looks at the quarantine.
-pub fn look(look: &mut Look) -> Option<Vec<OpenRecords>> {
-    let limits = look.settings.observe.quarantine.clone();
+pub fn observe(look: &mut Look) -> Option<Vec<OpenRecords>> {
+    let limits = look.settings.quarantine.clone();
     match look.warehouse.open_records(limits.attempts) {
         Ok(open) => {
-            open.iter().for_each(|open| judge(look, open));
+            open.iter().for_each(|open| tell(look, open));
             grows(look, &open);
             Some(open)
         }
@@ -27,8 +27,8 @@ pub fn look(look: &mut Look) -> Option<Vec<OpenRecords>> {
     }
 }
 
-fn judge(look: &mut Look, open: &OpenRecords) {
-    let limits = look.settings.observe.quarantine.clone();
+fn tell(look: &mut Look, open: &OpenRecords) {
+    let limits = look.settings.quarantine.clone();
     let OpenRecords { table, rule, records, exhausted, .. } = open;
     let (subject, show) = (format!("{table}/{rule}"), format!("rejected --table {table} --rule {rule}"));
     if *records > limits.most_open {
@@ -55,7 +55,7 @@ fn judge(look: &mut Look, open: &OpenRecords) {
 
 /// Were there more and more of them at every look for so long?
 fn grows(look: &mut Look, open: &[OpenRecords]) {
-    let for_ms = look.settings.observe.quarantine.grows_for.ms();
+    let for_ms = look.settings.quarantine.grows_for.ms();
     let trends = match look.warehouse.quarantine_trends(look.at_ms() - for_ms) {
         Ok(trends) => trends,
         Err(error) => return look.notes.unseen("how the quarantine was before", &broken(&error, CLICKHOUSE)),

@@ -10,7 +10,7 @@ use crate::tables::Table;
 const NAMED: usize = 10;
 
 /// Asks of each table whether it has the rows of its newest windows.
-pub fn look(look: &mut Look, tables: &[&'static Table]) {
+pub fn observe(look: &mut Look, tables: &[&'static Table]) {
     for table in tables {
         match look.warehouse.rows_missing(table) {
             Ok(missing) if missing.is_empty() => {}

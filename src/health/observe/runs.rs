@@ -5,7 +5,7 @@
 //! read, then the rows. A run whose row still says 'running' then, and that had no session before, ended without its final row;
 //! with the order reversed, a run that ends in between would pass for lost.
 //!
-//! The locks would say less: an explicit range takes none, a run has none in its first moments, and of several shards each has some.
+//! The locks would say less: a backfill takes none, a run has none in its first moments, and of several shards each has some.
 //! What remains is a run that lives on after its session broke: it may be called lost, and its final row wins over the mark.
 
 use serde_json::{Value, json};
@@ -30,14 +30,14 @@ pub struct SeenRuns {
 }
 
 /// Marks lost runs, if it is known who is alive, and looks at the last ones.
-pub fn look(look: &mut Look, sessions: Option<&Sessions>) -> Option<SeenRuns> {
+pub fn observe(look: &mut Look, sessions: Option<&Sessions>) -> Option<SeenRuns> {
     match ask(look, sessions) {
         Ok(seen) => {
             for run in &seen.lost {
                 look.notes.seen(Alarm::RunLost, &run.job, 0, lost(run));
             }
             for runs in &seen.jobs {
-                judge(look, runs, &seen.lost);
+                tell(look, runs, &seen.lost);
             }
             Some(seen)
         }
@@ -62,7 +62,7 @@ fn ask(look: &Look, sessions: Option<&Sessions>) -> anyhow::Result<SeenRuns> {
         }
     }
     // One more than the limit: the newest may be at work.
-    let recent = look.warehouse.recent_runs(look.settings.observe.tries_in_a_row + 1)?;
+    let recent = look.warehouse.recent_runs(look.settings.tries_in_a_row + 1)?;
     let by_job = recent.chunk_by(|a, b| a.job == b.job).map(<[RecentRun]>::to_vec);
     let (looks, jobs): (Vec<_>, Vec<_>) = by_job.partition(|runs: &Vec<RecentRun>| runs[0].job == look.job);
     Ok(SeenRuns { jobs, looks: looks.concat(), lost })
@@ -86,7 +86,7 @@ fn lost(run: &OpenRun) -> String {
 }
 
 /// What is to be said of a job, by its last runs.
-fn judge(look: &mut Look, runs: &[RecentRun], just_lost: &[OpenRun]) {
+fn tell(look: &mut Look, runs: &[RecentRun], just_lost: &[OpenRun]) {
     let Some(newest) = runs.first() else { return };
     if !just_lost.iter().any(|lost| lost.run_id == newest.run_id) {
         bad_end(look, newest);
@@ -112,7 +112,7 @@ fn in_a_row(look: &mut Look, runs: &[RecentRun]) {
     let ended = || runs.iter().skip_while(|run| run.status == "running");
     let failed = ended().take_while(|run| ["try-again", "lost", "stopped"].contains(&run.status.as_str()));
     let failed: Vec<&RecentRun> = failed.collect();
-    let limit = look.settings.observe.tries_in_a_row as usize;
+    let limit = look.settings.tries_in_a_row as usize;
     let Some(newest) = failed.first().filter(|_| failed.len() >= limit) else { return };
     let RecentRun { job, status, error, .. } = newest;
     let error = if error.is_empty() { "" } else { &format!(": {error}") };
@@ -128,7 +128,7 @@ const HANGS_AFTER: u32 = 12;
 /// A run that ends before its first row, or is never started, leaves nothing behind but the age of the one before it. One that hangs has a session,
 /// and is not lost.
 fn silent(look: &mut Look, newest: &RecentRun, by_schedule: bool) {
-    let Some(limit) = look.settings.observe.silent_after(&newest.job, by_schedule) else { return };
+    let Some(limit) = look.settings.silent_after(&newest.job, by_schedule) else { return };
     let is_running = newest.status == "running";
     let limit = if is_running { limit.saturating_mul(HANGS_AFTER) } else { limit };
     let seconds = u64::try_from((look.at_ms() - newest.started_ms) / 1000).unwrap_or(0);

@@ -17,10 +17,10 @@ pub struct SeenSlot {
 }
 
 /// Looks at the slot; one that is not there at all is a wrong name, or a connector that has never come so far.
-pub fn look(look: &mut Look, client: &mut Client, connector: Option<&SeenConnector>) -> Option<SeenSlot> {
+pub fn observe(look: &mut Look, client: &mut Client, connector: Option<&SeenConnector>) -> Option<SeenSlot> {
     let name = look.slot_name(connector);
     let reader = connector.map(|connector| connector.reader).unwrap_or_default();
-    let slot = match slot::look(client, &name, reader) {
+    let slot = match slot::read(client, &name, reader) {
         Ok(slot) => slot,
         Err(error) => {
             look.notes.unseen("slot", &broken(&error, POSTGRES));
@@ -39,7 +39,7 @@ pub fn look(look: &mut Look, client: &mut Client, connector: Option<&SeenConnect
 /// That nobody reads it is normal while Connect moves its work about: it is an alarm when it was not read for a while, or never.
 fn tell(look: &mut Look, name: &str, slot: &Slot, health: &Finding) {
     let sentence = format!("slot: {}", health.sentence());
-    let since_ms = look.at_ms() - look.settings.observe.slot_inactive_after.ms();
+    let since_ms = look.at_ms() - look.settings.slot_inactive_after.ms();
     match health.verdict {
         Verdict::Ok | Verdict::Skipped => {}
         _ if slot.active && health.verdict == Verdict::Warn => look.notes.seen(Alarm::SlotKeepsWal, name, 0, sentence),

@@ -4,7 +4,7 @@ use anyhow::Result;
 use strum::{IntoStaticStr, VariantArray};
 
 use crate::checks::checker::Checker;
-use crate::checks::results::Finding;
+use crate::checks::results::CheckResult;
 use crate::checks::slice::Slice;
 use crate::jobs::checks::{freshness, integrity, reconcile, rules, volume};
 use crate::tables::Table;
@@ -31,19 +31,19 @@ impl Check {
             Check::Freshness => "Is the oldest change that has not come to the warehouse too old?",
             Check::Volume => "Is a run's number of records like that of the runs before it?",
             Check::Integrity => {
-                "One live row per key, no placeholders, no empty required texts, no row that points at nothing, or that the source's CHECKs forbid"
+                "One live row per key, no placeholders, no empty required texts, no row that references nothing, or that the source's CHECKs forbid"
             }
             Check::Rules => "Which rows break a business rule, and is it the source's fault or the pipeline's?",
             Check::Reconcile => "Compare every row of the source with the warehouse, exactly, while both move",
         }
     }
 
-    /// What a finding is called that stands for all checks of the job, because none could be made.
+    /// What a result is called that stands for all checks of the job, because none could be made.
     pub fn stands_for(self) -> &'static str {
         self.job().trim_start_matches("check-")
     }
 
-    pub fn look(self, checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) -> Result<Vec<Finding>> {
+    pub fn run(self, checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) -> Result<Vec<CheckResult>> {
         match self {
             Check::Freshness => freshness::check(checker, table),
             Check::Volume => volume::check(checker, table, slice),

@@ -4,12 +4,12 @@ use anyhow::Result;
 
 use crate::checks::args::{CheckArgs, Scope};
 use crate::checks::catalogue::CONSTRAINTS;
-use crate::checks::question::Question;
 use crate::checks::settings::Settings;
-use crate::checks::statement::Side;
+use crate::checks::sql_check::SqlCheck;
+use crate::checks::statement::ServerSide;
 use crate::jobs::checks::check::Check;
 use crate::jobs::checks::{integrity, rules, volume};
-use crate::source;
+use crate::sql;
 use crate::tables::{KeyColumn, Pipeline, Table};
 use crate::warehouse::{identifier, key_names};
 
@@ -40,15 +40,15 @@ pub fn print(pipeline: &'static Pipeline, checks: &[Check], args: &CheckArgs, ta
                     );
                 }
                 Check::Integrity => {
-                    integrity::questions(table).iter().for_each(|question| print!("{}", both(question, db)));
+                    integrity::sql_checks(table).iter().for_each(|sql_check| print!("{}", both(sql_check, db)));
                     println!(
                         "-- {CONSTRAINTS} of {}: what PostgreSQL has in pg_constraint, asked of ClickHouse\n",
                         table.name
                     );
                 }
                 Check::Rules => {
-                    let questions = rules::questions(pipeline, table, &limits, &settings)?;
-                    questions.iter().for_each(|question| print!("{}", both(question, db)));
+                    let sql_checks = rules::sql_checks(pipeline, table, &limits, &settings)?;
+                    sql_checks.iter().for_each(|sql_check| print!("{}", both(sql_check, db)));
                 }
                 Check::Reconcile => reconcile(args, table),
             }
@@ -58,21 +58,21 @@ pub fn print(pipeline: &'static Pipeline, checks: &[Check], args: &CheckArgs, ta
 }
 
 /// What both sides are asked, to be run by hand.
-pub fn both(question: &Question, db: &str) -> String {
-    let of = |side: Side<'_>| side.by_hand(&question.sql(side, "true"));
-    let part = question.part().map(|part| format!(" ({part})")).unwrap_or_default();
-    let (check, table) = (question.check, question.table.name);
+pub fn both(sql_check: &SqlCheck, db: &str) -> String {
+    let of = |side: ServerSide<'_>| side.by_hand(&sql_check.sql(side, "true"));
+    let part = sql_check.part().map(|part| format!(" ({part})")).unwrap_or_default();
+    let (check, table) = (sql_check.name, sql_check.table.name);
     format!(
         "-- {check}{part} of {table}\n-- PostgreSQL\n{}\n-- ClickHouse\n{}\n\n",
-        of(Side::Source),
-        of(Side::Warehouse(db))
+        of(ServerSide::Source),
+        of(ServerSide::Warehouse(db))
     )
 }
 
 fn reconcile(args: &CheckArgs, table: &Table) {
     let listed = |quoted: fn(&str) -> String| table.source_columns().map(quoted).collect::<Vec<_>>().join(", ");
     let key: Vec<String> = table.key.iter().map(KeyColumn::in_source).collect();
-    let (name, relation, in_source) = (table.name, &table.relation, listed(source::identifier));
+    let (name, relation, in_source) = (table.name, &table.relation, listed(sql::postgres::identifier));
     println!(
         "-- reconcile of {name}\n-- PostgreSQL\nBEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSET LOCAL lock_timeout = '2s';\n\
          LOCK TABLE {relation} IN ACCESS SHARE MODE;\nSELECT pg_current_snapshot(), pg_current_wal_insert_lsn();\n\

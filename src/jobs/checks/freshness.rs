@@ -10,9 +10,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::checks::checker::Checker;
-use crate::checks::results::{Finding, Status};
-use crate::checks::settings::Lateness;
+use crate::checks::results::{CheckResult, CheckStatus};
 use crate::exit::{needs_person, try_again};
+use crate::health::freshness::Lateness;
 use crate::health::lag::{self, Target};
 use crate::health::lateness::clock::{self, Clock};
 use crate::health::lateness::{self, Captured, time};
@@ -34,8 +34,8 @@ struct LastSuccess {
 ///
 /// # Errors
 /// A server is gone or refuses; nobody knows how far the connector is (78).
-pub fn check(checker: &mut Checker<'_>, table: &Table) -> Result<Vec<Finding>> {
-    let Lateness { warn_after, fail_after } = checker.settings.lateness(table.name);
+pub fn check(checker: &mut Checker<'_>, table: &Table) -> Result<Vec<CheckResult>> {
+    let Lateness { warn_after, fail_after } = checker.settings.freshness.of(table.name);
     let captured = captured(checker)?;
     if let Captured::Unknown(why) = captured {
         return Err(needs_person(why));
@@ -46,32 +46,32 @@ pub fn check(checker: &mut Checker<'_>, table: &Table) -> Result<Vec<Finding>> {
     // The clocks come last: what is late becomes no younger by having been looked at.
     let source = Clock::of_source(checker.source()?)?;
     let warehouse = Clock::of_warehouse(&checker.warehouse)?;
-    lateness::judge(&mut lags, Some(&captured), source.now_ms);
+    lateness::measure(&mut lags, Some(&captured), source.now_ms);
     let topic = lags.remove(0).found?;
     let up_to = captured.complete_up_to(&topic, source.now_ms).map_err(try_again)?;
     let seconds = lateness::seconds(source.now_ms, up_to);
     let offsets: u64 = topic.partitions.iter().map(|partition| partition.lag).sum();
     let in_kafka = topic.partitions.iter().filter_map(|partition| partition.lag_seconds).max().unwrap_or(0);
 
-    let mut finding = Finding::new(NAME, table.name, format!("at most {} s", warn_after.as_secs()));
-    finding.measured = seconds as f64;
-    finding.fence = json!({"complete_up_to": time(up_to), "source_clock": time(source.now_ms)});
-    finding.status = match seconds {
-        late if late > fail_after.as_secs() => Status::of_no(checker.settings.severity(NAME, table)),
-        late if late > warn_after.as_secs() => Status::Warn,
-        _ => Status::Pass,
+    let mut result = CheckResult::new(NAME, table.name, format!("at most {} s", warn_after.as_secs()));
+    result.measured = seconds as f64;
+    result.fence = json!({"complete_up_to": time(up_to), "source_clock": time(source.now_ms)});
+    result.status = match seconds {
+        late if late > fail_after.as_secs() => CheckStatus::of_failure(checker.settings.severity(NAME, table)),
+        late if late > warn_after.as_secs() => CheckStatus::Warn,
+        _ => CheckStatus::Pass,
     };
-    finding.detail = format!(
+    result.detail = format!(
         "complete up to {}, {seconds} s ago; PostgreSQL to Kafka {}; Kafka to ClickHouse {offsets} offsets, the oldest waits {in_kafka} s; {}",
         time(up_to),
         captured.text(source.now_ms),
         last_success(checker, table)?
     );
     if let Some(skew) = clock::skew(source, warehouse) {
-        finding.status = finding.status.max(Status::Warn);
-        finding.detail = format!("{}; {}", finding.detail, skew.sentence());
+        result.status = result.status.max(CheckStatus::Warn);
+        result.detail = format!("{}; {}", result.detail, skew.sentence());
     }
-    Ok(vec![finding])
+    Ok(vec![result])
 }
 
 fn captured(checker: &mut Checker<'_>) -> Result<Captured> {

@@ -1,112 +1,112 @@
-//! `check-integrity`: one live row per key, no placeholders, texts that must be there, no row that points at nothing, and what the source's
+//! `check-integrity`: one live row per key, no placeholders, texts that must be there, no row that references nothing, and what the source's
 //! CHECK constraints say.
 
 use anyhow::Result;
 
 use crate::checks::catalogue::{CONSTRAINTS, ONE_LIVE_ROW};
 use crate::checks::checker::Checker;
-use crate::checks::question::Question;
-use crate::checks::results::{Finding, Status};
+use crate::checks::constraint::read_constraint;
+use crate::checks::results::{CheckResult, CheckStatus};
 use crate::checks::slice::Slice;
+use crate::checks::sql_check::SqlCheck;
 use crate::health::severity::Severity;
 use crate::source;
-use crate::tables::{Table, read_constraint};
+use crate::tables::Table;
 
-/// The questions about a table, in the order in which they are asked.
-pub fn questions(table: &'static Table) -> Vec<Question> {
-    let mut questions = vec![Question::several_rows(table), Question::placeholders(table)];
-    questions.extend(Question::empty_texts(table));
-    questions.extend(table.references.iter().map(|reference| Question::orphans(table, reference)));
-    questions
+/// What is asked about a table, in that order.
+pub fn sql_checks(table: &'static Table) -> Vec<SqlCheck> {
+    let mut sql_checks = vec![SqlCheck::several_rows(table), SqlCheck::placeholders(table)];
+    sql_checks.extend(SqlCheck::empty_texts(table));
+    sql_checks.extend(table.references.iter().map(|reference| SqlCheck::orphans(table, reference)));
+    sql_checks
 }
 
 /// Checks a table.
 ///
 /// # Errors
 /// A server is gone or refuses.
-pub fn check(checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) -> Result<Vec<Finding>> {
-    let mut findings: Vec<Finding> = Vec::new();
-    for question in questions(table) {
-        if checker.settings.severity(question.check, table) == Severity::Off {
+pub fn check(checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) -> Result<Vec<CheckResult>> {
+    let mut results: Vec<CheckResult> = Vec::new();
+    for sql_check in sql_checks(table) {
+        if checker.settings.severity(sql_check.name, table) == Severity::Off {
             continue;
         }
-        let finding = match question.check == ONE_LIVE_ROW {
-            true => several_rows(checker, &question, slice)?,
-            false => judge(checker, &question, slice)?,
+        let result = match sql_check.name == ONE_LIVE_ROW {
+            true => several_rows(checker, &sql_check, slice)?,
+            false => attributed(checker, &sql_check, slice)?,
         };
-        match findings.last_mut().filter(|last| last.check == finding.check) {
-            // A table's pointers are one check.
-            Some(last) => join(last, finding),
-            None => findings.push(finding),
+        match results.last_mut().filter(|last| last.check == result.check) {
+            // A table's references are one check.
+            Some(last) => join(last, result),
+            None => results.push(result),
         }
     }
     if checker.settings.severity(CONSTRAINTS, table) != Severity::Off {
-        findings.extend(constraints(checker, table, slice)?);
+        results.extend(constraints(checker, table, slice)?);
     }
-    Ok(findings)
+    Ok(results)
 }
 
 /// The source has a primary key, so this is asked of the warehouse alone.
-fn several_rows(checker: &Checker<'_>, question: &Question, slice: &Slice) -> Result<Finding> {
-    let table = question.table;
-    let found = checker.offenders_in_warehouse(question, slice.keys.as_deref())?;
-    let mut finding = Finding::new(question.check, table.name, "0 keys with several live rows");
-    finding.measured = found.len() as f64;
-    finding.detail = "every key has one live row".to_owned();
+fn several_rows(checker: &Checker<'_>, sql_check: &SqlCheck, slice: &Slice) -> Result<CheckResult> {
+    let table = sql_check.table;
+    let found = checker.offenders_in_warehouse(sql_check, slice.keys.as_deref())?;
+    let mut result = CheckResult::new(sql_check.name, table.name, "0 keys with several live rows");
+    result.measured = found.len() as f64;
+    result.detail = "every key has one live row".to_owned();
     if !found.is_empty() {
-        finding.status = Status::of_no(checker.settings.severity(question.check, table));
-        finding.detail = format!(
+        result.status = CheckStatus::of_failure(checker.settings.severity(sql_check.name, table));
+        result.detail = format!(
             "{} keys have several live rows: is {} partitioned by something other than its key? (SHOW CREATE TABLE; migrate makes no such table)",
             found.len(),
             table.target
         );
-        finding.failures = found.iter().map(|(key, row)| question.blame_pipeline(key, row)).collect();
+        result.failures = found.iter().map(|(key, row)| sql_check.blame_pipeline(key, row)).collect();
     }
-    Ok(finding)
+    Ok(result)
 }
 
-/// What the source's constraints say of the warehouse's rows: one finding, if there are any. Those that cannot be read are named, each with
+/// What the source's constraints say of the warehouse's rows: one result, if there are any. Those that cannot be read are named, each with
 /// the reason.
-fn constraints(checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) -> Result<Option<Finding>> {
+fn constraints(checker: &mut Checker<'_>, table: &'static Table, slice: &Slice) -> Result<Option<CheckResult>> {
     let constraints = source::constraints(checker.source()?, &table.relation)?;
     if constraints.is_empty() {
         return Ok(None);
     }
-    let mut finding = Finding::new(CONSTRAINTS, table.name, "0 rows of which a CHECK of the source is false");
+    let mut result = CheckResult::new(CONSTRAINTS, table.name, "0 rows of which a CHECK of the source is false");
     let mut unread = Vec::new();
     for constraint in &constraints {
         match read_constraint(table, constraint) {
             Ok(rule) => {
-                let question = Question::constraint(table, constraint.shown(), rule);
-                join(&mut finding, judge(checker, &question, slice)?);
+                let sql_check = SqlCheck::constraint(table, constraint.shown(), rule);
+                join(&mut result, attributed(checker, &sql_check, slice)?);
             }
             Err(why) => unread.push(format!("{}: {why}", constraint.shown())),
         }
     }
     let read = constraints.len() - unread.len();
-    finding.detail =
-        [format!("{read} of {} CHECK constraints looked at", constraints.len()), finding.detail].join("; ");
+    result.detail = [format!("{read} of {} CHECK constraints looked at", constraints.len()), result.detail].join("; ");
     if !unread.is_empty() {
-        finding.detail += &format!("; not looked at: {}", unread.join("; "));
+        result.detail += &format!("; not looked at: {}", unread.join("; "));
     }
-    finding.not_compared = unread;
-    Ok(Some(finding))
+    result.not_compared = unread;
+    Ok(Some(result))
 }
 
 /// One of several questions that are one check says which one it is, unless all is well.
-fn judge(checker: &mut Checker<'_>, question: &Question, slice: &Slice) -> Result<Finding> {
-    let mut finding = checker.judge(question, slice.keys.as_deref())?;
-    if let Some(part) = question.part().filter(|_| !is_quiet(&finding)) {
-        finding.detail = format!("{part}: {}", finding.detail);
+fn attributed(checker: &mut Checker<'_>, sql_check: &SqlCheck, slice: &Slice) -> Result<CheckResult> {
+    let mut result = checker.attribute(sql_check, slice.keys.as_deref())?;
+    if let Some(part) = sql_check.part().filter(|_| !is_quiet(&result)) {
+        result.detail = format!("{part}: {}", result.detail);
     }
-    Ok(finding)
+    Ok(result)
 }
 
-fn is_quiet(finding: &Finding) -> bool {
-    finding.status == Status::Pass && finding.undecided.is_empty()
+fn is_quiet(result: &CheckResult) -> bool {
+    result.status == CheckStatus::Pass && result.undecided.is_empty()
 }
 
-fn join(one: &mut Finding, other: Finding) {
+fn join(one: &mut CheckResult, other: CheckResult) {
     if is_quiet(one) {
         one.detail = other.detail;
     } else if !is_quiet(&other) {

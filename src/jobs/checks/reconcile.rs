@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::checks::args::Scope;
 use crate::checks::checker::Checker;
-use crate::checks::results::{Failure, Finding, Status};
+use crate::checks::results::{CheckResult, CheckStatus, Failure};
 use crate::checks::slice::Slice;
 use crate::reconcile::compare::Tally;
 use crate::reconcile::rounds::Compared;
@@ -18,14 +18,14 @@ pub const NAME: &str = "reconcile";
 ///
 /// # Errors
 /// A server is gone or refuses.
-pub fn check(checker: &mut Checker<'_>, table: &Table, slice: &Slice) -> Result<Vec<Finding>> {
+pub fn check(checker: &mut Checker<'_>, table: &Table, slice: &Slice) -> Result<Vec<CheckResult>> {
     let compared = checker.compare(table, slice.keys.as_deref())?;
     let tally = &compared.tally;
     let is_empty = tally.rows == (0, 0) && tally.open() == 0 && checker.args.scope == Scope::Full;
     if is_empty && !checker.args.allow_empty && !has_rows(checker)? {
         return Ok(vec![nothing_at_all(checker, table, compared)]);
     }
-    Ok(vec![judge(checker, table, compared)])
+    Ok(vec![result_of(checker, table, compared)])
 }
 
 /// Has any table of the pipeline a row in the source? Then it is the right database, and a table that is empty is.
@@ -34,46 +34,46 @@ fn has_rows(checker: &mut Checker<'_>) -> Result<bool> {
     source::has_rows(checker.source()?, &relations)
 }
 
-fn nothing_at_all(checker: &Checker<'_>, table: &Table, compared: Compared) -> Finding {
+fn nothing_at_all(checker: &Checker<'_>, table: &Table, compared: Compared) -> CheckResult {
     let db = &checker.args.postgres.postgres_db;
-    let mut finding = Finding::new(NAME, table.name, "0 differing keys");
-    finding.fence = compared.fence;
-    finding.status = Status::Error;
-    finding.detail = format!(
+    let mut result = CheckResult::new(NAME, table.name, "0 differing keys");
+    result.fence = compared.fence;
+    result.status = CheckStatus::Error;
+    result.detail = format!(
         "both sides are empty, and so is every other table: is database {db} the right one? (--allow-empty if it is)"
     );
-    finding
+    result
 }
 
 /// What the comparison of a table means.
-fn judge(checker: &Checker<'_>, table: &Table, compared: Compared) -> Finding {
+fn result_of(checker: &Checker<'_>, table: &Table, compared: Compared) -> CheckResult {
     let Compared { tally, fence, behind, not_compared, slices, .. } = compared;
-    let mut finding = Finding::new(NAME, table.name, "0 differing keys");
-    finding.measured = tally.different as f64;
-    finding.fence = fence;
-    finding.failures = tally.differing.iter().flat_map(|difference| difference.failures()).collect();
-    finding.failures.extend(tally.named_only.iter().map(|key| named_only(key)));
-    finding.failures.extend(tally.held_back.iter().map(|key| held_back(key)));
-    finding.detail = describe(&tally, table);
+    let mut result = CheckResult::new(NAME, table.name, "0 differing keys");
+    result.measured = tally.different as f64;
+    result.fence = fence;
+    result.failures = tally.differing.iter().flat_map(|difference| difference.failures()).collect();
+    result.failures.extend(tally.named_only.iter().map(|key| named_only(key)));
+    result.failures.extend(tally.held_back.iter().map(|key| held_back(key)));
+    result.detail = describe(&tally, table);
     if slices > 1 {
-        finding.detail += &format!(", in {slices} slices");
+        result.detail += &format!(", in {slices} slices");
     }
     if !not_compared.is_empty() {
-        finding.detail += &format!("; not compared: {}", not_compared.join("; "));
+        result.detail += &format!("; not compared: {}", not_compared.join("; "));
     }
     let is_open = checker.is_inconclusive(tally.open(), behind.as_ref());
-    finding.status = match (tally.different, tally.quarantined) {
-        (1.., _) => Status::of_no(checker.settings.severity(NAME, table)),
-        _ if is_open => Status::Inconclusive,
-        (0, 1..) => Status::Warn,
-        (0, 0) => Status::Pass,
+    result.status = match (tally.different, tally.quarantined) {
+        (1.., _) => CheckStatus::of_failure(checker.settings.severity(NAME, table)),
+        _ if is_open => CheckStatus::Inconclusive,
+        (0, 1..) => CheckStatus::Warn,
+        (0, 0) => CheckStatus::Pass,
     };
     if let Some(stage) = behind {
-        finding.detail = format!("{stage} ({})", finding.detail);
+        result.detail = format!("{stage} ({})", result.detail);
     }
-    finding.undecided = tally.undecided;
-    finding.not_compared = not_compared;
-    finding
+    result.undecided = tally.undecided;
+    result.not_compared = not_compared;
+    result
 }
 
 /// One of more rows, or longer ones, than a run keeps.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::checks::args::{CheckArgs, Scope};
 use crate::checks::catalogue::VOLUME;
 use crate::checks::checker::Checker;
-use crate::checks::results::{Failure, Finding, Status};
+use crate::checks::results::{CheckResult, CheckStatus, Failure};
 use crate::checks::settings::{Settings, Volume};
 use crate::checks::slice::Slice;
 use crate::pipeline::fill;
@@ -66,7 +66,7 @@ pub fn statement(args: &CheckArgs, settings: &Settings, table: &Table, new_runs:
 ///
 /// # Errors
 /// The warehouse is gone or refuses.
-pub fn check(checker: &Checker<'_>, table: &Table, slice: &Slice) -> Result<Vec<Finding>> {
+pub fn check(checker: &Checker<'_>, table: &Table, slice: &Slice) -> Result<Vec<CheckResult>> {
     // Older ones would be judged without the runs before them.
     let new_runs = slice.news.last_runs();
     let sql = format!(
@@ -76,16 +76,16 @@ pub fn check(checker: &Checker<'_>, table: &Table, slice: &Slice) -> Result<Vec<
     // First, so that a run which ends meanwhile is judged twice rather than never.
     let unfinished = unfinished(checker, table, &new_runs)?;
     let unusual: Vec<Unusual> = checker.warehouse.rows("looking for unusual runs", &sql)?;
-    let mut finding = Finding::new(VOLUME, table.name, "0 unusual runs");
-    finding.measured = unusual.len() as f64;
-    finding.detail = "no unusual run".to_owned();
-    finding.unfinished = unfinished;
+    let mut result = CheckResult::new(VOLUME, table.name, "0 unusual runs");
+    result.measured = unusual.len() as f64;
+    result.detail = "no unusual run".to_owned();
+    result.unfinished = unfinished;
     if !unusual.is_empty() {
-        finding.status = Status::of_no(checker.settings.severity(VOLUME, table));
-        finding.detail = format!("{} unusual runs of {}", unusual.len(), table.ingest_job());
-        finding.failures = unusual.iter().map(failure).collect();
+        result.status = CheckStatus::of_failure(checker.settings.severity(VOLUME, table));
+        result.detail = format!("{} unusual runs of {}", unusual.len(), table.ingest_job());
+        result.failures = unusual.iter().map(failure).collect();
     }
-    Ok(vec![finding])
+    Ok(vec![result])
 }
 
 /// A run's numbers are known when it has ended. One that was killed is marked as lost some day, or its row expires.

@@ -106,5 +106,5 @@ pub fn identity(client: &mut Client, wanted: &Wanted) -> Result<Finding> {
 pub fn slot(client: &mut Client, wanted: &Wanted, connector: Option<&Connector>) -> Result<Finding> {
     let name = connector.map_or(wanted.pipeline.spec.connector.slot.as_str(), |connector| &connector.slot);
     let reader = connector.map(|connector| connector.reader).unwrap_or_default();
-    Ok(slot::health(name, slot::look(client, name, reader)?.as_ref(), reader))
+    Ok(slot::health(name, slot::read(client, name, reader)?.as_ref(), reader))
 }

@@ -8,7 +8,7 @@ use clickhouse::Row;
 use serde::Deserialize;
 
 use super::generations::generations;
-use super::sheet::{Server, Sheet};
+use super::report::{DoctorReport, Server};
 use super::wanted::{Wanted, clock_offset};
 use super::warehouse_tables::{columns, deduplication, engine, existing, find, tables};
 use crate::cli::ClickHouseArgs;
@@ -25,10 +25,10 @@ const AFTER_LOGIN: [&str; 9] =
     ["databases", "version", "locks", "tables", "columns", "engine", "deduplication", "generations", "rows"];
 
 /// Makes the checks; returns the server's clock minus ours, in milliseconds.
-pub fn check(sheet: &Sheet, wanted: &Wanted, locks: Option<&LockPlace>) -> Option<i64> {
+pub fn check(report: &DoctorReport, wanted: &Wanted, locks: Option<&LockPlace>) -> Option<i64> {
     let (args, wanted) = (&wanted.args.clickhouse, &wanted.tables);
-    let put = |check, finding| sheet.put(Server::ClickHouse, check, finding);
-    let skip = |checks, why| sheet.skip(Server::ClickHouse, checks, why);
+    let put = |check, finding| report.put(Server::ClickHouse, check, finding);
+    let skip = |checks, why| report.skip(Server::ClickHouse, checks, why);
     if !put("reachable", reachable(args)) {
         skip(&["login"], "ClickHouse does not answer");
         skip(&AFTER_LOGIN, "ClickHouse does not answer");
@@ -40,7 +40,7 @@ pub fn check(sheet: &Sheet, wanted: &Wanted, locks: Option<&LockPlace>) -> Optio
         skip(&AFTER_LOGIN, "the login failed");
         return None;
     };
-    if !sheet.check(Server::ClickHouse, "databases", databases(&warehouse)) {
+    if !report.check(Server::ClickHouse, "databases", databases(&warehouse)) {
         skip(&AFTER_LOGIN[1..], "there is no such database");
         return clock;
     }
@@ -63,16 +63,16 @@ pub fn check(sheet: &Sheet, wanted: &Wanted, locks: Option<&LockPlace>) -> Optio
         }
     };
     put("tables", tables(&warehouse, wanted, &existing));
-    // A table that is missing is on the sheet already; the others are worth a look.
+    // A table that is missing is on the report already; the others are worth a look.
     let there: Vec<&'static Table> =
         wanted.iter().copied().filter(|table| find(&existing, &warehouse.db, table.target).is_some()).collect();
-    sheet.check(Server::ClickHouse, "columns", columns(&warehouse, &there));
+    report.check(Server::ClickHouse, "columns", columns(&warehouse, &there));
     put("engine", engine(&warehouse, &there, &existing));
-    sheet.check(Server::ClickHouse, "deduplication", deduplication(&warehouse, &there, &existing));
+    report.check(Server::ClickHouse, "deduplication", deduplication(&warehouse, &there, &existing));
     match find(&existing, &warehouse.ops, "generations") {
         Some(_) => {
-            sheet.check(Server::ClickHouse, "generations", generations(&warehouse, &there));
-            sheet.check(Server::ClickHouse, "rows", rows(&warehouse, &there));
+            report.check(Server::ClickHouse, "generations", generations(&warehouse, &there));
+            report.check(Server::ClickHouse, "rows", rows(&warehouse, &there));
         }
         None => skip(&["generations", "rows"], "there is no such table"),
     }

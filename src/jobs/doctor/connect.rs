@@ -1,11 +1,11 @@
 //! Does the connector run, and with the settings that the jobs rely on?
 
+use super::report::{DoctorReport, Server};
 use super::settings::SETTINGS;
-use super::sheet::{Server, Sheet};
 use super::wanted::Wanted;
 use crate::health::connect::Connect;
 use crate::health::finding::{Finding, ok, warn};
-use crate::health::slot::Reader;
+use crate::health::slot::SlotReader;
 
 /// What the other checks need to know of the connector.
 #[derive(Debug, Clone)]
@@ -17,15 +17,15 @@ pub struct Connector {
     /// publication.autocreate.mode
     pub autocreate: String,
     /// How it does as the slot's reader.
-    pub reader: Reader,
+    pub reader: SlotReader,
     /// The Kafka cluster that its worker uses.
     pub cluster: String,
 }
 
 /// Makes the checks.
-pub fn check(sheet: &Sheet, wanted: &Wanted) -> Option<Connector> {
-    let put = |check, finding| sheet.put(Server::Connect, check, finding);
-    let skip = |checks: &[&'static str], why| sheet.skip(Server::Connect, checks, why);
+pub fn check(report: &DoctorReport, wanted: &Wanted) -> Option<Connector> {
+    let put = |check, finding| report.put(Server::Connect, check, finding);
+    let skip = |checks: &[&'static str], why| report.skip(Server::Connect, checks, why);
     let connect = Connect::new(&wanted.args.connect, wanted.pipeline.spec);
     let worker = match connect.worker() {
         Ok(worker) => worker,
@@ -59,7 +59,7 @@ pub fn check(sheet: &Sheet, wanted: &Wanted) -> Option<Connector> {
         slot: text("slot.name", "debezium"),
         publication: text("publication.name", "dbz_publication"),
         autocreate: text("publication.autocreate.mode", "all_tables"),
-        reader: Reader { runs, snapshots },
+        reader: SlotReader { runs, snapshots },
         cluster: worker.cluster,
     })
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use rdkafka::consumer::Consumer as _;
 
 use super::connect::Connector;
-use super::sheet::{Server, Sheet};
+use super::report::{DoctorReport, Server};
 use super::wanted::{Wanted, dial};
 use crate::cli::KafkaArgs;
 use crate::health::finding::{Finding, broken, fail, ok, unreachable, warn};
@@ -23,10 +23,10 @@ struct Cluster {
 }
 
 /// Makes the checks.
-pub fn check(sheet: &Sheet, wanted: &Wanted, connector: Option<&Connector>, has_rows: &HashMap<&str, bool>) {
+pub fn check(report: &DoctorReport, wanted: &Wanted, connector: Option<&Connector>, has_rows: &HashMap<&str, bool>) {
     let args = &wanted.args.kafka;
-    let put = |check, finding| sheet.put(Server::Kafka, check, finding);
-    let skip = |why| sheet.skip(Server::Kafka, &["advertised", "cluster", "topics", "groups"], why);
+    let put = |check, finding| report.put(Server::Kafka, check, finding);
+    let skip = |why| report.skip(Server::Kafka, &["advertised", "cluster", "topics", "groups"], why);
     // No group of ours: the doctor commits nothing, and reads nobody's offsets.
     let consumer = match kafka::connect(args, &wanted.pipeline.client("doctor")) {
         Ok(consumer) => consumer,
@@ -41,9 +41,9 @@ pub fn check(sheet: &Sheet, wanted: &Wanted, connector: Option<&Connector>, has_
         if put("advertised", advertised(&cluster)) {
             put("cluster", same_cluster(&consumer, connector));
             put("topics", topics(&cluster, wanted, connector, has_rows));
-            sheet.check(Server::Kafka, "groups", groups(&consumer, wanted));
+            report.check(Server::Kafka, "groups", groups(&consumer, wanted));
         } else {
-            sheet.skip(Server::Kafka, &["cluster", "topics", "groups"], "not every broker can be reached");
+            report.skip(Server::Kafka, &["cluster", "topics", "groups"], "not every broker can be reached");
         }
     } else {
         skip("Kafka does not answer");

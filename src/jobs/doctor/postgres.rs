@@ -7,29 +7,30 @@ use postgres::error::SqlState;
 
 use super::capture;
 use super::connect::Connector;
-use super::sheet::{Server, Sheet};
+use super::report::{DoctorReport, Server};
 use super::types;
 use super::wanted::{SourceFacts, Wanted, clock_offset, dial};
 use crate::cli::PostgresArgs;
 use crate::health::finding::{Finding, broken, fail, ok, unreachable};
 use crate::source::{self, LockPlace};
+use crate::sql;
 
 const ALL: [&str; 9] =
     ["login", "primary", "session", "tables", "types", "wal_level", "publication", "identity", "slot"];
 
 /// Makes the checks.
-pub fn check(sheet: &Sheet, wanted: &Wanted, connector: Option<&Connector>) -> SourceFacts {
+pub fn check(report: &DoctorReport, wanted: &Wanted, connector: Option<&Connector>) -> SourceFacts {
     let args = &wanted.args.postgres;
-    let check = |name, result| sheet.check(Server::Postgres, name, result);
+    let check = |name, result| report.check(Server::Postgres, name, result);
     let mut facts = SourceFacts::default();
-    if !sheet.put(Server::Postgres, "reachable", reachable(args)) {
-        sheet.skip(Server::Postgres, &ALL, "PostgreSQL does not answer");
+    if !report.put(Server::Postgres, "reachable", reachable(args)) {
+        report.skip(Server::Postgres, &ALL, "PostgreSQL does not answer");
         return facts;
     }
     let (found, client) = login(args);
-    sheet.put(Server::Postgres, "login", found);
+    report.put(Server::Postgres, "login", found);
     let Some(mut client) = client else {
-        sheet.skip(Server::Postgres, &ALL[1..], "the login failed");
+        report.skip(Server::Postgres, &ALL[1..], "the login failed");
         return facts;
     };
     facts.clock_ms = clock(&mut client).ok();
@@ -39,7 +40,7 @@ pub fn check(sheet: &Sheet, wanted: &Wanted, connector: Option<&Connector>) -> S
     if check("tables", tables(args, &mut client, wanted, &mut facts)) {
         check("types", types::types(&mut client, wanted));
     } else {
-        sheet.skip(Server::Postgres, &["types"], "not every table can be read");
+        report.skip(Server::Postgres, &["types"], "not every table can be read");
     }
     check("wal_level", capture::wal_level(&mut client));
     check("publication", capture::publication(&mut client, wanted, connector));
@@ -47,7 +48,7 @@ pub fn check(sheet: &Sheet, wanted: &Wanted, connector: Option<&Connector>) -> S
     if primary {
         check("slot", capture::slot(&mut client, wanted, connector));
     } else {
-        sheet.skip(Server::Postgres, &["slot"], "slots are the primary's");
+        report.skip(Server::Postgres, &["slot"], "slots are the primary's");
     }
     facts
 }
@@ -143,7 +144,7 @@ fn tables(args: &PostgresArgs, client: &mut Client, wanted: &Wanted, facts: &mut
             return Ok(fail(text, "is POSTGRES_DB right? The local stack: local-stack/stack up"));
         }
         if !row.get::<_, Option<bool>>(1).unwrap_or(false) {
-            let schema = source::identifier(schema);
+            let schema = sql::postgres::identifier(schema);
             let fix = format!(
                 "psql -d {} -c 'GRANT USAGE ON SCHEMA {schema} TO {user}; GRANT SELECT ON {name} TO {user}'",
                 args.postgres_db

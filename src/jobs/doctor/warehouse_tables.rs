@@ -5,7 +5,7 @@ use clickhouse::Row;
 use serde::Deserialize;
 
 use crate::health::finding::{Finding, fail, ok};
-use crate::ledger::schema::BOOKS;
+use crate::ledger::schema::OPS_DDL;
 use crate::tables::Table;
 use crate::warehouse::{Unfit, Warehouse, quote};
 
@@ -34,7 +34,7 @@ pub fn find<'e>(existing: &'e [Existing], database: &str, name: &str) -> Option<
 
 /// The pipeline's books, as the DDL has them.
 fn books() -> impl Iterator<Item = &'static str> {
-    BOOKS
+    OPS_DDL
         .iter()
         .flat_map(|(_, file)| file.lines())
         .filter_map(|line| line.strip_prefix("CREATE TABLE IF NOT EXISTS {ops}."))

@@ -12,7 +12,7 @@ use crate::cli::{
     parse_duration,
 };
 use crate::exit::usage;
-use crate::kafka::{Explicit, Limits, OffsetRange, parse_time};
+use crate::kafka::{Backfill, OffsetRange, WindowLimits, parse_time};
 use crate::validate::RuleArgs;
 
 /// Flags of `ingest-<table>`.
@@ -120,28 +120,28 @@ impl IngestArgs {
     }
 
     /// Where windows are cut.
-    pub fn limits(&self) -> Limits {
-        Limits { records: self.window_records, bytes: self.window_bytes }
+    pub fn limits(&self) -> WindowLimits {
+        WindowLimits { records: self.window_records, bytes: self.window_bytes }
     }
 
-    /// The explicit range, if one was asked for.
+    /// The backfill, if one was asked for.
     ///
     /// # Errors
     /// Flags that cannot go together.
-    pub fn explicit(&self) -> Result<Option<Explicit>> {
-        let explicit = if self.from_beginning {
-            Some(Explicit::FromBeginning)
+    pub fn backfill(&self) -> Result<Option<Backfill>> {
+        let backfill = if self.from_beginning {
+            Some(Backfill::FromBeginning)
         } else if !self.offsets.is_empty() {
-            Some(Explicit::Offsets(self.offsets.clone()))
+            Some(Backfill::Offsets(self.offsets.clone()))
         } else if self.since.is_some() || self.until.is_some() {
-            Some(Explicit::Between(self.since, self.until))
+            Some(Backfill::Between(self.since, self.until))
         } else {
             None
         };
-        if explicit.is_some() && self.resume_from.is_some() {
+        if backfill.is_some() && self.resume_from.is_some() {
             return Err(usage("--resume-from moves the group; an explicit range does not: use one of them"));
         }
-        Ok(explicit)
+        Ok(backfill)
     }
 }
 
@@ -177,9 +177,11 @@ pub enum ResumeFrom {
     Ledger,
     /// Where the group has committed
     Committed,
-    /// Where the log starts: nothing that is still there is left out
+    /// Where the log starts (also: earliest): nothing that is still there is left out
+    #[value(alias = "earliest")]
     LogStart,
-    /// Where the log ends: skip everything; the connector has to send the table again
+    /// Where the log ends (also: latest): skip everything; the connector has to send the table again
+    #[value(alias = "latest")]
     LogEnd,
 }
 
@@ -216,6 +218,13 @@ mod tests {
         }
         for wrong in ["0/2", "3/2", "1", "a/b", "1/0"] {
             assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn kafkas_words_for_the_ends_of_a_log_are_understood() {
+        for (word, at) in [("earliest", ResumeFrom::LogStart), ("latest", ResumeFrom::LogEnd)] {
+            assert_eq!(ResumeFrom::from_str(word, false), Ok(at));
         }
     }
 }

@@ -3,10 +3,10 @@
 use anyhow::Result;
 use serde_json::json;
 
-use crate::cdc::Generation;
+use crate::cdc::{Generation, TopicPartition};
 use crate::exit::needs_person;
 use crate::jobs::ingest::lineage::{self, Taken};
-use crate::jobs::ingest::plan::{Plan, Planned};
+use crate::jobs::ingest::plan::{Planned, ReadPlan};
 use crate::jobs::ingest::run::Run;
 use crate::jobs::ingest::source_alarm;
 use crate::kafka::{self, Committed, Span, TopicInfo};
@@ -14,7 +14,7 @@ use crate::ledger::{LedgerEnd, LedgerRow, Lineages, Mode, WindowRow};
 use crate::source;
 
 /// Everything that the brokers and the ledger say.
-pub struct Books {
+pub struct GroupState {
     pub topic: TopicInfo,
     pub partitions: Vec<i32>,
     pub log: Vec<Span>,
@@ -27,7 +27,7 @@ pub struct Books {
 ///
 /// # Errors
 /// Another run is at work (75); the books disagree (78); a server is gone.
-pub fn plan(run: &mut Run) -> Result<Option<Plan>> {
+pub fn plan(run: &mut Run) -> Result<Option<ReadPlan>> {
     let ledger = run.warehouse.ledger_ends(Some(run.table.name), &run.group, &run.topic)?;
     let Some(topic) = kafka::describe(&run.consumer, &run.topic)? else {
         return topic_missing(run, &ledger).map(|()| None);
@@ -35,26 +35,26 @@ pub fn plan(run: &mut Run) -> Result<Option<Plan>> {
     let shard = run.args.shard;
     let partitions: Vec<i32> =
         topic.partitions.iter().copied().filter(|p| shard.is_none_or(|shard| shard.takes(*p))).collect();
-    let explicit = run.args.explicit()?;
-    if explicit.is_none() && !run.args.dry_run {
+    let backfill = run.args.backfill()?;
+    if backfill.is_none() && !run.args.dry_run {
         source::lock(&mut run.source, &run.group, &run.topic, &partitions)?;
         run.locked = true;
-        run.passes("locked");
+        run.failpoint("locked");
     }
     // Under the lock, everything is asked anew: another run may just have ended.
     let (partitions, log) = run.reachable(partitions)?;
     let committed = kafka::committed(&run.consumer, &run.topic, &partitions)?;
     let ledger = run.warehouse.ledger_ends(Some(run.table.name), &run.group, &run.topic)?;
     let lineages = lineage::enter(run, &topic)?;
-    let mut books = Books { topic, partitions, log, committed, ledger, lineages };
-    source_alarm::look(run, &books.ledger)?;
-    let plan = match explicit {
-        Some(explicit) => {
-            let explicit = run.without_late(explicit);
-            let spans = explicit.spans(&run.consumer, &run.topic, &books.partitions, &books.log, &books.committed)?;
-            books.range_plan(run, spans)?
+    let mut state = GroupState { topic, partitions, log, committed, ledger, lineages };
+    source_alarm::warn_if_changed(run, &state.ledger)?;
+    let plan = match backfill {
+        Some(backfill) => {
+            let backfill = run.without_late(backfill);
+            let spans = backfill.spans(&run.consumer, &run.topic, &state.partitions, &state.log, &state.committed)?;
+            state.backfill_plan(run, spans)?
         }
-        None => books.group_plan(run)?,
+        None => state.group_plan(run)?,
     };
     let spans: Vec<_> = plan
         .spans
@@ -70,7 +70,7 @@ pub fn plan(run: &mut Run) -> Result<Option<Plan>> {
         // Not before the plan is made: a run that was refused has declared nothing.
         run.warehouse.declare_side_by_side(&run.declares, &run.run.id)?;
     }
-    run.kin = lineage::kin(run, &books.topic, &books.lineages, plan.generation);
+    run.kin = lineage::kin(run, &state.topic, &state.lineages, plan.generation);
     Ok(Some(plan))
 }
 
@@ -94,7 +94,7 @@ fn topic_missing(run: &Run, ledger: &[LedgerRow]) -> Result<()> {
     )))
 }
 
-impl Books {
+impl GroupState {
     pub fn partition_count(&self) -> u32 {
         self.topic.partitions.len() as u32
     }
@@ -125,12 +125,12 @@ impl Books {
     }
 
     /// The plan of these spans. What has a lower number comes first: the value that a placeholder stands for is carried from it.
-    pub fn plan(&self, mode: Mode, Taken { generation, rose }: Taken, mut spans: Vec<Planned>) -> Plan {
+    pub fn plan(&self, mode: Mode, Taken { generation, rose }: Taken, mut spans: Vec<Planned>) -> ReadPlan {
         let numbers = self.lineages.numbers(&self.topic.id, self.partition_count()).unwrap_or_default();
         spans.sort_by_key(|planned| {
             (numbers.at(planned.partition, planned.span.start), std::cmp::Reverse(planned.span.len()))
         });
-        Plan {
+        ReadPlan {
             mode,
             topic_id: self.topic.id.clone(),
             partitions: self.partition_count(),
@@ -142,30 +142,25 @@ impl Books {
         }
     }
 
-    /// A ledger row that is no window: origin or reset.
-    #[allow(clippy::too_many_arguments)] // two offsets, and what they are about
-    pub fn marker_row(
-        &self,
-        run: &Run,
-        i: usize,
-        mode: Mode,
-        generation: Generation,
-        start: i64,
-        end: i64,
-        reason: &str,
-    ) -> WindowRow {
+    /// One of its partitions, under a number.
+    pub fn topic_partition<'a>(&'a self, run: &'a Run, i: usize, generation: Generation) -> TopicPartition<'a> {
+        TopicPartition { topic: &run.topic, topic_id: &self.topic.id, generation, partition: self.partitions[i] }
+    }
+
+    /// A ledger row that is no window: origin or reset, which moves the group over a span.
+    pub fn marker_row(&self, run: &Run, at: TopicPartition<'_>, mode: Mode, moved: Span, reason: &str) -> WindowRow {
         WindowRow {
             source: run.table.name.to_owned(),
             group_id: run.group.clone(),
-            topic: run.topic.clone(),
-            stream: mode.stream(self.partitions[i]),
-            topic_id: self.topic.id.clone(),
-            partition: self.partitions[i],
-            generation,
+            topic: at.topic.to_owned(),
+            stream: mode.stream(at.partition),
+            topic_id: at.topic_id.to_owned(),
+            partition: at.partition,
+            generation: at.generation,
             mode: mode.name().to_owned(),
-            seq: self.next_seq(self.partitions[i]),
-            start_offset: start,
-            end_offset: end,
+            seq: self.next_seq(at.partition),
+            start_offset: moved.start,
+            end_offset: moved.end,
             partitions: self.partition_count(),
             job: run.run.job.clone(),
             run_id: run.run.id.clone(),

@@ -12,7 +12,7 @@ use crate::rows::Event;
 
 /// What the offsets of a window came to.
 #[derive(Debug, Default)]
-pub struct Counts {
+pub struct WindowCounts {
     pub written: u64,
     pub rejected: BTreeMap<&'static str, u64>,
     pub tombstones: u64,
@@ -24,7 +24,7 @@ pub struct Counts {
     pub warned: BTreeMap<&'static str, u64>,
 }
 
-impl Counts {
+impl WindowCounts {
     /// Every offset is written, rejected, or counted with a reason; else the run fails and the window stays open.
     ///
     /// # Errors
@@ -54,22 +54,22 @@ impl Counts {
 
 impl Run {
     /// Counts everything but the rows, and logs the first rejections and warnings.
-    pub fn count(&mut self, window: &Window<'_>, batch: &Batch<'_>) -> Counts {
-        let mut counts = Counts {
+    pub fn count(&mut self, window: &Window<'_>, batch: &Batch<'_>) -> WindowCounts {
+        let mut counts = WindowCounts {
             gaps: window.gaps.iter().map(Span::len).sum(),
             gap_spans: (window.partition, window.gaps.clone()),
-            ..Counts::default()
+            ..WindowCounts::default()
         };
         for (record, event) in batch.records.iter().zip(&batch.events) {
             match event {
                 Event::Tombstone => counts.tombstones += 1,
                 Event::Truncate(_) => counts.truncates += 1,
-                Event::Bad(violation, key) => {
+                Event::Rejected(violation, key) => {
                     *counts.rejected.entry(violation.rule).or_default() += 1;
                     let key = key.as_deref().unwrap_or_default();
                     self.totals.logged.rejected(&self.topic, record, key, violation);
                 }
-                Event::Change(_) | Event::Partial(_) => {}
+                Event::Change(_) | Event::ToastIncomplete(_) => {}
             }
         }
         for warning in &batch.warnings {

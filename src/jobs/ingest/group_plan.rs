@@ -2,16 +2,16 @@
 
 use anyhow::Result;
 
-use crate::jobs::ingest::begin::Books;
+use crate::jobs::ingest::begin::GroupState;
 use crate::jobs::ingest::lineage;
-use crate::jobs::ingest::plan::{Plan, Planned};
+use crate::jobs::ingest::plan::{Planned, ReadPlan};
 use crate::jobs::ingest::run::Run;
 use crate::kafka::{self, Committed, PlanMark, Span};
 use crate::ledger::{Mode, PartitionState, Start, WindowRow, decide, share};
 
-impl Books {
+impl GroupState {
     /// "What is new": continue the open plan, or write a new one.
-    pub fn group_plan(&mut self, run: &mut Run) -> Result<Plan> {
+    pub fn group_plan(&mut self, run: &mut Run) -> Result<ReadPlan> {
         // Every stop comes first: nobody takes a number for a run that does not go on.
         lineage::refuse_number(run, &self.topic, &self.lineages)?;
         let mut starts: Vec<Start> = (0..self.partitions.len()).map(|i| self.decide(i)).collect();
@@ -27,7 +27,11 @@ impl Books {
         let open = starts.iter().enumerate().any(|(i, start)| matches!(start, Start::Continue(..)) && !late(i));
         let origins: Vec<WindowRow> = (0..starts.len())
             .filter(|i| matches!(starts[*i], Start::Origin(_)))
-            .map(|i| self.marker_row(run, i, Mode::Origin, generation, self.log[i].start, self.log[i].start, ""))
+            .map(|i| {
+                let start = self.log[i].start;
+                let at = self.topic_partition(run, i, generation);
+                self.marker_row(run, at, Mode::Origin, Span { start, end: start }, "")
+            })
             .collect();
         let available: Vec<u64> =
             starts.iter().zip(&self.log).map(|(start, log)| if open { 0 } else { to_read(start, *log) }).collect();
@@ -42,16 +46,16 @@ impl Books {
                 Start::Continue(span, plan_run) => {
                     (*span, PlanMark { late: late(i), ..PlanMark::new(span.end, plan_run) })
                 }
-                Start::Origin(at) | Start::Fresh(at) | Start::Close(at) => {
+                Start::Origin(at) | Start::NewPlan(at) | Start::FinishCommit(at) => {
                     let span = Span { start: *at, end: at + taken[i] as i64 };
                     let mark = PlanMark::new(span.end, &run.run.id);
                     let plan = (!span.is_empty()).then(|| mark.clone());
-                    if plan.is_some() || matches!(start, Start::Close(_)) {
+                    if plan.is_some() || matches!(start, Start::FinishCommit(_)) {
                         commits.push((partition, Committed { offset: *at, plan }));
                     }
                     (span, mark)
                 }
-                Start::Stop(_) => continue,
+                Start::Halt(_) => continue,
             };
             if !span.is_empty() {
                 spans.push(Planned { partition, span, seq, mark: Some(mark) });
@@ -82,11 +86,11 @@ impl Books {
     fn write_ahead(&self, run: &Run, origins: &[WindowRow], commits: &[(i32, Committed)]) -> Result<()> {
         if !origins.is_empty() {
             run.warehouse.write_windows(origins)?;
-            run.passes("origin-written");
+            run.failpoint("origin-written");
         }
         if !commits.is_empty() {
             kafka::commit(&run.consumer, &run.topic, commits)?;
-            run.passes("plan-committed");
+            run.failpoint("plan-committed");
         }
         Ok(())
     }
@@ -94,7 +98,7 @@ impl Books {
 
 fn to_read(start: &Start, log: Span) -> u64 {
     match start {
-        Start::Origin(at) | Start::Fresh(at) | Start::Close(at) => Span { start: *at, end: log.end }.len(),
-        Start::Continue(..) | Start::Stop(_) => 0,
+        Start::Origin(at) | Start::NewPlan(at) | Start::FinishCommit(at) => Span { start: *at, end: log.end }.len(),
+        Start::Continue(..) | Start::Halt(_) => 0,
     }
 }

@@ -29,7 +29,7 @@ impl Grown {
     ///
     /// # Errors
     /// A server is gone; a partition does not answer (75).
-    pub fn look(run: &Run, topic: &TopicInfo) -> Result<Option<Grown>> {
+    pub fn find(run: &Run, topic: &TopicInfo) -> Result<Option<Grown>> {
         let partitions = topic.partitions.len() as u32;
         let read = run.warehouse.read_to(run.table.name, &topic.id, partitions)?;
         let Some(had) = read.iter().map(|row| row.partitions).filter(|count| *count < partitions).max() else {

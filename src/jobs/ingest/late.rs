@@ -8,9 +8,9 @@ use anyhow::{Error, Result};
 use serde_json::{Value, json};
 
 use crate::exit::{Exit, try_again};
-use crate::jobs::ingest::plan::{Late, Plan, Planned};
+use crate::jobs::ingest::plan::{Late, Planned, ReadPlan};
 use crate::jobs::ingest::run::Run;
-use crate::kafka::{self, Committed, Explicit, PlanMark, Span};
+use crate::kafka::{self, Backfill, Committed, PlanMark, Span};
 use crate::ledger::Mode;
 use crate::source;
 
@@ -39,16 +39,16 @@ impl Run {
         Ok(reached)
     }
 
-    /// Of explicit offsets, those that can be read now; of the late partitions, those that were asked for.
-    pub fn without_late(&mut self, explicit: Explicit) -> Explicit {
-        let Explicit::Offsets(mut ranges) = explicit else { return explicit };
+    /// Of offsets that were named, those that can be read now; of the late partitions, those that were asked for.
+    pub fn without_late(&mut self, backfill: Backfill) -> Backfill {
+        let Backfill::Offsets(mut ranges) = backfill else { return backfill };
         let unreachable = std::mem::take(&mut self.late);
         ranges.retain(|range| {
             let Some(late) = unreachable.iter().find(|late| late.partition == range.partition) else { return true };
             self.late.push(Late { partition: range.partition, span: Some(range.span), why: late.why.clone() });
             false
         });
-        Explicit::Offsets(ranges)
+        Backfill::Offsets(ranges)
     }
 
     /// Notes a late partition down.
@@ -61,22 +61,22 @@ impl Run {
     ///
     /// # Errors
     /// Always: 75, or what has kept the plans from being marked.
-    pub fn ends_late(&mut self, plan: &Plan, rests: &[Planned]) -> Error {
+    pub fn ends_late(&mut self, plan: &ReadPlan, rests: &[Planned]) -> Error {
         if let Err(error) = self.mark_late(plan, rests) {
             return error;
         }
         let why: Vec<&str> = self.late.iter().map(|late| late.why.as_str()).collect();
-        let open = if plan.mode == Mode::Range { "see `next`" } else { "its plan stays open: run again" };
+        let open = if plan.mode == Mode::Backfill { "see `next`" } else { "its plan stays open: run again" };
         try_again(format!("{}; what the other partitions had is done, {open}", why.join("; ")))
     }
 
-    fn mark_late(&mut self, plan: &Plan, rests: &[Planned]) -> Result<()> {
+    fn mark_late(&mut self, plan: &ReadPlan, rests: &[Planned]) -> Result<()> {
         let late = |rest: &Planned| {
             let mark = PlanMark { late: true, ..rest.mark.clone()? };
             Some((rest.partition, Committed { offset: rest.span.start, plan: Some(mark) }))
         };
         let commits: Vec<(i32, Committed)> = rests.iter().filter_map(late).collect();
-        if commits.is_empty() || plan.mode == Mode::Range || self.args.dry_run {
+        if commits.is_empty() || plan.mode == Mode::Backfill || self.args.dry_run {
             return Ok(());
         }
         source::still_held(&mut self.source)?;

@@ -66,7 +66,7 @@ pub fn generation(run: &mut Run, topic: &TopicInfo, lineages: &mut Lineages, tak
         None if takes && !run.args.dry_run => take_alone(run, topic, lineages)?,
         None => {
             // As if it had been taken: the plan is checked against it.
-            let (next, rose) = next(run, topic, lineages, Grown::look(run, topic)?)?;
+            let (next, rose) = next(run, topic, lineages, Grown::find(run, topic)?)?;
             lineages.taken.extend(next);
             Taken { generation: lineages.newest().unwrap_or(1), rose }
         }
@@ -113,7 +113,7 @@ pub fn refuse_number(run: &Run, topic: &TopicInfo, lineages: &Lineages) -> Resul
     if let Some(last) = lineages.last_of(&topic.id, &run.topic) {
         refuse_older(run, lineages, last)?;
     }
-    let grown = Grown::look(run, topic)?;
+    let grown = Grown::find(run, topic)?;
     if let Some(grown) = &grown {
         grown.refuse_unordered(run)?;
     }
@@ -137,7 +137,7 @@ fn lock_of(run: &Run) -> TargetLock {
 fn take_alone(run: &mut Run, topic: &TopicInfo, lineages: &mut Lineages) -> Result<Taken> {
     let lock = lock_of(run);
     lock.unshare(&mut run.source)?;
-    run.passes("number-wanted");
+    run.failpoint("number-wanted");
     let deadline = Instant::now() + PATIENCE;
     loop {
         if lock.own(&mut run.source)? {
@@ -186,7 +186,7 @@ fn take_one(run: &Run, wanted: Lineage, lineages: &mut Lineages) -> Result<()> {
     let above = lineages.newest().map_or(wanted.generation, |newest| wanted.generation.max(newest + 1));
     for generation in above..=MAX_GENERATION {
         if run.warehouse.take_generation(&Lineage { generation, ..wanted.clone() })? {
-            run.passes("generation-taken");
+            run.failpoint("generation-taken");
             *lineages = run.warehouse.lineages(run.table.target)?;
             return Ok(());
         }

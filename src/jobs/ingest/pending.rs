@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use crate::cdc::Generation;
-use crate::jobs::ingest::counts::Counts;
-use crate::jobs::ingest::shown::Shown;
+use crate::cdc::{Generation, TopicPartition};
+use crate::jobs::ingest::counts::WindowCounts;
+use crate::jobs::ingest::fingerprints::Fingerprints;
 use crate::kafka::{Committed, Span};
 use crate::ledger::{TruncateRow, WindowRow, Written};
 use crate::warehouse::InFlight;
@@ -16,7 +16,7 @@ pub struct Pending {
     pub generation: Generation,
     pub topic_id: String,
     pub token: String,
-    pub counts: Counts,
+    pub counts: WindowCounts,
     pub in_flight: Option<InFlight>,
     pub truncates: Vec<TruncateRow>,
     /// What truncates may remove of it.
@@ -24,9 +24,16 @@ pub struct Pending {
     /// Offsets that lie in quarantine and were accepted this time.
     pub resolved: Vec<i64>,
     /// With `--verify`: the row that is to be shown, per key.
-    pub verify: Shown,
+    pub verify: Fingerprints,
     pub rejected_offsets: HashSet<i64>,
     pub ledger: WindowRow,
-    /// `None` for an explicit range: the group does not move.
+    /// `None` for a backfill: the group does not move.
     pub commit: Option<Committed>,
+}
+
+impl Pending {
+    /// The partition that it stands in, of this topic.
+    pub fn topic_partition<'a>(&'a self, topic: &'a str) -> TopicPartition<'a> {
+        TopicPartition { topic, topic_id: &self.topic_id, generation: self.generation, partition: self.partition }
+    }
 }

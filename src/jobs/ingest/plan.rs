@@ -1,13 +1,13 @@
 //! What a run is going to do.
 
-use crate::cdc::Generation;
+use crate::cdc::{Generation, TopicPartition};
 use crate::kafka::{PlanMark, Span, Window};
 use crate::ledger::{Mode, Numbers};
 
 /// What this run is going to do.
 #[derive(Debug, Clone)]
-pub struct Plan {
-    /// Plan or range.
+pub struct ReadPlan {
+    /// Plan or backfill.
     pub mode: Mode,
     /// Topic id.
     pub topic_id: String,
@@ -22,17 +22,23 @@ pub struct Plan {
     /// Partition by partition: those with the lowest number first, of these the longest, so that no partition waits for ever behind
     /// `--max-duration`.
     pub spans: Vec<Planned>,
-    /// What `--max-records` has cut off an explicit range.
+    /// What `--max-records` has cut off a backfill.
     pub cut: Vec<(i32, Span)>,
 }
 
-impl Plan {
+impl ReadPlan {
     /// The number that a window is written under: all of its offsets have it.
     pub fn number_of(&self, window: &Window<'_>) -> Generation {
         self.numbers.at(window.partition, window.span.start)
     }
 
-    /// What is left when these spans are: a new plan finds the rest of a plan by itself, an explicit range keeps its own.
+    /// The partition that a window of this topic stands in.
+    pub fn topic_partition<'a>(&'a self, topic: &'a str, window: &Window<'_>) -> TopicPartition<'a> {
+        let (generation, partition) = (self.number_of(window), window.partition);
+        TopicPartition { topic, topic_id: &self.topic_id, generation, partition }
+    }
+
+    /// What is left when these spans are: a new plan finds the rest of a plan by itself, a backfill keeps its own.
     pub fn left(&self, mut left: Vec<(i32, Span)>) -> Vec<(i32, Span)> {
         for (partition, cut) in &self.cut {
             match left.iter_mut().find(|(p, span)| p == partition && span.end == cut.start) {

@@ -6,8 +6,8 @@ use anyhow::Result;
 use chrono::Utc;
 
 use crate::batch::Batch;
-use crate::jobs::ingest::counts::Counts;
-use crate::jobs::ingest::plan::{Plan, Planned};
+use crate::jobs::ingest::counts::WindowCounts;
+use crate::jobs::ingest::plan::{Planned, ReadPlan};
 use crate::jobs::ingest::run::Run;
 use crate::kafka::Window;
 use crate::ledger::WindowRow;
@@ -21,7 +21,7 @@ impl Run {
     /// The records that are rejected, as quarantine rows.
     pub fn rejected_rows<'r>(
         &'r self,
-        plan: &'r Plan,
+        plan: &'r ReadPlan,
         window: &Window<'_>,
         batch: &'r Batch<'_>,
         earlier: &HashMap<i64, Quarantined>,
@@ -29,7 +29,7 @@ impl Run {
         let now_ms = Utc::now().timestamp_millis();
         let mut rows = Vec::new();
         for (i, (record, event)) in batch.records.iter().zip(&batch.events).enumerate() {
-            let Event::Bad(violation, row_key) = event else { continue };
+            let Event::Rejected(violation, row_key) = event else { continue };
             let attempt = match earlier.get(&record.offset) {
                 None => 1,
                 Some(before) if before.status == "open" => before.attempt,
@@ -62,10 +62,10 @@ impl Run {
     /// The ledger row.
     pub fn window_row(
         &self,
-        plan: &Plan,
+        plan: &ReadPlan,
         planned: &Planned,
         window: &Window<'_>,
-        counts: &Counts,
+        counts: &WindowCounts,
         token: &str,
     ) -> WindowRow {
         WindowRow {

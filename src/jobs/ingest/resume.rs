@@ -1,19 +1,19 @@
-//! When the books disagree: the explained stop, and `--resume-from`, a person's answer to it.
+//! When ledger and committed offset disagree: the explained stop, and `--resume-from`, a person's answer to it.
 
 use anyhow::Result;
 
 use crate::cdc::Generation;
 use crate::exit::needs_person;
 use crate::jobs::ingest::args::ResumeFrom;
-use crate::jobs::ingest::begin::Books;
+use crate::jobs::ingest::begin::GroupState;
 use crate::jobs::ingest::run::Run;
-use crate::kafka::{self, Committed};
+use crate::kafka::{self, Committed, Span};
 use crate::ledger::{Mode, Start};
 
-impl Books {
+impl GroupState {
     /// Where `--resume-from` goes on, for each partition with a stop.
     pub fn answers(&self, run: &Run, starts: &[Start]) -> Result<Vec<(usize, i64)>> {
-        let stops: Vec<usize> = (0..starts.len()).filter(|i| matches!(starts[*i], Start::Stop(_))).collect();
+        let stops: Vec<usize> = (0..starts.len()).filter(|i| matches!(starts[*i], Start::Halt(_))).collect();
         match run.args.resume_from {
             None if !stops.is_empty() => Err(self.explain(run, starts)),
             None => Ok(Vec::new()),
@@ -46,7 +46,7 @@ impl Books {
         let mut commits = Vec::new();
         for &(i, new) in answers {
             let start = &mut starts[i];
-            let Start::Stop(reason) = start else { continue };
+            let Start::Halt(reason) = start else { continue };
             let partition = self.partitions[i];
             let old_end =
                 self.ledger.iter().rfind(|row| row.partition == partition).map_or(self.log[i].start, |row| row.end.end);
@@ -54,15 +54,16 @@ impl Books {
                 "{}, partition {partition}: going on at {new} instead of {old_end} ({reason})",
                 run.topic
             ));
-            rows.push(self.marker_row(run, i, Mode::Reset, generation, old_end, new, reason));
+            let (at, moved) = (self.topic_partition(run, i, generation), Span { start: old_end, end: new });
+            rows.push(self.marker_row(run, at, Mode::Reset, moved, reason));
             commits.push((partition, Committed { offset: new, plan: None }));
-            *start = Start::Fresh(new);
+            *start = Start::NewPlan(new);
             reset.push(i);
         }
         decisions.iter().for_each(|decision| tracing::warn!("{decision}"));
         if !run.args.dry_run && !rows.is_empty() {
             run.warehouse.write_windows(&rows)?;
-            run.passes("reset-written");
+            run.failpoint("reset-written");
             kafka::commit(&run.consumer, &run.topic, &commits)?;
         }
         Ok(reset)
@@ -97,7 +98,7 @@ impl Books {
             .zip(&self.partitions)
             .filter_map(
                 |(start, partition)| {
-                    if let Start::Stop(why) = start { Some((*partition, why.as_str())) } else { None }
+                    if let Start::Halt(why) = start { Some((*partition, why.as_str())) } else { None }
                 },
             )
             .collect();

@@ -10,8 +10,8 @@ use crate::cli::Call;
 use crate::cli::{Declared, Report};
 use crate::exit::Exit;
 use crate::jobs::ingest::args::IngestArgs;
-use crate::jobs::ingest::plan::{Late, Plan, Planned};
-use crate::jobs::ingest::totals::{Counted, Totals};
+use crate::jobs::ingest::plan::{Late, Planned, ReadPlan};
+use crate::jobs::ingest::totals::{Counted, IngestTotals};
 use crate::kafka::{self, Committed, Consumer, Span};
 use crate::ledger::job_run::{JobRun, ended};
 use crate::ledger::{Kin, Mode, RunRow};
@@ -44,10 +44,10 @@ pub struct Run {
     pub source_id: String,
     /// Another one than when the last window was closed: the warning.
     pub source_changed: Option<String>,
-    pub totals: Totals,
+    pub totals: IngestTotals,
     /// What the summary says about the plan.
     pub plan: Value,
-    /// For an explicit range that ended early: the flags that do the rest.
+    /// For a backfill that ended early: the flags that do the rest.
     pub next: Option<String>,
     /// Partitions that the run goes on without.
     pub late: Vec<Late>,
@@ -75,7 +75,7 @@ impl Run {
     /// # Errors
     /// One of the servers is not there, or refuses.
     pub fn open(call: &Call<'_>, table: &'static Table, args: IngestArgs) -> Result<Run> {
-        args.explicit()?;
+        args.backfill()?;
         let job_run = JobRun::begin(call.job).freezing_at(args.stop_at.as_ref());
         let topic = args.topic.clone().unwrap_or_else(|| table.topic(&args.prefix.prefix));
         let group = args.group.clone().unwrap_or_else(|| table.group(&args.prefix.prefix));
@@ -97,7 +97,7 @@ impl Run {
             declares: Declared::default(),
             source_id: String::new(),
             source_changed: None,
-            totals: Totals::default(),
+            totals: IngestTotals::default(),
             plan: Value::Null,
             next: None,
             late: Vec::new(),
@@ -109,7 +109,7 @@ impl Run {
             let (topic, group_id) = (run.topic.clone(), run.group.clone());
             run.run.open(&run.warehouse, &mut run.source, |row| RunRow { topic, group_id, ..row })?;
         }
-        run.passes("opened");
+        run.failpoint("opened");
         Ok(run)
     }
 
@@ -144,7 +144,7 @@ impl Run {
     }
 
     /// The summary as it would be if the process had to end now.
-    pub fn last_words(&self) -> String {
+    pub fn shutdown_summary(&self) -> String {
         let why = "stopped before the open window was finished; the next run finishes it";
         self.report(Exit::Stopped, Some(why.to_owned())).line(&self.run.job)
     }
@@ -163,8 +163,8 @@ impl Run {
     }
 
     /// A named point for the crash tests.
-    pub fn passes(&self, point: &str) {
-        self.run.passes(point);
+    pub fn failpoint(&self, point: &str) {
+        self.run.failpoint(point);
     }
 
     /// The exit code of a run that found nothing.
@@ -172,13 +172,13 @@ impl Run {
         if self.args.skip_empty { Exit::NothingToDo } else { Exit::Done }
     }
 
-    /// Puts into the summary what this run leaves. An explicit range, of which no books are kept, says how to go on.
-    pub fn leaves(&mut self, plan: &Plan, unfinished: &[Planned]) {
+    /// Puts into the summary what this run leaves. A backfill, of which no books are kept, says how to go on.
+    pub fn leaves(&mut self, plan: &ReadPlan, unfinished: &[Planned]) {
         let mut left: Vec<(i32, Span)> = unfinished.iter().map(|rest| (rest.partition, rest.span)).collect();
         left.extend(self.late.iter().filter_map(|late| Some((late.partition, late.span?))));
         let left = plan.left(left);
         self.totals.remaining = left.iter().map(|(_, span)| span.len()).sum();
-        if plan.mode == Mode::Range && !left.is_empty() {
+        if plan.mode == Mode::Backfill && !left.is_empty() {
             let ranges: Vec<String> = left.iter().map(|(partition, span)| format!("{partition}:{span}")).collect();
             self.next = Some(format!("--offsets {}", ranges.join(",")));
         }
@@ -188,8 +188,8 @@ impl Run {
     ///
     /// # Errors
     /// The commit failed.
-    pub fn end_early(&mut self, plan: &Plan, unfinished: &[Planned]) -> Result<()> {
-        if plan.mode == Mode::Range || self.args.dry_run {
+    pub fn end_early(&mut self, plan: &ReadPlan, unfinished: &[Planned]) -> Result<()> {
+        if plan.mode == Mode::Backfill || self.args.dry_run {
             return Ok(());
         }
         source::still_held(&mut self.source)?;

@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 
-use crate::batch::scope::Place;
+use crate::batch::scope::BatchScope;
 use crate::cli::Progress;
-use crate::jobs::ingest::counts::Counts;
+use crate::jobs::ingest::counts::WindowCounts;
 use crate::jobs::ingest::pending::Pending;
 use crate::jobs::ingest::run::Run;
-use crate::jobs::ingest::totals::Totals;
+use crate::jobs::ingest::totals::IngestTotals;
 use crate::kafka::commit;
 use crate::source;
 
@@ -23,20 +23,20 @@ impl Run {
         if let Some(in_flight) = pending.in_flight.take() {
             in_flight.acknowledged(&self.warehouse)?;
         }
-        self.passes("rows-inserted");
+        self.failpoint("rows-inserted");
         self.apply_truncates(&pending)?;
-        self.passes("truncates-applied");
+        self.failpoint("truncates-applied");
         self.resolve(&pending)?;
-        self.passes("quarantine-resolved");
+        self.failpoint("quarantine-resolved");
         self.verify(&pending)?;
         source::still_held(&mut self.source)?;
         self.warehouse.write_windows(std::slice::from_ref(&pending.ledger))?;
-        self.passes("ledger-written");
+        self.failpoint("ledger-written");
         if let Some(committed) = &pending.commit {
             source::still_held(&mut self.source)?;
             commit(&self.consumer, &self.topic, &[(pending.partition, committed.clone())])?;
         }
-        self.passes("committed");
+        self.failpoint("committed");
         self.totals.add(&pending.counts);
         progress.advance(pending.span.len());
         Ok(())
@@ -46,10 +46,10 @@ impl Run {
     /// accepted as before because their rows are in the warehouse, and closes them.
     fn resolve(&mut self, pending: &Pending) -> Result<()> {
         for part in chunks::of_offsets(&pending.resolved) {
-            let (topic_id, partition) = (&pending.topic_id, pending.partition);
-            self.warehouse.close_quarantine(&self.topic, topic_id, partition, part, "resolved", &self.run.id)?;
+            let at = pending.topic_partition(&self.topic);
+            self.warehouse.close_quarantine(at, part, "resolved", &self.run.id)?;
             self.totals.resolved += part.len() as u64;
-            self.passes("quarantine-part-resolved");
+            self.failpoint("quarantine-part-resolved");
         }
         Ok(())
     }
@@ -57,17 +57,14 @@ impl Run {
     /// Store, then mark; and after every insert look whether a truncate of another window concerns these rows.
     fn apply_truncates(&mut self, pending: &Pending) -> Result<()> {
         self.warehouse.store_truncates(&pending.truncates, &pending.token)?;
-        self.passes("truncates-stored");
-        let place = Place {
-            topic: &self.topic,
-            topic_id: &pending.topic_id,
-            generation: pending.generation,
+        self.failpoint("truncates-stored");
+        let scope = BatchScope {
+            at: pending.topic_partition(&self.topic),
             kin: &self.kin,
-            partition: pending.partition,
             start: pending.span.start,
             run: &self.run.id,
         };
-        let marked = place.mark_truncated(
+        let marked = scope.mark_truncated(
             &self.warehouse,
             self.table,
             &self.args.beside,
@@ -79,9 +76,9 @@ impl Run {
     }
 }
 
-impl Totals {
+impl IngestTotals {
     /// Takes in a finished window.
-    pub fn add(&mut self, counts: &Counts) {
+    pub fn add(&mut self, counts: &WindowCounts) {
         self.written += counts.written;
         for (rule, count) in &counts.rejected {
             *self.rejected_by_rule.entry(rule).or_default() += count;

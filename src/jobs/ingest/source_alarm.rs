@@ -12,7 +12,7 @@ use crate::source;
 ///
 /// # Errors
 /// A server is gone.
-pub fn look(run: &mut Run, ledger: &[LedgerRow]) -> Result<()> {
+pub fn warn_if_changed(run: &mut Run, ledger: &[LedgerRow]) -> Result<()> {
     let Some(now) = source::identity(&mut run.source)? else { return Ok(()) };
     let mut last: BTreeMap<i32, u64> = BTreeMap::new();
     for row in ledger {

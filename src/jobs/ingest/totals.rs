@@ -8,13 +8,13 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::batch::Batch;
 use crate::batch::scope::Logged;
-use crate::cdc::{Op, Resent};
+use crate::cdc::{Op, Redelivered};
 use crate::kafka::gaps::GapList;
 use crate::rows::Event;
 
 /// Counters of a run. Every term is counted by the code that did it.
 #[derive(Debug, Default)]
-pub struct Totals {
+pub struct IngestTotals {
     /// Rows inserted.
     pub written: u64,
     /// Records rejected, by rule.
@@ -43,24 +43,24 @@ pub struct Totals {
     pub judged_bad: u64,
     /// What is logged of them.
     pub logged: Logged,
-    resent: Resent,
+    redelivered: Redelivered,
 }
 
-impl Totals {
+impl IngestTotals {
     /// Records rejected.
     pub fn rejected(&self) -> u64 {
         self.rejected_by_rule.values().sum()
     }
 
     /// Counts events that the connector sent again.
-    pub fn look_for_resent(&mut self, batch: &Batch<'_>) {
+    pub fn count_redelivered(&mut self, batch: &Batch<'_>) {
         for (record, event) in batch.records.iter().zip(&batch.events) {
             if let Event::Change(change) = event
-                && change.head.op != Op::Read
-                && let Some(sequence) = change.head.source.sequence
+                && change.meta.op != Op::Read
+                && let Some(sequence) = change.meta.source.sequence
             {
-                let change_hash = xxh3_64_with_seed(batch.key(change).as_bytes(), change.head.op as u64);
-                self.resent.look(record.partition, sequence, change_hash);
+                let change_hash = xxh3_64_with_seed(batch.key(change).as_bytes(), change.meta.op as u64);
+                self.redelivered.see(record.partition, sequence, change_hash);
             }
         }
     }
@@ -78,7 +78,7 @@ impl Totals {
             gaps: self.gaps,
             gap_spans: json!(self.gap_spans.listed()),
             gap_spans_more: json!(self.gap_spans.more()),
-            resent: json!(self.resent.count()),
+            redelivered: json!(self.redelivered.count()),
             resolved: self.resolved,
             windows: self.windows,
             remaining: self.remaining,
@@ -99,7 +99,7 @@ pub struct Counted<'t> {
     gaps: u64,
     gap_spans: Value,
     gap_spans_more: Value,
-    resent: Value,
+    redelivered: Value,
     resolved: u64,
     windows: u64,
     remaining: u64,

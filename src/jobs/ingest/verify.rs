@@ -8,9 +8,9 @@ use anyhow::Result;
 
 use crate::cdc::Version;
 use crate::exit::{Exit, fault};
+use crate::jobs::ingest::fingerprints::Fingerprint;
 use crate::jobs::ingest::pending::Pending;
 use crate::jobs::ingest::run::Run;
-use crate::jobs::ingest::shown::Fingerprint;
 use crate::kafka;
 use crate::warehouse::{ShownRow, newest_rows};
 
@@ -41,8 +41,7 @@ impl Run {
                 }
             }
         }
-        let quarantined =
-            self.warehouse.quarantined(&self.topic, &pending.topic_id, pending.partition, pending.span)?;
+        let quarantined = self.warehouse.quarantined(pending.topic_partition(&self.topic), pending.span)?;
         match pending.rejected_offsets.iter().find(|offset| !quarantined.contains_key(offset)) {
             None => Ok(()),
             Some(offset) => Err(bug(format!("{place}: offset {offset} was rejected, but is not in quarantine"))),

@@ -5,12 +5,12 @@ use std::collections::HashSet;
 
 use anyhow::Result;
 
-use crate::batch::scope::Place;
+use crate::batch::scope::BatchScope;
 use crate::batch::{Batch, Sending};
+use crate::jobs::ingest::fingerprints::Fingerprints;
 use crate::jobs::ingest::pending::Pending;
-use crate::jobs::ingest::plan::{Plan, Planned};
+use crate::jobs::ingest::plan::{Planned, ReadPlan};
 use crate::jobs::ingest::run::Run;
-use crate::jobs::ingest::shown::Shown;
 use crate::kafka::{Committed, Window};
 use crate::quarantine::{RejectedRow, WarningRow};
 use crate::rows::Row;
@@ -22,7 +22,7 @@ impl Run {
     /// The accounts do not close; a server is gone or refuses.
     pub fn write(
         &mut self,
-        plan: &Plan,
+        plan: &ReadPlan,
         planned: &Planned,
         window: &Window<'_>,
         batch: &Batch<'_>,
@@ -31,21 +31,18 @@ impl Run {
         let mut counts = self.count(window, batch);
         counts.written = batch.changes().count() as u64;
         counts.close(&self.topic, window)?;
-        let place = Place {
-            topic: &self.topic,
-            topic_id: &plan.topic_id,
-            generation: plan.number_of(window),
+        let scope = BatchScope {
+            at: plan.topic_partition(&self.topic, window),
             kin: &self.kin,
-            partition: window.partition,
             start: window.span.start,
             run: &self.run.id,
         };
-        place.refuse_mixed(&self.warehouse, batch)?;
+        scope.refuse_mixed(&self.warehouse, batch)?;
         if self.args.dry_run {
             self.totals.add(&counts);
             return Ok(None);
         }
-        let earlier = self.warehouse.quarantined(&self.topic, &plan.topic_id, window.partition, window.span)?;
+        let earlier = self.warehouse.quarantined(scope.at, window.span)?;
         let rejected = self.rejected_rows(plan, window, batch, &earlier)?;
         if !rejected.is_empty() {
             self.warehouse.insert::<RejectedRow<'static>>(
@@ -55,21 +52,21 @@ impl Run {
                 rejected.iter(),
             )?;
         }
-        self.passes("rejected-inserted");
+        self.failpoint("rejected-inserted");
         if !batch.warnings.is_empty() {
             // A token of this run: what is warned of may differ when the window is done again, and the newest word counts.
             let token = format!("{token}/warnings/{}", self.run.id);
-            let warnings = place.warning_rows(batch);
+            let warnings = scope.warning_rows(batch);
             self.warehouse.insert::<WarningRow<'static>>(&self.warehouse.ops, "warnings", &token, warnings.iter())?;
         }
-        let shown = RefCell::new(Shown::default());
+        let fingerprints = RefCell::new(Fingerprints::default());
         let sent = |row: Row<'_>| {
             if self.args.verify {
-                shown.borrow_mut().take_in(self.table, row);
+                fingerprints.borrow_mut().take_in(self.table, row);
             }
         };
-        let passes = |point: &str| self.passes(point);
-        let to_send = Sending { batch, passes: &passes, sent: &sent };
+        let failpoint = |point: &str| self.failpoint(point);
+        let to_send = Sending { batch, failpoint: &failpoint, sent: &sent };
         let in_flight = to_send.send(&self.warehouse, &token)?;
         let rejected_offsets: HashSet<i64> = rejected.iter().map(|row| row.offset).collect();
         let still_open = earlier.values().filter(|q| q.status == "open").map(|q| q.offset);
@@ -81,10 +78,10 @@ impl Run {
             generation: plan.number_of(window),
             topic_id: plan.topic_id.clone(),
             in_flight,
-            truncates: place.truncate_rows(batch),
+            truncates: scope.truncate_rows(batch),
             written: batch.written(),
             resolved,
-            verify: shown.into_inner(),
+            verify: fingerprints.into_inner(),
             rejected_offsets,
             ledger: self.window_row(plan, planned, window, &counts, &token),
             commit: planned
@@ -98,7 +95,7 @@ impl Run {
 
     /// Same token ⇔ same rows, by construction; and it says who planned it. A weaker token loses rows: ClickHouse answers 200 and drops a *different* answer
     /// to the same span, or rows that were deleted since.
-    fn token(&self, plan: &Plan, planned: &Planned, window: &Window<'_>, batch: &Batch<'_>) -> String {
+    fn token(&self, plan: &ReadPlan, planned: &Planned, window: &Window<'_>, batch: &Batch<'_>) -> String {
         // The run that made the plan, however often the plan is continued: a repetition is recognized. But a range that is
         // read again, explicitly or after a reset, repairs: it must write though the same rows were written, and deleted, before.
         let planned_by = planned.mark.as_ref().map_or(&self.run.id, |mark| &mark.run);

@@ -39,11 +39,11 @@ impl Source {
         captured.inspect_err(|error| tracing::warn!("how far the connector is cannot be told: {error:#}")).ok()
     }
 
-    /// Judges the lags by the source's clock, which is read last: what is late becomes no younger by having been looked at.
-    pub fn judge(&mut self, lags: &mut [Lag], captured: Option<Captured>) -> Seen {
+    /// Measures how late tables are by the source's clock, which is read last: what is late becomes no younger by having been looked at.
+    pub fn measure_lateness(&mut self, lags: &mut [Lag], captured: Option<Captured>) -> Seen {
         let clock = self.0.as_mut().and_then(|client| Clock::of_source(client).ok());
         let now_ms = clock.unwrap_or_else(Clock::of_this_machine).now_ms;
-        lateness::judge(lags, captured.as_ref(), now_ms);
+        lateness::measure(lags, captured.as_ref(), now_ms);
         Seen { captured, now_ms, of_source: clock.is_some() }
     }
 }

@@ -27,8 +27,8 @@ fn topic(table: &mut TextTable, name: &str, found: &TopicLag, max_records: Optio
         let age = partition.lag_seconds.map_or("?".to_owned(), age);
         let [number, log_end, lag] = [number.to_string(), log.end.to_string(), lag.to_string()];
         table.row([name, &number, &offset(committed), &log_end, &lag, &age, &offset(plan_end), &ledger_end]);
-        if let Some(why) = &partition.books {
-            note(table, &format!("the books disagree, the next run will stop (exit 78): {why}"));
+        if let Some(why) = &partition.stop_reason {
+            note(table, &format!("ledger and committed offset disagree, the next run will stop (exit 78): {why}"));
         }
     }
     if let Some(error) = &found.ledger_error {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::Report;
 use crate::exit::{Exit, usage};
-use crate::jobs::rejected::{RejectedArgs, Status};
+use crate::jobs::rejected::{RecordStatus, RejectedArgs};
 use crate::ledger::HeldBack;
 use crate::ledger::plain_run::PlainRun;
 use crate::quarantine::Selection;
@@ -48,11 +48,11 @@ fn enter(mut session: Client, run: &mut PlainRun, job: &str, warehouse: &Warehou
 
 /// What `--prune` may remove.
 fn closed(args: &RejectedArgs) -> Result<Vec<&'static str>> {
-    match args.status.unwrap_or(Status::All) {
-        Status::Open if args.prune.is_some() => {
+    match args.status.unwrap_or(RecordStatus::All) {
+        RecordStatus::Open if args.prune.is_some() => {
             Err(usage("--prune removes closed records only: open ones wait for a replay"))
         }
-        Status::Open | Status::All => Ok(vec!["resolved", "superseded"]),
+        RecordStatus::Open | RecordStatus::All => Ok(vec!["resolved", "superseded"]),
         status => Ok(status.names()),
     }
 }

@@ -8,8 +8,7 @@ use crate::quarantine::Kept;
 
 /// Where it stands, what it is, why it was refused.
 pub fn whole(kept: &Kept) -> String {
-    let lsn =
-        kept.lsn.map_or("not readable".to_owned(), |lsn| format!("{lsn} ({:X}/{:X})", lsn >> 32, lsn & 0xFFFF_FFFF));
+    let lsn = kept.lsn.map_or("not readable".to_owned(), |lsn| format!("{} ({lsn})", lsn.get()));
     let lines = [
         ("table", kept.table.clone()),
         ("topic", format!("{} (id {})", kept.topic, kept.topic_id)),

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 
 use crate::cli::{ClickHouseArgs, JobArgs, OutputArgs, PostgresArgs, ReplicaArgs, SideBySideArgs, StopAt};
-use crate::kafka::{Limits, parse_time};
+use crate::kafka::{WindowLimits, parse_time};
 use crate::quarantine::Selection;
 use crate::validate::RuleArgs;
 
@@ -78,8 +78,8 @@ impl ReplayArgs {
     }
 
     /// Where batches are cut, when this many records may still be looked at.
-    pub fn limits(&self, left: u64) -> Limits {
+    pub fn limits(&self, left: u64) -> WindowLimits {
         let left = usize::try_from(left).unwrap_or(usize::MAX);
-        Limits { records: self.batch_records.min(left), bytes: 16 << 20 }
+        WindowLimits { records: self.batch_records.min(left), bytes: 16 << 20 }
     }
 }

@@ -1,4 +1,4 @@
-//! A batch: records of one shelf of the quarantine, decoded; what the warehouse already knows about them; their missing values.
+//! A batch: records of one range of the quarantine, decoded; what the warehouse already knows about them; their missing values.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,14 +9,14 @@ use crate::batch::Batch;
 use crate::cdc::{self, Record, Standing, Version, Violation};
 use crate::kafka::Span;
 use crate::ledger::Written;
-use crate::quarantine::{Kept, Shelf};
+use crate::quarantine::{Kept, QuarantineRange};
 use crate::rows::Event;
 use crate::tables::Table;
 use crate::warehouse::{Warehouse, carried_rows, newest_versions};
 
-/// Records of a shelf in the log's order, and what becomes of them.
+/// Records of a range in the log's order, and what becomes of them.
 pub struct Replayed<'k> {
-    pub shelf: &'k Shelf,
+    pub range: &'k QuarantineRange,
     pub span: Span,
     /// To be decided: as they lie in quarantine, …
     pub kept: Vec<&'k Kept>,
@@ -37,13 +37,13 @@ impl<'k> Replayed<'k> {
     ///
     /// # Errors
     /// An offset does not fit in a version.
-    pub fn decode(table: &'static Table, shelf: &'k Shelf, span: Span, kept: &'k [Kept]) -> Result<Self> {
+    pub fn decode(table: &'static Table, range: &'k QuarantineRange, span: Span, kept: &'k [Kept]) -> Result<Self> {
         let records = kept.iter().map(Kept::record).collect();
         Ok(Replayed {
-            shelf,
+            range,
             span,
             kept: kept.iter().collect(),
-            batch: Batch::decode(table, shelf.generation, records)?,
+            batch: Batch::decode(table, range.generation, records)?,
             superseded: Vec::new(),
             landed: Vec::new(),
             landed_keys: Vec::new(),
@@ -102,8 +102,7 @@ impl<'k> Replayed<'k> {
             return Ok(());
         }
         let missing = self.batch.missing(|i| self.kept[i].version);
-        let Shelf { topic, topic_id, .. } = self.shelf;
-        let carried = carried_rows(warehouse, self.batch.table, topic, topic_id, &missing)?;
+        let carried = carried_rows(warehouse, self.batch.table, self.range.topic_partition(), &missing)?;
         let bystanders = self.bystanders(warehouse)?;
         let own: HashSet<i64> = self.batch.records.iter().map(|record| record.offset).collect();
         self.reorder(|all| {
@@ -130,19 +129,21 @@ impl<'k> Replayed<'k> {
             .batch
             .events
             .iter()
-            .filter_map(|event| if let Event::Partial(partial) = event { Some(partial.key.as_str()) } else { None })
+            .filter_map(|event| {
+                if let Event::ToastIncomplete(incomplete) = event { Some(incomplete.key.as_str()) } else { None }
+            })
             .collect();
         let keys: Vec<&str> = keys.into_iter().collect();
         let of_batch: HashSet<i64> =
             [&self.kept, &self.superseded, &self.landed].into_iter().flatten().map(|kept| kept.offset).collect();
         let mut bystanders = Vec::new();
-        for (key, open) in warehouse.open_versions(self.shelf, self.span, &keys)? {
+        for (key, open) in warehouse.open_versions(self.range, self.span, &keys)? {
             let held = self.held.get(&key).copied().unwrap_or(0);
             for (offset, _) in open.into_iter().filter(|(offset, v)| !of_batch.contains(offset) && *v > held) {
                 let record =
-                    Record { partition: self.shelf.partition, offset, timestamp_ms: None, key: None, value: None };
+                    Record { partition: self.range.partition, offset, timestamp_ms: None, key: None, value: None };
                 let barrier = Violation::new(cdc::DECODE, "not selected");
-                bystanders.push((record, Event::Bad(barrier, Some(key.clone()))));
+                bystanders.push((record, Event::Rejected(barrier, Some(key.clone()))));
             }
         }
         Ok(bystanders)
@@ -153,9 +154,9 @@ impl<'k> Replayed<'k> {
 fn key_of(batch: &Batch<'_>, event: &Event<'_>, kept: &Kept) -> Option<String> {
     match event {
         Event::Change(change) => Some(batch.key(change).to_owned()),
-        Event::Partial(partial) => Some(partial.key.clone()),
-        Event::Bad(_, Some(key)) => Some(key.clone()),
-        Event::Bad(_, None) | Event::Truncate(_) | Event::Tombstone => {
+        Event::ToastIncomplete(incomplete) => Some(incomplete.key.clone()),
+        Event::Rejected(_, Some(key)) => Some(key.clone()),
+        Event::Rejected(_, None) | Event::Truncate(_) | Event::Tombstone => {
             Some(kept.row_key.clone()).filter(|key| !key.is_empty())
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// What the records of a batch came to.
 #[derive(Debug, Default)]
-pub struct Counts {
+pub struct ReplayCounts {
     pub written: u64,
     pub truncates: u64,
     /// In the warehouse already.
@@ -16,7 +16,7 @@ pub struct Counts {
     pub warned: BTreeMap<&'static str, u64>,
 }
 
-impl Counts {
+impl ReplayCounts {
     /// Records that are refused again.
     pub fn refused(&self) -> u64 {
         self.refused.values().sum()

@@ -10,12 +10,12 @@ use crate::cli::Call;
 use crate::cli::Report;
 use crate::exit::Exit;
 use crate::jobs::replay::args::ReplayArgs;
-use crate::jobs::replay::counts::Counts;
+use crate::jobs::replay::counts::ReplayCounts;
 use crate::jobs::replay::turn::Turn;
 use crate::kafka::Span;
 use crate::ledger::RunRow;
 use crate::ledger::job_run::{JobRun, ended};
-use crate::quarantine::{Kept, Shelf};
+use crate::quarantine::{Kept, QuarantineRange};
 use crate::source::{self, LookUps, TargetLock};
 use crate::tables::Table;
 use crate::validate::Validator;
@@ -23,7 +23,7 @@ use crate::warehouse::Warehouse;
 
 /// Counters of a replay.
 #[derive(Debug, Default)]
-pub struct Totals {
+pub struct ReplayTotals {
     /// Records looked at.
     pub replayed: u64,
     /// Selected records that this run does not come to.
@@ -34,13 +34,13 @@ pub struct Totals {
     pub truncated_rows: u64,
     /// What is logged of them.
     pub logged: Logged,
-    counts: Counts,
+    counts: ReplayCounts,
     batches: u64,
 }
 
-impl Totals {
+impl ReplayTotals {
     /// Takes in a finished batch.
-    pub fn add(&mut self, counts: &Counts) {
+    pub fn add(&mut self, counts: &ReplayCounts) {
         self.replayed += counts.records();
         self.remaining = self.remaining.saturating_sub(counts.records());
         self.batches += 1;
@@ -65,7 +65,7 @@ pub struct Replay {
     pub look_ups: LookUps,
     pub validator: Validator,
     pub warehouse: Warehouse,
-    pub totals: Totals,
+    pub totals: ReplayTotals,
 }
 
 /// What a replay says at its end.
@@ -100,7 +100,7 @@ impl Replay {
             look_ups: LookUps::connect(&args.postgres, &args.replica, &name)?,
             validator: Validator::new(call.pipeline, &args.rules)?,
             warehouse: Warehouse::new(&args.clickhouse)?,
-            totals: Totals::default(),
+            totals: ReplayTotals::default(),
             source,
             run,
             args,
@@ -131,7 +131,7 @@ impl Replay {
                 return Err(lock.busy(&mut self.source, "a run is taking a new generation for it"));
             }
         }
-        self.passes("locked");
+        self.failpoint("locked");
         Ok(())
     }
 
@@ -139,21 +139,21 @@ impl Replay {
     ///
     /// # Errors
     /// The warehouse is gone or refuses.
-    pub fn shelves(&mut self, table: &str) -> Result<Vec<Shelf>> {
+    pub fn ranges(&mut self, table: &str) -> Result<Vec<QuarantineRange>> {
         let selection = self.args.selection(table);
-        let mut shelves = self.warehouse.shelves(&selection)?;
-        for shelf in &mut shelves {
-            let settled = self.warehouse.settled(table, &shelf.topic)?;
-            let settled = settled.iter().find(|s| (&s.topic_id, s.partition) == (&shelf.topic_id, shelf.partition));
-            if let Some(settled) = settled.filter(|settled| settled.end < shelf.end) {
-                let all = shelf.records;
-                shelf.end = settled.end;
-                shelf.records = self.warehouse.count_on(&selection, shelf)?;
-                self.totals.ahead += all.saturating_sub(shelf.records);
+        let mut ranges = self.warehouse.ranges(&selection)?;
+        for range in &mut ranges {
+            let settled = self.warehouse.settled(table, &range.topic)?;
+            let settled = settled.iter().find(|s| (&s.topic_id, s.partition) == (&range.topic_id, range.partition));
+            if let Some(settled) = settled.filter(|settled| settled.end < range.end) {
+                let all = range.records;
+                range.end = settled.end;
+                range.records = self.warehouse.count_in(&selection, range)?;
+                self.totals.ahead += all.saturating_sub(range.records);
             }
-            self.totals.remaining += shelf.records;
+            self.totals.remaining += range.records;
         }
-        Ok(shelves)
+        Ok(ranges)
     }
 
     /// How many records this run is going to look at.
@@ -171,10 +171,10 @@ impl Replay {
     /// # Errors
     /// The warehouse is gone or refuses.
     pub fn read(&self, turn: &Turn, rest: Span) -> Result<(Span, Vec<Kept>)> {
-        let Turn { shelf, selection } = turn;
+        let Turn { range, selection } = turn;
         let limits = self.args.limits(self.args.max_records - self.totals.replayed);
-        let span = self.warehouse.first_batch(selection, shelf, rest, limits)?;
-        Ok((span, self.warehouse.kept(selection, shelf, span)?))
+        let span = self.warehouse.first_batch(selection, range, rest, limits)?;
+        Ok((span, self.warehouse.kept(selection, range, span)?))
     }
 
     /// Writes the final row and makes the summary.
@@ -188,7 +188,7 @@ impl Replay {
         }
         let mut report = self.report(exit, error);
         if !self.args.dry_run {
-            let Totals { counts, .. } = &self.totals;
+            let ReplayTotals { counts, .. } = &self.totals;
             let (written, rejected, truncates) = (counts.written, counts.refused(), counts.truncates);
             self.run.close(&self.warehouse, &mut report, |row| RunRow { written, rejected, truncates, ..row });
             source::unlock(&mut self.source);
@@ -197,7 +197,7 @@ impl Replay {
     }
 
     fn report(&self, exit: Exit, error: Option<String>) -> Report {
-        let Totals { counts, .. } = &self.totals;
+        let ReplayTotals { counts, .. } = &self.totals;
         let summary = Summary {
             dry_run: self.args.dry_run,
             replayed: self.totals.replayed,
@@ -218,13 +218,13 @@ impl Replay {
     }
 
     /// The summary as it would be if the process had to end now.
-    pub fn last_words(&self) -> String {
+    pub fn shutdown_summary(&self) -> String {
         let why = "stopped before the open batch was finished; the next replay takes it up again";
         self.report(Exit::Stopped, Some(why.to_owned())).line(&self.run.job)
     }
 
     /// A named point for the crash tests.
-    pub fn passes(&self, point: &str) {
-        self.run.passes(point);
+    pub fn failpoint(&self, point: &str) {
+        self.run.failpoint(point);
     }
 }

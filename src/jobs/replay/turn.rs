@@ -1,9 +1,9 @@
-//! A shelf's turn.
+//! A range's turn.
 
-use crate::quarantine::{Selection, Shelf};
+use crate::quarantine::{QuarantineRange, Selection};
 
-/// A shelf, and which of its records are taken.
+/// A range, and which of its records are taken.
 pub struct Turn {
-    pub shelf: Shelf,
+    pub range: QuarantineRange,
     pub selection: Selection,
 }

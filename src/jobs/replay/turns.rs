@@ -11,52 +11,52 @@ use anyhow::Result;
 use crate::jobs::replay::run::Replay;
 use crate::jobs::replay::turn::Turn;
 use crate::ledger;
-use crate::quarantine::{Lot, Portion, Selection, Shelf};
+use crate::quarantine::{Lot, Portion, QuarantineRange, Selection};
 
-/// The turns of each table, whose shelves these are.
+/// The turns of each table, whose ranges these are.
 ///
 /// # Errors
 /// The warehouse is gone or refuses.
-pub fn share(replay: &Replay, tables: &[&str], shelves: Vec<Vec<Shelf>>) -> Result<Vec<Vec<Turn>>> {
-    let waiting: Vec<u64> = shelves.iter().map(|of_table| of_table.iter().map(|shelf| shelf.records).sum()).collect();
+pub fn share(replay: &Replay, tables: &[&str], ranges: Vec<Vec<QuarantineRange>>) -> Result<Vec<Vec<Turn>>> {
+    let waiting: Vec<u64> = ranges.iter().map(|of_table| of_table.iter().map(|range| range.records).sum()).collect();
     let shares = ledger::share(replay.args.max_records, &waiting);
     let mut turns = Vec::new();
-    for (i, of_table) in shelves.into_iter().enumerate() {
+    for (i, of_table) in ranges.into_iter().enumerate() {
         let selection = replay.args.selection(tables[i]);
         turns.push(match shares[i] < waiting[i] {
             true => some_of(replay, &selection, of_table, shares[i])?,
-            false => of_table.into_iter().map(|shelf| Turn { shelf, selection: selection.clone() }).collect(),
+            false => of_table.into_iter().map(|range| Turn { range, selection: selection.clone() }).collect(),
         });
     }
     Ok(turns)
 }
 
 /// A table's turns, if its share is less than what waits.
-fn some_of(replay: &Replay, selection: &Selection, shelves: Vec<Shelf>, share: u64) -> Result<Vec<Turn>> {
+fn some_of(replay: &Replay, selection: &Selection, ranges: Vec<QuarantineRange>, share: u64) -> Result<Vec<Turn>> {
     let mut by_rule: BTreeMap<String, Vec<(usize, Lot)>> = BTreeMap::new();
-    for (i, shelf) in shelves.iter().enumerate() {
-        for lot in replay.warehouse.lots(selection, shelf)? {
+    for (i, range) in ranges.iter().enumerate() {
+        for lot in replay.warehouse.lots(selection, range)? {
             by_rule.entry(lot.rule.clone()).or_default().push((i, lot));
         }
     }
     let waiting: Vec<u64> = by_rule.values().map(|lots| lots.iter().map(|(_, lot)| lot.records).sum()).collect();
-    let mut portions: Vec<BTreeMap<&str, Portion>> = vec![BTreeMap::new(); shelves.len()];
+    let mut portions: Vec<BTreeMap<&str, Portion>> = vec![BTreeMap::new(); ranges.len()];
     for (lots, share) in by_rule.values_mut().zip(ledger::share(share, &waiting)) {
         for (i, lot, records) in least_tried(lots, share) {
-            let place = &shelves[i];
+            let place = &ranges[i];
             let below = match records < lot.records {
                 true => Some(replay.warehouse.offset_behind(selection, place, lot, records)?),
                 false => None,
             };
-            // Lots that were tried less are taken whole: the last one of a shelf speaks for them.
+            // Lots that were tried less are taken whole: the last one of a range speaks for them.
             portions[i].insert(&lot.rule, Portion { rule: lot.rule.clone(), attempt: lot.attempt, below });
         }
     }
-    let turn = |(shelf, portions): (Shelf, BTreeMap<&str, Portion>)| Turn {
-        shelf,
+    let turn = |(range, portions): (QuarantineRange, BTreeMap<&str, Portion>)| Turn {
+        range,
         selection: Selection { portions: portions.into_values().collect(), ..selection.clone() },
     };
-    let taken = shelves.into_iter().zip(portions).filter(|(_, portions)| !portions.is_empty());
+    let taken = ranges.into_iter().zip(portions).filter(|(_, portions)| !portions.is_empty());
     Ok(taken.map(turn).collect())
 }
 

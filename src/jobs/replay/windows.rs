@@ -57,8 +57,8 @@ impl Replayed<'_> {
             match event {
                 Event::Change(_) => Group { written: 1, ..record },
                 Event::Truncate(_) => Group { truncates: 1, ..record },
-                Event::Bad(..) => Group { rejected: 1, ..record },
-                Event::Partial(_) | Event::Tombstone => record,
+                Event::Rejected(..) => Group { rejected: 1, ..record },
+                Event::ToastIncomplete(_) | Event::Tombstone => record,
             }
         });
         let landed = self.landed.iter().map(|kept| Group { written: 1, ..Group::of_record(kept.offset) });
@@ -74,11 +74,11 @@ impl Replay {
     pub fn window_rows(&self, replayed: &Replayed<'_>, groups: &[Group], hash: u128) -> Vec<WindowRow> {
         let row = |group: &Group| WindowRow {
             source: replayed.batch.table.name.to_owned(),
-            stream: Mode::Replay.stream(replayed.shelf.partition),
-            topic: replayed.shelf.topic.clone(),
-            topic_id: replayed.shelf.topic_id.clone(),
-            partition: replayed.shelf.partition,
-            generation: replayed.shelf.generation,
+            stream: Mode::Replay.stream(replayed.range.partition),
+            topic: replayed.range.topic.clone(),
+            topic_id: replayed.range.topic_id.clone(),
+            partition: replayed.range.partition,
+            generation: replayed.range.generation,
             mode: Mode::Replay.name().to_owned(),
             start_offset: group.span.start,
             end_offset: group.span.end,

@@ -4,11 +4,11 @@
 use anyhow::Result;
 use chrono::Utc;
 
-use crate::batch::scope::Place;
+use crate::batch::scope::BatchScope;
 use crate::batch::{Batch, Sending};
 use crate::exit::{Exit, fault};
 use crate::jobs::replay::batch::Replayed;
-use crate::jobs::replay::counts::Counts;
+use crate::jobs::replay::counts::ReplayCounts;
 use crate::jobs::replay::run::Replay;
 use crate::jobs::replay::windows::Group;
 use crate::kafka::Span;
@@ -38,29 +38,26 @@ impl Replay {
 
     /// The rows; then store, then mark, as the ingest jobs do. The marks stand at an offset that the ledger tells of.
     fn land(&mut self, replayed: &Replayed<'_>, groups: &[Group], token: &str) -> Result<()> {
-        let (shelf, batch) = (replayed.shelf, &replayed.batch);
+        let (range, batch) = (replayed.range, &replayed.batch);
         let lineages = self.warehouse.lineages(batch.table.target)?;
-        let kin = Kin::of(&lineages, &shelf.topic, &shelf.topic_id, shelf.generation, &self.args.beside);
-        let place = Place {
-            topic: &shelf.topic,
-            topic_id: &shelf.topic_id,
-            generation: shelf.generation,
+        let kin = Kin::of(&lineages, &range.topic, &range.topic_id, range.generation, &self.args.beside);
+        let scope = BatchScope {
+            at: range.topic_partition(),
             kin: &kin,
-            partition: shelf.partition,
             start: groups.first().map_or(replayed.span.start, |group| group.span.start),
             run: &self.run.id,
         };
-        place.refuse_mixed(&self.warehouse, batch)?;
-        self.insert(batch, &place, token)?;
-        self.passes("rows-inserted");
-        let truncates = place.truncate_rows(batch);
+        scope.refuse_mixed(&self.warehouse, batch)?;
+        self.insert(batch, &scope, token)?;
+        self.failpoint("rows-inserted");
+        let truncates = scope.truncate_rows(batch);
         self.warehouse.store_truncates(&truncates, token)?;
-        self.passes("truncates-stored");
+        self.failpoint("truncates-stored");
         let mut written = replayed.landed_rows();
         written.extend(batch.written());
-        let marked = place.mark_truncated(&self.warehouse, batch.table, &self.args.beside, &written, &truncates)?;
+        let marked = scope.mark_truncated(&self.warehouse, batch.table, &self.args.beside, &written, &truncates)?;
         self.totals.truncated_rows += marked;
-        self.passes("truncates-applied");
+        self.failpoint("truncates-applied");
         Ok(())
     }
 
@@ -70,7 +67,7 @@ impl Replay {
             source::still_held(&mut self.source)?;
             self.warehouse.write_windows(&self.window_rows(replayed, groups, hash))?;
         }
-        self.passes("ledger-written");
+        self.failpoint("ledger-written");
         Ok(())
     }
 
@@ -80,27 +77,27 @@ impl Replay {
         let rows = self.closing_rows(replayed);
         let token = format!("{token}/quarantine");
         self.warehouse.insert::<RejectedRow<'static>>(&self.warehouse.ops, "rejected", &token, rows.iter())?;
-        self.passes("closed");
+        self.failpoint("closed");
         Ok(())
     }
 
     /// Counts, and logs the first refusals and warnings. Every record is accounted for, or the run fails.
-    fn count(&mut self, replayed: &Replayed<'_>) -> Result<Counts> {
-        let mut counts = Counts {
+    fn count(&mut self, replayed: &Replayed<'_>) -> Result<ReplayCounts> {
+        let mut counts = ReplayCounts {
             landed: replayed.landed.len() as u64,
             superseded: replayed.superseded.len() as u64,
-            ..Counts::default()
+            ..ReplayCounts::default()
         };
-        let (topic, batch) = (&replayed.shelf.topic, &replayed.batch);
+        let (topic, batch) = (&replayed.range.topic, &replayed.batch);
         for (record, event) in batch.records.iter().zip(&batch.events) {
             match event {
                 Event::Change(_) => counts.written += 1,
                 Event::Truncate(_) => counts.truncates += 1,
-                Event::Bad(violation, key) => {
+                Event::Rejected(violation, key) => {
                     *counts.refused.entry(violation.rule).or_default() += 1;
                     self.totals.logged.rejected(topic, record, key.as_deref().unwrap_or_default(), violation);
                 }
-                Event::Partial(_) | Event::Tombstone => {}
+                Event::ToastIncomplete(_) | Event::Tombstone => {}
             }
         }
         for warning in &batch.warnings {
@@ -111,7 +108,7 @@ impl Replay {
         if counts.records() == records {
             return Ok(counts);
         }
-        let place = format!("{topic}, partition {}, offsets {}", replayed.shelf.partition, replayed.span);
+        let place = format!("{topic}, partition {}, offsets {}", replayed.range.partition, replayed.span);
         Err(fault(
             Exit::Bug,
             format!(
@@ -122,14 +119,14 @@ impl Replay {
     }
 
     /// Warnings first: once the rows are in the warehouse, nobody judges them again.
-    fn insert(&self, batch: &Batch<'_>, place: &Place<'_>, token: &str) -> Result<()> {
+    fn insert(&self, batch: &Batch<'_>, scope: &BatchScope<'_>, token: &str) -> Result<()> {
         if !batch.warnings.is_empty() {
-            let rows = place.warning_rows(batch);
+            let rows = scope.warning_rows(batch);
             let token = format!("{token}/warnings");
             self.warehouse.insert::<WarningRow<'static>>(&self.warehouse.ops, "warnings", &token, rows.iter())?;
         }
-        let passes = |point: &str| self.passes(point);
-        let to_send = Sending { batch, passes: &passes, sent: &|_| {} };
+        let failpoint = |point: &str| self.failpoint(point);
+        let to_send = Sending { batch, failpoint: &failpoint, sent: &|_| {} };
         if let Some(in_flight) = to_send.send(&self.warehouse, token)? {
             in_flight.acknowledged(&self.warehouse)?;
         }
@@ -138,8 +135,8 @@ impl Replay {
 
     /// As in the ingest jobs; and with this run's id, so that a repair is never swallowed.
     pub fn token(&self, replayed: &Replayed<'_>, span: Span, hash: u128) -> String {
-        let shelf = replayed.shelf;
-        let place = format!("{}/{}/{}/{span}", shelf.topic_id, shelf.generation, shelf.partition);
+        let range = replayed.range;
+        let place = format!("{}/{}/{}/{span}", range.topic_id, range.generation, range.partition);
         format!("{}/{place}/{hash:032x}/{}", self.run.job, self.run.id)
     }
 
@@ -153,7 +150,7 @@ impl Replay {
         rows.extend(replayed.landed.iter().map(|kept| closed(kept, "resolved")));
         for (kept, event) in replayed.kept.iter().zip(&replayed.batch.events) {
             rows.push(match event {
-                Event::Bad(violation, key) => RejectedRow {
+                Event::Rejected(violation, key) => RejectedRow {
                     rule: violation.rule,
                     detail: violation.detail.clone(),
                     row_key: key.clone().unwrap_or_else(|| kept.row_key.clone()),

@@ -6,11 +6,11 @@ use crate::rows::SYSTEM_COLUMNS;
 use crate::source::{Changed, Drift, SourceColumn, SourceTable, stays};
 use crate::tables::Table;
 use crate::types::Connector;
-use crate::warehouse::{Column, Origin, Untouched, has, identifier};
+use crate::warehouse::{DerivedColumn, ExistingColumn, MissingDefault, has, identifier};
 
 /// What is to be done about a table, and to be said.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Plan {
+pub struct AlterPlan {
     /// What ALTER TABLE has to do, each by itself.
     pub alters: Vec<Alter>,
     /// What a person has to do.
@@ -37,14 +37,14 @@ pub struct Sides<'a> {
     /// PostgreSQL.
     pub source: &'a SourceTable,
     /// ClickHouse.
-    pub warehouse: &'a [Column],
+    pub warehouse: &'a [ExistingColumn],
     /// The warehouse table's full name.
     pub target: &'a str,
 }
 
 /// Compares them.
-pub fn compare(sides: &Sides<'_>) -> Plan {
-    let mut plan = Plan::default();
+pub fn compare(sides: &Sides<'_>) -> AlterPlan {
+    let mut plan = AlterPlan::default();
     let is_excluded = |name: &str| sides.table.spec.excluded.iter().any(|column| column.name.as_str() == name);
     for column in &sides.source.columns {
         if SYSTEM_COLUMNS.contains(&column.name.as_str()) && !is_excluded(&column.name) {
@@ -70,7 +70,7 @@ fn collision(name: &str) -> String {
 }
 
 /// Columns of the file that the warehouse does not have.
-fn missing(sides: &Sides<'_>, plan: &mut Plan) {
+fn missing(sides: &Sides<'_>, plan: &mut AlterPlan) {
     let missing = sides.table.source_columns().filter(|name| sides.kept(name).is_none());
     plan.problems.extend(
         missing.map(|name| {
@@ -79,7 +79,7 @@ fn missing(sides: &Sides<'_>, plan: &mut Plan) {
     );
 }
 
-fn unknown_column(sides: &Sides<'_>, column: &SourceColumn, plan: &mut Plan) {
+fn unknown_column(sides: &Sides<'_>, column: &SourceColumn, plan: &mut AlterPlan) {
     let SourceColumn { name, source_type, .. } = column;
     if column.generated {
         plan.notes
@@ -87,7 +87,7 @@ fn unknown_column(sides: &Sides<'_>, column: &SourceColumn, plan: &mut Plan) {
         return;
     }
     let kept = sides.kept(name);
-    let Some(origin) = kept.and_then(Origin::of) else {
+    let Some(derived) = kept.and_then(DerivedColumn::of) else {
         match kept {
             None => add(sides, column, plan),
             Some(_) => plan.notes.push(format!(
@@ -99,58 +99,58 @@ fn unknown_column(sides: &Sides<'_>, column: &SourceColumn, plan: &mut Plan) {
         }
         return;
     };
-    let new = Origin { postgres_type: source_type.text.clone(), ..origin.clone() };
+    let new = DerivedColumn { postgres_type: source_type.text.clone(), ..derived.clone() };
     let connector = &sides.table.connector;
-    let (was, is) = (origin.added_type(connector), new.added_type(connector));
+    let (was, is) = (derived.added_type(connector), new.added_type(connector));
     if was.widens_to(&is) {
         plan.alters.push(modify(name, &new, connector));
     } else if !was.holds(&is) {
         plan.problems.push(format!(
             "{name} was {} in PostgreSQL and is {} now, in which its old values cannot be read: ALTER TABLE {} DROP COLUMN {}, then \
              sync-schema --table {} (what the events said stays in `_extra`), and let the source send the rows again",
-            origin.postgres_type,
+            derived.postgres_type,
             source_type.text,
             sides.target,
             identifier(name),
             sides.table.name
         ));
     }
-    if column.has_default && origin.untouched.is_none() {
+    if column.has_default && derived.missing_default.is_none() {
         plan.unknown_before.push(name.clone());
     }
 }
 
-fn add(sides: &Sides<'_>, column: &SourceColumn, plan: &mut Plan) {
-    let untouched = column.missing.clone().map(|value| Untouched { value, before_lsn: sides.source.lsn });
-    let origin = Origin { postgres_type: column.source_type.text.clone(), untouched };
-    if column.has_default && origin.untouched.is_none() {
+fn add(sides: &Sides<'_>, column: &SourceColumn, plan: &mut AlterPlan) {
+    let missing_default = column.missing.clone().map(|value| MissingDefault { value, before_lsn: sides.source.lsn });
+    let derived = DerivedColumn { postgres_type: column.source_type.text.clone(), missing_default };
+    if column.has_default && derived.missing_default.is_none() {
         plan.unknown_before.push(column.name.clone());
     }
     let connector = &sides.table.connector;
     plan.alters.push(Alter {
-        what: format!("ADD COLUMN {} {}", identifier(&column.name), origin.added_type(connector).clickhouse_type()),
-        sql: format!("ADD COLUMN IF NOT EXISTS {}", origin.declaration(&column.name, connector)),
+        what: format!("ADD COLUMN {} {}", identifier(&column.name), derived.added_type(connector).clickhouse_type()),
+        sql: format!("ADD COLUMN IF NOT EXISTS {}", derived.declaration(&column.name, connector)),
     });
 }
 
 /// The new type, and the values read from `_extra` again: those that came since the change did not fit until now.
-fn modify(name: &str, origin: &Origin, connector: &Connector) -> Alter {
+fn modify(name: &str, derived: &DerivedColumn, connector: &Connector) -> Alter {
     let column = identifier(name);
     Alter {
-        what: format!("MODIFY COLUMN {column} {}", origin.added_type(connector).clickhouse_type()),
+        what: format!("MODIFY COLUMN {column} {}", derived.added_type(connector).clickhouse_type()),
         sql: format!(
             "MODIFY COLUMN {}, UPDATE {column} = {} WHERE {} SETTINGS mutations_sync = 1",
-            origin.declaration(name, connector),
-            origin.expression(name, connector),
+            derived.declaration(name, connector),
+            derived.expression(name, connector),
             has(name)
         ),
     }
 }
 
 /// Columns that were added, and are gone in PostgreSQL.
-fn dropped(sides: &Sides<'_>, plan: &mut Plan) {
+fn dropped(sides: &Sides<'_>, plan: &mut AlterPlan) {
     let is_gone = |name: &str| !sides.source.columns.iter().any(|column| column.name == name);
-    let added = sides.warehouse.iter().filter(|column| Origin::of(column).is_some());
+    let added = sides.warehouse.iter().filter(|column| DerivedColumn::of(column).is_some());
     for column in added.filter(|column| sides.table.schema.is_unknown(&column.name) && is_gone(&column.name)) {
         let what = format!("{} is no longer in PostgreSQL (dropped or renamed)", column.name);
         plan.notes.push(Changed { what, remedy: stays(sides.target) }.to_string());
@@ -158,7 +158,7 @@ fn dropped(sides: &Sides<'_>, plan: &mut Plan) {
 }
 
 impl Sides<'_> {
-    fn kept(&self, name: &str) -> Option<&Column> {
+    fn kept(&self, name: &str) -> Option<&ExistingColumn> {
         self.warehouse.iter().find(|column| column.name == name)
     }
 }

@@ -1,13 +1,13 @@
 //! REPLICA IDENTITY follows ALTER TABLE: a long value (TOAST) that a change does not touch is left out of its event, unless the old row is
 //! written to the log as a whole.
 
-use super::compare::Plan;
+use super::compare::AlterPlan;
 use crate::source::{SourceColumn, SourceTable};
 use crate::tables::Table;
 
 /// Says what is left out of the events of a table (`relation`, as SQL), and the statement after which it is not. Where Debezium says that a value was left out, the
 /// pipeline carries it forward, or refuses the row: that is worth a note. Where it sends null instead, rows lose values without a word.
-pub fn identity(source: &SourceTable, table: &Table, plan: &mut Plan) {
+pub fn identity(source: &SourceTable, table: &Table, plan: &mut AlterPlan) {
     let (told, untold): (Vec<&SourceColumn>, Vec<&SourceColumn>) = source
         .columns
         .iter()
@@ -48,7 +48,7 @@ mod tests {
             ..SourceColumn::default()
         };
         let source = SourceTable { columns: types.iter().map(column).collect(), whole_row, ..SourceTable::default() };
-        let mut plan = Plan::default();
+        let mut plan = AlterPlan::default();
         identity(&source, &Pipeline::embedded().tables[0], &mut plan);
         (plan.problems.len(), plan.notes.len())
     }

@@ -11,7 +11,7 @@ use super::text::{Located, Texts};
 pub use connector::Connector;
 pub use derived::{DerivedColumn, DerivedSpec, TouchedBy};
 pub use table::{
-    ClickHouseSpec, ColumnSpec, DroppedPartitions, Example, ExcludedColumn, ReferenceSpec, RuleSpec, Severity,
+    ClickHouseSpec, ColumnSpec, DroppedPartitions, Example, ExcludedColumn, ReferenceSpec, RuleSeverity, RuleSpec,
     SourceTable, TableSpec,
 };
 

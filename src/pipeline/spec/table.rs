@@ -105,7 +105,7 @@ pub enum DroppedPartitions {
 /// What happens to a row that breaks a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, AsRefStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
-pub enum Severity {
+pub enum RuleSeverity {
     /// It goes to the quarantine.
     Reject,
     /// It is written, and the breach is recorded.
@@ -122,7 +122,7 @@ pub struct RuleSpec {
     /// What has to hold: an SQL expression, as PostgreSQL spells it.
     pub expect: Located<String>,
     /// What happens to a row for which it does not.
-    pub severity: Severity,
+    pub severity: RuleSeverity,
     /// Why it matters.
     pub why: String,
     /// Values that break it.

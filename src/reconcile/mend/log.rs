@@ -7,13 +7,13 @@ use anyhow::Result;
 use crate::cdc::{Record, Version, key_object};
 use crate::checks::checker::Checker;
 use crate::exit::try_again;
-use crate::kafka::{self, Limits, Reader, Reading, Span};
+use crate::kafka::{self, LogReader, Reading, Span, WindowLimits};
 use crate::reconcile::difference::Difference;
 use crate::reconcile::layout::Layout;
 use crate::rows::{Decoder, Event, Rows};
 
 /// The log is read in pieces of at most this size.
-const PIECE: Limits = Limits { records: 20_000, bytes: 32 << 20 };
+const PIECE: WindowLimits = WindowLimits { records: 20_000, bytes: 32 << 20 };
 
 /// A differing key whose last event in the log mends it.
 #[derive(Debug)]
@@ -70,11 +70,11 @@ pub fn sort_out(
     let spans = kafka::log_spans(&consumer, &topic, &info.partitions)?;
     let mut events =
         Events { layout, decoder: Decoder::new(&table.schema, 1, 0), rows: Rows::new(table.columns().len()) };
-    let mut reader = Reader::new(&consumer, &topic, PIECE, None)?;
+    let mut reader = LogReader::new(&consumer, &topic, PIECE, None)?;
     for (partition, span) in info.partitions.iter().zip(spans) {
         let mut start = span.start;
         while start < span.end {
-            checker.passes("repair-reads-log");
+            checker.failpoint("repair-reads-log");
             let window = match reader.window(*partition, Span { start, end: span.end }, None, checker.stop)? {
                 Reading::Window(window) => window,
                 Reading::OutOfTime => return Ok(None),
@@ -134,10 +134,10 @@ impl Events<'_> {
                 Some(if is_deleted {
                     Says::Deleted
                 } else {
-                    Says::Row(self.layout.of_event(row, change.head.source.lsn())?)
+                    Says::Row(self.layout.of_event(row, change.meta.source.lsn())?)
                 })
             }
-            Event::Partial(_) | Event::Bad(..) => Some(Says::Nothing),
+            Event::ToastIncomplete(_) | Event::Rejected(..) => Some(Says::Nothing),
             Event::Truncate(_) | Event::Tombstone => None,
         })
     }

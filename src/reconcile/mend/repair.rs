@@ -47,7 +47,7 @@ pub fn write(
         return Ok(0);
     }
     let repair = Repair::of(checker, table, run_id)?;
-    checker.passes("repair-compared");
+    checker.failpoint("repair-compared");
     let mut written = 0;
     for part in chunks::within(PART, differing, differing.len(), size) {
         if checker.stop.asked() {
@@ -122,7 +122,7 @@ impl<'r> Repair<'r> {
             written.push((difference.key.clone(), standing));
         }
         warehouse.end_rows(insert).acknowledged(warehouse)?;
-        self.checker.passes("repair-inserted");
+        self.checker.failpoint("repair-inserted");
         let beside = SideBySideArgs::of(warehouse.side_by_side()?);
         let is_beside = |other: &str| beside.has(&self.topic, other);
         let truncates = warehouse.truncates(table, &self.topic_id, self.generation, is_beside)?;
@@ -130,7 +130,7 @@ impl<'r> Repair<'r> {
             let at = MarkAt { partition: *partition, offset: at.span.0, now_ms: now.timestamp_millis() };
             warehouse.mark_written(table, &truncates, &written, at)?;
         }
-        self.checker.passes("repair-marked");
+        self.checker.failpoint("repair-marked");
         let number = first.to_string();
         let window = |(partition, at): (&i32, &Stands)| WindowRow {
             written: at.rows,
@@ -138,7 +138,7 @@ impl<'r> Repair<'r> {
         };
         let windows: Vec<WindowRow> = stands.iter().map(window).collect();
         warehouse.write_windows(&windows)?;
-        self.checker.passes("repair-told");
+        self.checker.failpoint("repair-told");
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 use super::*;
 
 fn scope() -> Scope {
-    let column = |name: &str, ty: Type| Column { name: name.to_owned(), ty };
+    let column = |name: &str, ty: Type| ScopeColumn { name: name.to_owned(), ty };
     let columns = vec![
         column("i", Type::Int(64)),
         column("j", Type::Int(16)),

@@ -27,7 +27,7 @@ fn every_kind_of_change_ends_equal_to_the_source() {
     );
     world.wait_for_capture(&connector);
     let outcome = world.ingest(&[]).expect_exit(0);
-    assert_eq!((outcome.count("written"), outcome.count("tombstones"), outcome.count("resent")), (3, 1, 0));
+    assert_eq!((outcome.count("written"), outcome.count("tombstones"), outcome.count("redelivered")), (3, 1, 0));
     assert_eq!(world.assert_same_customers(), 92);
     let key = "SELECT customer_id, _deleted FROM northwind_dw.dim_customers WHERE customer_id LIKE 'FISS%' ORDER BY _version DESC LIMIT 1 BY customer_id";
     assert_eq!(world.clickhouse(key), "FISSB\t0\nFISSA\t1\n");
@@ -135,7 +135,7 @@ fn a_new_snapshot_wins_over_older_changes() {
     );
     world.capture(&[]);
     let outcome = world.ingest(&[]).expect_exit(0);
-    assert_eq!((outcome.count("written"), outcome.count("rejected"), outcome.count("resent")), (93, 0, 0));
+    assert_eq!((outcome.count("written"), outcome.count("rejected"), outcome.count("redelivered")), (93, 0, 0));
     assert_eq!(world.assert_same_customers(), 92);
     let ops = "SELECT groupUniqArray(op) FROM northwind_dw.dim_customers FINAL";
     assert_eq!(world.clickhouse(ops), "['r']\n");
@@ -171,6 +171,6 @@ fn a_tail_that_is_sent_again_is_counted_and_changes_nothing() {
 
     let outcome = world.ingest(&[]).expect_exit(0);
     assert_eq!((outcome.count("written"), outcome.count("rejected"), outcome.count("tombstones")), (12, 0, 4));
-    assert_eq!(outcome.count("resent"), 6);
+    assert_eq!(outcome.count("redelivered"), 6);
     assert_eq!(world.assert_same_customers(), 91);
 }

@@ -5,7 +5,7 @@ mod debezium;
 mod history;
 mod read_replica;
 mod schema_drift;
-mod schema_person;
+mod schema_incompatible;
 mod source;
 mod source_moves;
 mod workload;

@@ -1,4 +1,4 @@
-//! The source moves on while the ingest is behind: rows and the rows they point at are gone when their events are read. The pipeline
+//! The source moves on while the ingest is behind: rows and the rows they reference are gone when their events are read. The pipeline
 //! goes on, and ends equal to the source.
 
 use serde_json::{Value, json};
@@ -66,7 +66,7 @@ fn half_of_the_rows_are_deleted_while_the_ingest_is_behind() {
     assert!(rejected["order_details"]["not-in-postgres"].as_u64() > Some(500), "{rejected}");
 }
 
-/// Orders of a customer move to another one, and the first is deleted: by now nothing points at it, but the events of then do.
+/// Orders of a customer move to another one, and the first is deleted: by now nothing references it, but the events of then do.
 #[test]
 fn a_parent_is_deleted_after_its_childs_event() {
     let (world, connector) = captured("parent_gone");
@@ -96,7 +96,7 @@ fn a_parent_is_deleted_after_its_childs_event() {
     let outcome = world.ingest_table("orders", &["--window-records", "1"]).expect_exit(0);
     assert_eq!((outcome.count("written"), &outcome.summary["rejected_by_rule"]), (1, &json!({"customer-exists": 1})));
     assert!(
-        outcome.log.contains("orders \"10248\" points at customers \"SHORT\", which is NOT in Postgres"),
+        outcome.log.contains("orders \"10248\" references customers \"SHORT\", which is NOT in Postgres"),
         "{}",
         outcome.log
     );

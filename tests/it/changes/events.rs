@@ -19,7 +19,7 @@ fn insert_update_delete_and_insert_again_in_one_run() {
     ]);
     let outcome = world.ingest(&[]).expect_exit(0);
     assert_eq!((outcome.count("written"), outcome.count("tombstones")), (6, 2));
-    assert_eq!((outcome.count("rejected"), outcome.count("gaps"), outcome.count("resent")), (0, 0, 0));
+    assert_eq!((outcome.count("rejected"), outcome.count("gaps"), outcome.count("redelivered")), (0, 0, 0));
     let rows = world.clickhouse(
         "SELECT customer_id, company_name, contact_name, region, op, src_ts, _version, _deleted, _source_ts_ms, _lsn, _tx_id, _partition,
                 _offset, _extra FROM northwind_dw.dim_customers FINAL",
@@ -44,7 +44,7 @@ fn a_key_that_only_loses_its_blanks_is_no_event_that_was_sent_again() {
         customer("c", "ALFKI", "without", 20).message(),
     ]);
     let outcome = world.ingest(&[]).expect_exit(0);
-    assert_eq!((outcome.count("written"), outcome.count("resent")), (3, 0));
+    assert_eq!((outcome.count("written"), outcome.count("redelivered")), (3, 0));
     assert_eq!(world.customers(), "ALFKI\twithout\n");
 }
 
@@ -102,7 +102,7 @@ fn a_changed_primary_key_moves_the_row() {
         customer("c", "NEW01", "moves", 40).message(),
     ]);
     let outcome = world.ingest(&[]).expect_exit(0);
-    assert_eq!((outcome.count("written"), outcome.count("tombstones"), outcome.count("resent")), (2, 1, 0));
+    assert_eq!((outcome.count("written"), outcome.count("tombstones"), outcome.count("redelivered")), (2, 1, 0));
     assert_eq!(world.customers(), "NEW01\tmoves\nNEW02\tmoves at once\n");
 }
 

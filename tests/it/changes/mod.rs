@@ -1,5 +1,5 @@
 //! Change events in a row: what stands in the warehouse after each of them.
 
 mod events;
-mod prototype;
+mod smoke;
 mod truncate;

@@ -65,8 +65,9 @@ fn version_has_the_commit() {
 
 #[test]
 fn the_list_of_jobs_is_json() {
-    let jobs: Value = serde_json::from_str(&said(&lockstep(&["jobs"]))).unwrap();
-    let jobs = jobs.as_array().unwrap();
+    let list: Value = serde_json::from_str(&said(&lockstep(&["jobs"]))).unwrap();
+    assert_eq!(["pipeline", "warehouse", "ops"].map(|key| &list[key]), ["northwind", "northwind_dw", "northwind_ops"]);
+    let jobs = list["jobs"].as_array().unwrap();
     let ingest = jobs.iter().find(|job| job["name"] == JOB).unwrap();
     assert_eq!(ingest["kind"], "ingest");
     assert_eq!(ingest["about"], "Bring new changes of customers from Kafka into dim_customers");
@@ -98,8 +99,8 @@ fn a_link_named_after_a_job_is_that_job() {
     }
     let linked = |job: &str, args: &[&str]| said(&Command::new(dir.join(job)).args(args).output().unwrap());
     assert!(linked(JOB, &["--help"]).starts_with("Examples:\n  ingest-customers --max-records 10000\n"));
-    let jobs: Value = serde_json::from_str(&linked("jobs", &[])).unwrap();
-    for job in jobs.as_array().unwrap() {
+    let list: Value = serde_json::from_str(&linked("jobs", &[])).unwrap();
+    for job in list["jobs"].as_array().unwrap() {
         let name = job["name"].as_str().unwrap();
         assert_eq!(std::fs::read_link(dir.join(name)).unwrap().to_str(), Some("lockstep"));
         assert!(linked(name, &["--help"]).contains(&format!("Usage: {name}")), "{name}");

@@ -5,3 +5,4 @@ mod generate;
 mod parity;
 mod pipeline;
 mod pipeline_file;
+mod rooms;

@@ -1,4 +1,4 @@
-//! `lag`: how far behind, in records and in time, and whether the books agree.
+//! `lag`: how far behind, in records and in time, and whether ledger and committed offset agree.
 
 use std::io::{BufRead, BufReader};
 
@@ -72,15 +72,18 @@ fn an_open_plan_is_shown() {
 }
 
 #[test]
-fn books_that_disagree_are_marked() {
+fn a_disagreement_is_marked() {
     let world = World::with_topic("lag_books", 1);
     world.produce(&updates(0, 2));
     world.ingest(&[]).expect_exit(0);
     world.clickhouse("TRUNCATE TABLE northwind_ops.windows");
     let outcome = lag(&world, &[]).expect_exit(0);
     assert_eq!(outcome.count("disagreements"), 1);
-    assert!(partition(&outcome, 0)["books"].as_str().unwrap().contains("the ledger has no row of it"), "{outcome:?}");
-    assert!(outcome.stdout.contains("the books disagree"), "{}", outcome.stdout);
+    assert!(
+        partition(&outcome, 0)["stop_reason"].as_str().unwrap().contains("the ledger has no row of it"),
+        "{outcome:?}"
+    );
+    assert!(outcome.stdout.contains("ledger and committed offset disagree"), "{}", outcome.stdout);
 }
 
 #[test]

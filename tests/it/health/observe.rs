@@ -149,7 +149,7 @@ fn lag_is_told_in_offsets_and_in_seconds() {
     world.clickhouse("TRUNCATE TABLE northwind_ops.windows");
     let seen = observe(&world, &[]).expect_exit(78);
     assert!(alarms(&seen).contains(&"books-disagree"));
-    says(&seen, &[&world.topic, "the books disagree"]);
+    says(&seen, &[&world.topic, "ledger and committed offset disagree"]);
     assert!(row(&world, &seen, "disagreements", "observed_lags").contains("the ledger has no row of it"));
     world.ingest(&[]).expect_exit(78);
     let seen = observe(&world, &[]).expect_exit(78);

@@ -123,7 +123,7 @@ fn a_column_of_another_type_is_an_answer_or_an_error() {
     assert_eq!(outcome.count("pass"), 3, "{outcome:?}");
     shop.run("check-reconcile", &["--table", "shippers"]).expect_exit(10);
     shop.change("ALTER TABLE order_details ALTER COLUMN discount TYPE text USING 'much'");
-    // Every line differs, but not in what it points at: that the orders are not ingested yet is nobody's fault.
+    // Every line differs, but not in what it references: that the orders are not ingested yet is nobody's fault.
     let outcome = shop.run("check-integrity", &["--table", "order_details", "--wait", "0s"]).expect_exit(0);
     assert!(shop.detail(&outcome, "order_details").contains("2155 rows are undecided"), "{outcome:?}");
     shop.ingest(&["orders", "products"]);

@@ -85,7 +85,7 @@ fn rules_and_references_of_any_table_are_asked_of_both_sides() {
             format!("SELECT {columns} FROM northwind_ops.{from} WHERE run_id = '{run}' ORDER BY ALL FORMAT TSVRaw");
         world.clickhouse(&sql).replace('\t', " ")
     };
-    // Row 3 points at nothing, so that nobody knows its price; 4 has half a key, 5 a price of NULL.
+    // Row 3 references nothing, so that nobody knows its price; 4 has half a key, 5 a price of NULL.
     let rules = check("check-rules", &[]);
     assert_eq!(said(&rules, "check_name, status", "check_results"), "not-too-much warn\n");
     let shown = r#"2 source {"Id":"2","from":"DE","article no":"1","paid":"20.01","price.Größe":"10"}"#;

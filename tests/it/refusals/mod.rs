@@ -1,7 +1,7 @@
 //! Records that are refused: how they lie in quarantine, and how a replay judges them again.
 
+mod malformed;
 mod odd_keys;
-mod poison;
 mod quarantine;
 mod rejects;
 mod replay;

@@ -105,7 +105,7 @@ fn orphans_and_small_numbers_do_not_count_for_the_ratio() {
 /// After a crash the connector sends the end of its log again.
 #[test]
 fn a_tail_that_is_sent_again_is_counted_and_changes_nothing() {
-    let world = World::with_topic("resent", 2);
+    let world = World::with_topic("redelivered", 2);
     let changes = |partition| {
         let id = ["ALFKI", "ANATR"][partition as usize];
         (1..=5)
@@ -118,7 +118,7 @@ fn a_tail_that_is_sent_again_is_counted_and_changes_nothing() {
     world.produce(&[customer("r", "ALFKI", "snapshot", 5).message(), delete("OLD01", 60).message(), good(60)]);
     world.produce(&changes(1));
     let outcome = world.ingest(&["--window-records", "4"]).expect_exit(0);
-    assert_eq!((outcome.count("resent"), outcome.count("written"), outcome.count("rejected")), (3, 16, 0));
+    assert_eq!((outcome.count("redelivered"), outcome.count("written"), outcome.count("rejected")), (3, 16, 0));
     assert_eq!(world.customers(), "ALFKI\tgood 60\nANATR\tchange 5\n");
 }
 

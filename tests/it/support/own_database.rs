@@ -118,10 +118,8 @@ impl OwnDatabase {
 
     /// The names of the ingest jobs.
     pub fn ingest_jobs(&self) -> Vec<String> {
-        let list = self.job_command("jobs", &[]).output().unwrap();
-        let list: Vec<Value> = serde_json::from_slice(&list.stdout).unwrap();
-        let ingest = list.iter().filter(|job| job["kind"] == "ingest");
-        ingest.map(|job| job["name"].as_str().unwrap().to_owned()).collect()
+        let list = self.job_command("jobs", &["--names", "ingest"]).output().unwrap();
+        String::from_utf8(list.stdout).unwrap().lines().map(str::to_owned).collect()
     }
 
     /// Waits until everything is in the topics, and ingests every table; says how many rows were written and rejected.

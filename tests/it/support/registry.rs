@@ -40,7 +40,7 @@ impl Registered {
     }
 }
 
-/// Every table, each behind those that it points at.
+/// Every table, each behind those that it references.
 pub fn registry() -> Vec<Registered> {
     northwind().tables.iter().map(Registered::of).collect()
 }

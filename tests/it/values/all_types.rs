@@ -63,7 +63,7 @@ fn cells(read: &Read, records: &[Received]) -> BTreeMap<i32, Result<Vec<u8>, Str
                 let row = rows.row(change.row);
                 (read.schema.key_text(|place| row.cell(place)), Ok(row.cell(1).to_vec()))
             }
-            Event::Bad(violation, key) => (key.unwrap(), Err(format!("{}: {}", violation.rule, violation.detail))),
+            Event::Rejected(violation, key) => (key.unwrap(), Err(format!("{}: {}", violation.rule, violation.detail))),
             other => panic!("{other:?}"),
         };
         let id: i32 = id.parse().unwrap();

@@ -36,13 +36,18 @@ fn outcome(message: &Message) -> String {
     let mut rows = Rows::new(table.columns().len());
     match Decoder::new(&table.schema, 1, NOW).decode(&record, &mut rows).unwrap() {
         Event::Change(change) => serde_json::to_string_pretty(&shown(table, rows.row(change.row))).unwrap(),
-        Event::Partial(partial) => {
-            let columns: Vec<&str> = partial.unavailable().collect();
-            format!("{:?} of {:?}, to be completed: {} not sent", partial.head.op, partial.key, columns.join(", "))
+        Event::ToastIncomplete(incomplete) => {
+            let columns: Vec<&str> = incomplete.unavailable().collect();
+            format!(
+                "{:?} of {:?}, to be completed: {} not sent",
+                incomplete.meta.op,
+                incomplete.key,
+                columns.join(", ")
+            )
         }
-        Event::Truncate(truncate) => format!("truncated at {}", truncate.lsn),
+        Event::Truncate(truncate) => format!("truncated at {}", truncate.lsn.get()),
         Event::Tombstone => "tombstone".to_owned(),
-        Event::Bad(violation, key) => {
+        Event::Rejected(violation, key) => {
             let key = key.map(|key| format!(", key {key:?}")).unwrap_or_default();
             format!("rejected{key}: {}: {}", violation.rule, violation.detail)
         }

@@ -97,7 +97,7 @@ impl<'w> Runs<'w> {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let outcome = self.world.ingest_table(table, &args).expect_exit(0);
         if !args.iter().any(|arg| ["--offsets", "--from-beginning"].contains(arg)) {
-            assert_eq!(outcome.count("resent"), 0, "the connector was never restarted: {outcome:#?}");
+            assert_eq!(outcome.count("redelivered"), 0, "the connector was never restarted: {outcome:#?}");
         }
         outcome.count("windows")
     }

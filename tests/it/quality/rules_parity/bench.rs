@@ -1,7 +1,7 @@
 //! The same rows in two PostgreSQL databases, in ClickHouse and in Rust.
 
 use chrono::NaiveDate;
-use lockstep::rules::{CLICKHOUSE_SETTINGS, Column, POSTGRES_SETTINGS, Refusal, Rule, Scope, Server, Value};
+use lockstep::rules::{CLICKHOUSE_SETTINGS, POSTGRES_SETTINGS, Refusal, Rule, Scope, ScopeColumn, Server, Value};
 use postgres::SimpleQueryMessage;
 
 use super::edges::{Edges, Row, columns, rows, value};
@@ -24,7 +24,8 @@ const ORDERS: [(&str, &str); 2] =
 impl Bench {
     pub fn new(test: &str) -> Bench {
         let edges = columns();
-        let columns = edges.iter().map(|edges| Column { name: edges.name.to_owned(), ty: edges.ty.clone() }).collect();
+        let columns =
+            edges.iter().map(|edges| ScopeColumn { name: edges.name.to_owned(), ty: edges.ty.clone() }).collect();
         let scope = Scope::of(columns, NaiveDate::from_ymd_opt(2024, 2, 29).unwrap());
         let bench = Bench { name: format!("rules_{test}_{}", std::process::id()), scope, rows: rows(&edges), edges };
         bench.create();

@@ -1,6 +1,6 @@
 //! Which rows break a rule, where one of them has a parent that is only late.
 
-use lockstep::rules::{Column, Reference, Relations, Rule, Server, Type, Value};
+use lockstep::rules::{Reference, Relations, Rule, ScopeColumn, Server, Type, Value};
 
 use super::bench::Bench;
 use super::edges::{Row, value};
@@ -8,7 +8,7 @@ use crate::support::connect_postgres;
 
 impl Bench {
     pub fn offenders(&self) {
-        let parent = |name: &str| Column { name: name.to_owned(), ty: Type::Int(64) };
+        let parent = |name: &str| ScopeColumn { name: name.to_owned(), ty: Type::Int(64) };
         let mut scope = self.scope.clone();
         let key = vec![("j".to_owned(), "id".to_owned())];
         scope.references =

@@ -1,4 +1,4 @@
-//! Words that PostgreSQL takes for a name only in quotes.
+//! Names in the SQL of PostgreSQL, and the words that it takes for a name only in quotes.
 
 /// PostgreSQL's words that are no names without quotes (`pg_get_keywords()`, catcode R and T), sorted.
 const RESERVED: &[&str] = &[

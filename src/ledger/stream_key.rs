@@ -4,11 +4,11 @@ use serde::Deserialize;
 
 use crate::warehouse::quote;
 
-/// A stream of the ledger: in a query the tuple of its four columns ([`PLACE`]).
+/// A stream of the ledger: in a query the tuple of its four columns ([`STREAM_KEY`]).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(from = "(String, String, String, i32)")]
 #[allow(missing_docs)]
-pub struct Place {
+pub struct StreamKey {
     /// Source table.
     pub source: String,
     pub group_id: String,
@@ -16,16 +16,16 @@ pub struct Place {
     pub stream: i32,
 }
 
-/// The columns of a [`Place`], in the order of the tables' keys.
-pub(super) const PLACE: &str = "source, group_id, topic, stream";
+/// The columns of a [`StreamKey`], in the order of the tables' keys.
+pub(super) const STREAM_KEY: &str = "source, group_id, topic, stream";
 
-impl From<(String, String, String, i32)> for Place {
-    fn from((source, group_id, topic, stream): (String, String, String, i32)) -> Place {
-        Place { source, group_id, topic, stream }
+impl From<(String, String, String, i32)> for StreamKey {
+    fn from((source, group_id, topic, stream): (String, String, String, i32)) -> StreamKey {
+        StreamKey { source, group_id, topic, stream }
     }
 }
 
-impl Place {
+impl StreamKey {
     /// As a condition.
     pub(super) fn sql(&self) -> String {
         let [source, group_id, topic] = self.quoted();

@@ -1,4 +1,4 @@
-//! Explicit ranges: `--offsets`, `--since/--until`, `--from-beginning`. They never move the group.
+//! Backfills: `--offsets`, `--since/--until`, `--from-beginning`. They never move the group.
 
 use std::str::FromStr;
 
@@ -35,9 +35,9 @@ impl FromStr for OffsetRange {
     }
 }
 
-/// What was asked for instead of "what is new".
+/// What was asked for instead of "what is new": offsets to be read again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Explicit {
+pub enum Backfill {
     /// Log start to the committed offset.
     FromBeginning,
     /// By the records' timestamps, half-open.
@@ -46,7 +46,7 @@ pub enum Explicit {
     Offsets(Vec<OffsetRange>),
 }
 
-impl Explicit {
+impl Backfill {
     /// The spans that it stands for, partition by partition.
     ///
     /// # Errors
@@ -61,13 +61,13 @@ impl Explicit {
     ) -> Result<Vec<(i32, Span)>> {
         let mut spans = Vec::new();
         match self {
-            Explicit::FromBeginning => {
+            Backfill::FromBeginning => {
                 for ((partition, log), committed) in partitions.iter().zip(log).zip(committed) {
                     let end = committed.as_ref().map_or(log.start, |c| c.offset);
                     spans.push((*partition, Span { start: log.start, end: end.min(log.end) }));
                 }
             }
-            Explicit::Between(since, until) => {
+            Backfill::Between(since, until) => {
                 let at = |time: &Option<DateTime<Utc>>| -> Result<Vec<Option<i64>>> {
                     match time {
                         Some(time) => offsets_at(consumer, topic, partitions, time.timestamp_millis()),
@@ -80,7 +80,7 @@ impl Explicit {
                     spans.push((*partition, Span { start, end: ends[i].unwrap_or(log[i].end) }));
                 }
             }
-            Explicit::Offsets(ranges) => {
+            Backfill::Offsets(ranges) => {
                 for range in ranges {
                     let OffsetRange { partition, span } = *range;
                     let Some(at) = partitions.iter().position(|p| *p == partition) else {

@@ -9,20 +9,20 @@ use serde_json::{Map, Value};
 use crate::checks::catalogue;
 use crate::checks::conditions;
 use crate::checks::results::Failure;
-use crate::checks::statement::{Names, Shown, Side};
+use crate::checks::statement::{Names, ServerSide, ShownColumn};
 use crate::rules::{self, ROW, Relations, Rule};
 use crate::tables::{CompiledRule, Pipeline, Reference, Table};
 use crate::types::join_key;
 
 /// A check, and the table that it is about.
 #[derive(Debug)]
-pub struct Question {
-    /// The check.
-    pub check: &'static str,
+pub struct SqlCheck {
+    /// Its name.
+    pub name: &'static str,
     /// The table.
     pub table: &'static Table,
     asked: Asked,
-    shown: Vec<Shown>,
+    shown: Vec<ShownColumn>,
 }
 
 /// What is wrong with a row.
@@ -43,46 +43,46 @@ enum Asked {
 }
 
 /// What is shown of a row that breaks a check: its key and the columns that the check reads, by name.
-pub type Row = Map<String, Value>;
+pub type OffenderRow = Map<String, Value>;
 
-impl Question {
+impl SqlCheck {
     /// Keys with several rows.
-    pub fn several_rows(table: &'static Table) -> Question {
-        Question::new(catalogue::ONE_LIVE_ROW, table, Asked::SeveralRows)
+    pub fn several_rows(table: &'static Table) -> SqlCheck {
+        SqlCheck::new(catalogue::ONE_LIVE_ROW, table, Asked::SeveralRows)
     }
 
     /// Debezium's placeholder.
-    pub fn placeholders(table: &'static Table) -> Question {
-        Question::new(catalogue::NO_PLACEHOLDERS, table, Asked::Placeholders)
+    pub fn placeholders(table: &'static Table) -> SqlCheck {
+        SqlCheck::new(catalogue::NO_PLACEHOLDERS, table, Asked::Placeholders)
     }
 
     /// Texts that must not be empty; `None` if the table has no such column.
-    pub fn empty_texts(table: &'static Table) -> Option<Question> {
+    pub fn empty_texts(table: &'static Table) -> Option<SqlCheck> {
         conditions::required(table).next()?;
-        Some(Question::new(catalogue::REQUIRED_COLUMNS, table, Asked::EmptyTexts))
+        Some(SqlCheck::new(catalogue::REQUIRED_COLUMNS, table, Asked::EmptyTexts))
     }
 
-    /// Rows that point at nothing.
-    pub fn orphans(table: &'static Table, reference: &'static Reference) -> Question {
-        Question::new(catalogue::REFERENCES, table, Asked::Orphans(reference))
+    /// Rows that reference nothing.
+    pub fn orphans(table: &'static Table, reference: &'static Reference) -> SqlCheck {
+        SqlCheck::new(catalogue::REFERENCES, table, Asked::Orphans(reference))
     }
 
     /// A business rule.
-    pub fn rule(table: &'static Table, compiled: CompiledRule) -> Question {
-        Question::new(compiled.name(), table, Asked::Rule(compiled.rule))
+    pub fn rule(table: &'static Table, compiled: CompiledRule) -> SqlCheck {
+        SqlCheck::new(compiled.name(), table, Asked::Rule(compiled.rule))
     }
 
     /// A CHECK of the source.
-    pub fn constraint(table: &'static Table, name: String, rule: Rule) -> Question {
-        Question::new(catalogue::CONSTRAINTS, table, Asked::Constraint { name, rule })
+    pub fn constraint(table: &'static Table, name: String, rule: Rule) -> SqlCheck {
+        SqlCheck::new(catalogue::CONSTRAINTS, table, Asked::Constraint { name, rule })
     }
 
-    fn new(check: &'static str, table: &'static Table, asked: Asked) -> Question {
-        let mut question = Question { check, table, asked, shown: Vec::new() };
-        let of_row = question.columns().into_iter();
-        let own = of_row.filter_map(|name| Some(Shown::new(None, name, table.column_type(name)?)));
-        question.shown = own.chain(question.of_parents()).collect();
-        question
+    fn new(name: &'static str, table: &'static Table, asked: Asked) -> SqlCheck {
+        let mut sql_check = SqlCheck { name, table, asked, shown: Vec::new() };
+        let of_row = sql_check.columns().into_iter();
+        let own = of_row.filter_map(|name| Some(ShownColumn::new(None, name, table.column_type(name)?)));
+        sql_check.shown = own.chain(sql_check.of_parents()).collect();
+        sql_check
     }
 
     /// Is it worth saying that rows break it in the source? A text that is empty there may be so.
@@ -101,7 +101,7 @@ impl Question {
     }
 
     /// The statement for a side, for the rows that fulfil a condition.
-    pub fn sql(&self, side: Side<'_>, condition: &str) -> String {
+    pub fn sql(&self, side: ServerSide<'_>, condition: &str) -> String {
         let server = side.server();
         let mut shown: Vec<String> = self.shown.iter().filter_map(|shown| shown.select(server)).collect();
         let columns = if self.is_of_pipeline() { Vec::new() } else { self.columns() };
@@ -130,20 +130,20 @@ impl Question {
     ///
     /// # Errors
     /// It has no key.
-    pub fn put(&self, found: &mut BTreeMap<String, Row>, json: &str) -> Result<()> {
-        let mut row: Row = serde_json::from_str(json)?;
+    pub fn put(&self, found: &mut BTreeMap<String, OffenderRow>, json: &str) -> Result<()> {
+        let mut row: OffenderRow = serde_json::from_str(json)?;
         for shown in &self.shown {
             if let Some(Value::String(text)) = row.get_mut(&shown.name) {
                 *text = shown.canonical(text);
             }
         }
-        let key = text_of(&row, self.key()).with_context(|| format!("{}: a row without its key", self.check))?;
+        let key = text_of(&row, self.key()).with_context(|| format!("{}: a row without its key", self.name))?;
         found.insert(key, row);
         Ok(())
     }
 
     /// The rows of other tables that it looks at, besides this one: table and key.
-    pub fn parents_of(&self, row: &Row) -> Vec<(&'static str, String)> {
+    pub fn parents_of(&self, row: &OffenderRow) -> Vec<(&'static str, String)> {
         let key = |reference: &Reference| {
             let own = reference.spec.columns.iter().map(|column| column.as_str());
             Some((reference.parent.name, text_of(row, own)?))
@@ -183,11 +183,11 @@ impl Question {
     }
 
     /// A failure of the pipeline, of which no more is known than the row.
-    pub fn blame_pipeline(&self, key: &str, row: &Row) -> Failure {
+    pub fn blame_pipeline(&self, key: &str, row: &OffenderRow) -> Failure {
         let what = match &self.asked {
             Asked::Constraint { name, .. } => format!("the source's {name}"),
-            Asked::Orphans(reference) => format!("{} ({})", self.check, reference.name),
-            _ => self.check.to_owned(),
+            Asked::Orphans(reference) => format!("{} ({})", self.name, reference.name),
+            _ => self.name.to_owned(),
         };
         let detail = format!("breaks {what} with {}", Value::Object(row.clone()));
         Failure { owner: "pipeline".to_owned(), row_key: key.to_owned(), detail, ..Failure::default() }
@@ -215,17 +215,17 @@ impl Question {
     }
 
     /// What a rule reads of the rows that references lead to.
-    fn of_parents(&self) -> Vec<Shown> {
+    fn of_parents(&self) -> Vec<ShownColumn> {
         let Asked::Rule(rule) = &self.asked else { return Vec::new() };
         let shown = |input: &rules::Input| {
             let reference = self.references().find(|reference| Some(reference.name) == input.reference.as_deref())?;
             let fact = reference.facts.iter().find(|fact| fact.column == input.column)?;
-            Some(Shown::new(Some(reference.name), fact.column, &fact.column_type))
+            Some(ShownColumn::new(Some(reference.name), fact.column, &fact.column_type))
         };
         rule.inputs().iter().filter_map(shown).collect()
     }
 
-    fn rows_of_parents(&self, side: Side<'_>, used: &rules::Reference) -> String {
+    fn rows_of_parents(&self, side: ServerSide<'_>, used: &rules::Reference) -> String {
         let Some(reference) = self.references().find(|reference| reference.name == used.name) else {
             return String::new();
         };
@@ -241,7 +241,7 @@ impl Question {
 }
 
 /// The canonical text of a key whose parts stand in these columns of a row; `None` if one is NULL.
-fn text_of<'c>(row: &Row, columns: impl Iterator<Item = &'c str>) -> Option<String> {
+fn text_of<'c>(row: &OffenderRow, columns: impl Iterator<Item = &'c str>) -> Option<String> {
     let parts: Option<Vec<&str>> = columns.map(|column| row.get(column)?.as_str()).collect();
     Some(join_key(parts?.into_iter().map(Cow::Borrowed)))
 }
@@ -254,21 +254,21 @@ mod tests {
         Pipeline::embedded().table(name).unwrap()
     }
 
-    fn rule(name: &str) -> Question {
+    fn rule(name: &str) -> SqlCheck {
         let (pipeline, lines) = (Pipeline::embedded(), table("order_details"));
         let rules = CompiledRule::of(pipeline, lines, &pipeline.limits()).unwrap();
-        Question::rule(lines, rules.into_iter().find(|rule| rule.name() == name).unwrap())
+        SqlCheck::rule(lines, rules.into_iter().find(|rule| rule.name() == name).unwrap())
     }
 
     #[test]
     fn one_text_asks_both_sides() {
-        insta::assert_snapshot!(rule("discount-limit").sql(Side::Source, "true"), @r#"
+        insta::assert_snapshot!(rule("discount-limit").sql(ServerSide::Source, "true"), @r#"
         SELECT "_row"."order_id"::text AS "order_id", "_row"."product_id"::text AS "product_id", "_row"."discount"::text AS "discount"
         FROM (SELECT "order_id", "product_id", "discount" FROM public.order_details WHERE true) AS "_row"
         WHERE (((CASE WHEN abs("_row"."discount") < 'Infinity' THEN round("_row"."discount"::text::numeric, 4) END) BETWEEN 0.0000 AND 0.2500) IS FALSE)
         LIMIT 100001
         "#);
-        insta::assert_snapshot!(rule("discount-limit").sql(Side::Warehouse("dw"), "order_id = 1"), @r#"
+        insta::assert_snapshot!(rule("discount-limit").sql(ServerSide::Warehouse("dw"), "order_id = 1"), @r#"
         SELECT toNullable(toString("_row"."order_id")) AS "order_id", toNullable(toString("_row"."product_id")) AS "product_id", toNullable(toString("_row"."discount")) AS "discount"
         FROM (SELECT "order_id", "product_id", "discount" FROM dw.fact_order_details FINAL WHERE order_id = 1) AS "_row"
         WHERE ((toDecimal256("_row"."discount", 4) BETWEEN toDecimal256('0.0000', 4) AND toDecimal256('0.2500', 4)) IS FALSE)
@@ -279,23 +279,23 @@ mod tests {
 
     #[test]
     fn offenders_are_shown_with_what_the_rule_reads() {
-        let question = rule("open-line-inventory");
-        let others: Vec<&str> = question.others(Pipeline::embedded()).iter().map(|table| table.name).collect();
+        let sql_check = rule("open-line-inventory");
+        let others: Vec<&str> = sql_check.others(Pipeline::embedded()).iter().map(|table| table.name).collect();
         assert_eq!(others.len(), 2, "{others:?}");
         let mut found = BTreeMap::new();
         let json = r#"{"order_id":"1","product_id":"11","quantity":"0500","product.units_in_stock":"3","product.units_on_order":null}"#;
-        question.put(&mut found, json).unwrap();
+        sql_check.put(&mut found, json).unwrap();
         let (key, row) = found.pop_first().unwrap();
         assert_eq!((key.as_str(), row["quantity"].as_str()), ("1\u{1f}11", Some("500")));
-        let mut parents = question.parents_of(&row);
+        let mut parents = sql_check.parents_of(&row);
         parents.sort_unstable();
         assert_eq!(parents, [("orders", "1".to_owned()), ("products", "11".to_owned())]);
-        assert!(question.reads("quantity") && question.reads("order_id") && !question.reads("discount"));
+        assert!(sql_check.reads("quantity") && sql_check.reads("order_id") && !sql_check.reads("discount"));
     }
 
     #[test]
     fn rows_of_a_key_are_counted() {
-        let sql = Question::several_rows(table("order_details")).sql(Side::Warehouse("dw"), "true");
+        let sql = SqlCheck::several_rows(table("order_details")).sql(ServerSide::Warehouse("dw"), "true");
         assert!(sql.contains(r#"GROUP BY "_row"."order_id", "_row"."product_id""#), "{sql}");
     }
 }

@@ -2,8 +2,7 @@
 
 use crate::rules::{Reading, Rule};
 use crate::source::Constraint;
-use crate::tables::Table;
-use crate::tables::rule::own_scope;
+use crate::tables::{Table, own_scope};
 
 /// Reads a CHECK of the source. It sees the numbers that PostgreSQL has judged: of a `real` the binary one.
 ///

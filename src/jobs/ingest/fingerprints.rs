@@ -13,7 +13,7 @@ pub const ANSWER_BYTES: usize = 8 << 20;
 
 /// The rows that the table has to show for the keys of a window.
 #[derive(Debug, Default)]
-pub struct Shown {
+pub struct Fingerprints {
     /// By key.
     pub rows: BTreeMap<String, Fingerprint>,
     /// Bytes of the longest row.
@@ -27,7 +27,7 @@ pub struct Fingerprint {
     columns: Box<[u64]>,
 }
 
-impl Shown {
+impl Fingerprints {
     /// Takes in a row as it is sent. Offsets rise, so the last one of a key is its newest.
     pub fn take_in(&mut self, table: &Table, row: Row<'_>) {
         let system = row.system();

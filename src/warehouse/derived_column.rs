@@ -4,35 +4,36 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::cdc::Lsn;
 use crate::types::{AddedType, Connector, SourceType};
-use crate::warehouse::{Column, identifier, quote};
+use crate::warehouse::{ExistingColumn, identifier, quote};
 
 /// Stands before the JSON in the comment of such a column.
 const MARK: &str = "from _extra: ";
 
 /// What such a column was made for. It is kept in the column's comment, for people and for the next run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
+pub struct DerivedColumn {
     /// The type in PostgreSQL.
     pub postgres_type: String,
     /// What rows have that were not touched since the column came.
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
-    pub untouched: Option<Untouched>,
+    pub missing_default: Option<MissingDefault>,
 }
 
 /// The value that PostgreSQL keeps in its catalogue for rows that are older than a column.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Untouched {
+pub struct MissingDefault {
     /// As Debezium would send it.
     pub value: Value,
     /// A position in the log at which the column was there. An event behind it that does not have the column is not older than
     /// the column: there, the column has been dropped.
-    pub before_lsn: u64,
+    pub before_lsn: Lsn,
 }
 
-impl Origin {
+impl DerivedColumn {
     /// What a column was made for, if it is one of these.
-    pub fn of(column: &Column) -> Option<Origin> {
+    pub fn of(column: &ExistingColumn) -> Option<DerivedColumn> {
         serde_json::from_str(column.comment.strip_prefix(MARK)?).ok()
     }
 
@@ -55,11 +56,11 @@ impl Origin {
 
     /// The column's value, as SQL over the row's other columns.
     pub fn expression(&self, name: &str, connector: &Connector) -> String {
-        let otherwise = match &self.untouched {
+        let otherwise = match &self.missing_default {
             None => quote(""),
-            Some(Untouched { value, before_lsn }) => {
+            Some(MissingDefault { value, before_lsn }) => {
                 let row = quote(&json!({name: value}).to_string());
-                format!("if(ifNull(_lsn < {before_lsn}, true), {row}, '')")
+                format!("if(ifNull(_lsn < {}, true), {row}, '')", before_lsn.get())
             }
         };
         let json = format!("if({}, _extra, {otherwise})", has(name));
@@ -79,20 +80,24 @@ mod tests {
 
     #[test]
     fn the_comment_is_read_as_it_is_written() {
-        let untouched = Untouched { value: json!("12.50"), before_lsn: 99 };
-        let origin = Origin { postgres_type: "numeric(10,2)".to_owned(), untouched: Some(untouched) };
-        let plain = Origin { postgres_type: "text".to_owned(), untouched: None };
-        for origin in [origin, plain] {
-            let comment = format!("{MARK}{}", json!(origin));
-            assert_eq!(Origin::of(&Column { comment, ..Column::default() }), Some(origin));
+        let missing_default = MissingDefault { value: json!("12.50"), before_lsn: Lsn(99) };
+        let derived =
+            DerivedColumn { postgres_type: "numeric(10,2)".to_owned(), missing_default: Some(missing_default) };
+        let plain = DerivedColumn { postgres_type: "text".to_owned(), missing_default: None };
+        for derived in [derived, plain] {
+            let comment = format!("{MARK}{}", json!(derived));
+            assert_eq!(DerivedColumn::of(&ExistingColumn { comment, ..ExistingColumn::default() }), Some(derived));
         }
-        assert_eq!(Origin::of(&Column { comment: "mine".to_owned(), ..Column::default() }), None);
+        assert_eq!(
+            DerivedColumn::of(&ExistingColumn { comment: "mine".to_owned(), ..ExistingColumn::default() }),
+            None
+        );
     }
 
     #[test]
     fn any_name_can_be_declared() {
-        let origin = Origin { postgres_type: "text".to_owned(), untouched: None };
-        let declaration = origin.declaration(r"it's `a\b`", &Connector::default());
+        let derived = DerivedColumn { postgres_type: "text".to_owned(), missing_default: None };
+        let declaration = derived.declaration(r"it's `a\b`", &Connector::default());
         assert!(declaration.starts_with(r"`it's \`a\\b\`` Nullable(String) DEFAULT "), "{declaration}");
         assert!(declaration.contains(r"JSONHas(_extra, 'it\'s `a\\b`')"), "{declaration}");
     }

@@ -7,16 +7,16 @@ use crate::cdc::Sequence;
 
 /// Counts events at or below a position that their partition has already shown.
 #[derive(Debug, Default)]
-pub struct Resent {
+pub struct Redelivered {
     newest: HashMap<i32, (Sequence, Vec<u64>)>,
     count: u64,
 }
 
-impl Resent {
+impl Redelivered {
     /// Looks at one event that did not come from a snapshot. A primary-key change is a delete and a create with one
     /// position, perhaps of keys that differ in trailing blanks only, and COPY writes many rows at one; so the same position
     /// counts only for the same op and key.
-    pub fn look(&mut self, partition: i32, sequence: Sequence, change_hash: u64) {
+    pub fn see(&mut self, partition: i32, sequence: Sequence, change_hash: u64) {
         match self.newest.get_mut(&partition) {
             Some((newest, _)) if sequence < *newest => self.count += 1,
             Some((newest, changes)) if sequence == *newest && changes.contains(&change_hash) => self.count += 1,
@@ -42,22 +42,23 @@ impl Resent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cdc::Lsn;
 
     #[test]
     fn a_tail_sent_again_is_counted_and_a_key_change_is_not() {
-        let mut resent = Resent::default();
+        let mut redelivered = Redelivered::default();
         for (commit, lsn, change) in [(10, 20, 1), (10, 20, 2), (10, 30, 1), (10, 20, 1), (10, 30, 1), (30, 40, 1)] {
-            resent.look(0, Sequence(commit, lsn), change);
+            redelivered.see(0, Sequence(Lsn(commit), Lsn(lsn)), change);
         }
-        assert_eq!(resent.count(), 2);
+        assert_eq!(redelivered.count(), 2);
     }
 
     #[test]
     fn a_tail_that_ends_with_a_key_change_is_counted() {
-        let mut resent = Resent::default();
+        let mut redelivered = Redelivered::default();
         for change in [1, 2, 1, 2] {
-            resent.look(0, Sequence(10, 20), change);
+            redelivered.see(0, Sequence(Lsn(10), Lsn(20)), change);
         }
-        assert_eq!(resent.count(), 2);
+        assert_eq!(redelivered.count(), 2);
     }
 }

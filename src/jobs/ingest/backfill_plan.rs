@@ -1,19 +1,19 @@
-//! The plan of an explicit range: offsets that a person names, or that a time stands for.
+//! The plan of a backfill, an explicit range: offsets that a person names, or that a time stands for.
 
 use anyhow::Result;
 
 use crate::exit::needs_person;
-use crate::jobs::ingest::begin::Books;
+use crate::jobs::ingest::begin::GroupState;
 use crate::jobs::ingest::lineage;
-use crate::jobs::ingest::plan::{Plan, Planned};
+use crate::jobs::ingest::plan::{Planned, ReadPlan};
 use crate::jobs::ingest::run::Run;
 use crate::kafka::Span;
 use crate::ledger::{Mode, share};
 
-impl Books {
-    /// An explicit range: it needs the topic's generation, and nothing from the ledger. Of a topic that came in place of another one not
+impl GroupState {
+    /// A backfill needs the topic's generation, and nothing from the ledger. Of a topic that came in place of another one not
     /// a part is read first: what stands above it in the log would be below it in the table.
-    pub fn range_plan(&mut self, run: &mut Run, spans: Vec<(i32, Span)>) -> Result<Plan> {
+    pub fn backfill_plan(&mut self, run: &mut Run, spans: Vec<(i32, Span)>) -> Result<ReadPlan> {
         if self.is_another(&run.topic) {
             return Err(needs_person(format!(
                 "{} is not the topic that the ledger knows (it was recreated, or has other partitions): \
@@ -39,6 +39,6 @@ impl Books {
         if !taken.is_empty() {
             lineage::refuse_older(run, &self.lineages, number.generation)?;
         }
-        Ok(Plan { cut, ..self.plan(Mode::Range, number, taken) })
+        Ok(ReadPlan { cut, ..self.plan(Mode::Backfill, number, taken) })
     }
 }

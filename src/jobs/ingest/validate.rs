@@ -6,7 +6,7 @@ use typed_arena::Arena;
 use crate::batch::Batch;
 use crate::cdc::{Record, Truncates, Violation};
 use crate::exit::{Exit, fault};
-use crate::jobs::ingest::plan::Plan;
+use crate::jobs::ingest::plan::ReadPlan;
 use crate::jobs::ingest::run::Run;
 use crate::kafka::Window;
 use crate::rows::Event;
@@ -21,9 +21,9 @@ impl Run {
     ///
     /// # Errors
     /// A server is gone, refuses or is late.
-    pub fn judge(&mut self, batch: &mut Batch<'_>) -> Result<()> {
+    pub fn validate(&mut self, batch: &mut Batch<'_>) -> Result<()> {
         let servers = Servers { source: &mut self.source, look_ups: &mut self.look_ups, warehouse: &self.warehouse };
-        self.validator.judge(servers, batch, &Truncates::default())
+        self.validator.validate(servers, batch, &Truncates::default())
     }
 
     /// Completes changes whose unchanged TOAST values were not sent. The insert in flight is acknowledged by now.
@@ -32,18 +32,18 @@ impl Run {
     /// The warehouse is gone or refuses.
     pub fn carry<'m>(
         &self,
-        plan: &Plan,
+        plan: &ReadPlan,
         window: &Window<'_>,
         batch: &mut Batch<'m>,
         arena: &'m Arena<String>,
     ) -> Result<()> {
         let below = plan.numbers.version(window.partition, window.span.start)?.get();
         let missing = batch.missing(|_| below);
-        let carried = carried_rows(&self.warehouse, self.table, &self.topic, &plan.topic_id, &missing)?;
+        let carried = carried_rows(&self.warehouse, self.table, plan.topic_partition(&self.topic, window), &missing)?;
         batch.complete(missing, carried, arena)
     }
 
-    /// Ends the run before it writes this window, if too many records are bad. Rows that are gone, or point at rows that are gone, do
+    /// Ends the run before it writes this window, if too many records are bad. Rows that are gone, or reference rows that are gone, do
     /// not count: they are what happens when the source moves on.
     ///
     /// # Errors
@@ -76,7 +76,7 @@ impl Run {
 /// Records that are rejected for another reason than a missing row.
 fn bad_records<'b, 'm>(batch: &'b Batch<'m>) -> impl Iterator<Item = (&'b Violation, &'b Record<'m>)> {
     batch.events.iter().zip(&batch.records).filter_map(|(event, record)| match event {
-        Event::Bad(violation, _) if !is_orphan(batch.table, violation) => Some((violation, record)),
+        Event::Rejected(violation, _) if !is_orphan(batch.table, violation) => Some((violation, record)),
         _ => None,
     })
 }

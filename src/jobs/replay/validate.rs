@@ -13,12 +13,12 @@ impl Replay {
     ///
     /// # Errors
     /// A server is gone, refuses or is late.
-    pub fn judge(&mut self, replayed: &mut Replayed<'_>) -> Result<()> {
-        let shelf = replayed.shelf;
-        let is_beside = |other: &str| self.args.beside.has(&shelf.topic, other);
+    pub fn validate(&mut self, replayed: &mut Replayed<'_>) -> Result<()> {
+        let range = replayed.range;
+        let is_beside = |other: &str| self.args.beside.has(&range.topic, other);
         let table = replayed.batch.table;
-        let truncates = self.warehouse.truncates(table, &shelf.topic_id, shelf.generation, is_beside)?;
+        let truncates = self.warehouse.truncates(table, &range.topic_id, range.generation, is_beside)?;
         let servers = Servers { source: &mut self.source, look_ups: &mut self.look_ups, warehouse: &self.warehouse };
-        self.validator.judge(servers, &mut replayed.batch, &truncates)
+        self.validator.validate(servers, &mut replayed.batch, &truncates)
     }
 }

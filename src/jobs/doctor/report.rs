@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::health::finding::{Finding, Verdict, broken, unreachable};
 
 /// No server may keep the doctor waiting for longer, whatever it does.
-const PATIENCE: Duration = Duration::from_secs(6);
+const TIMEOUT: Duration = Duration::from_secs(6);
 
 /// The servers, in the order in which the data passes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr)]
@@ -40,12 +40,12 @@ impl Server {
 
 /// The findings so far. Copies share one list, so that what a check wrote before it hung is not lost.
 #[derive(Debug, Clone, Default)]
-pub struct Sheet(Arc<Mutex<Vec<Line>>>);
+pub struct DoctorReport(Arc<Mutex<Vec<Line>>>);
 
 /// Server, name of the check, finding.
 type Line = (Server, &'static str, Finding);
 
-impl Sheet {
+impl DoctorReport {
     /// Enters a finding; says whether the checks that build on it make sense.
     pub fn put(&self, server: Server, check: &'static str, finding: Finding) -> bool {
         let passed = !finding.failed();
@@ -59,7 +59,7 @@ impl Sheet {
         self.put(server, check, result.unwrap_or_else(|error| broken(&error, fix)))
     }
 
-    /// Enters that checks were not made, because of the failure that is on the sheet already.
+    /// Enters that checks were not made, because of the failure that is on the report already.
     pub fn skip(&self, server: Server, checks: &[&'static str], why: &str) {
         for check in checks {
             let finding =
@@ -69,22 +69,22 @@ impl Sheet {
     }
 
     /// Makes a server's checks, but not for ever: a server that is frozen takes connections and never answers.
-    pub fn within_patience<T: Send + 'static>(
+    pub fn with_timeout<T: Send + 'static>(
         &self,
         server: Server,
         wanted: &Arc<Wanted>,
-        checks: impl FnOnce(&Sheet, &Wanted) -> T + Send + 'static,
+        checks: impl FnOnce(&DoctorReport, &Wanted) -> T + Send + 'static,
     ) -> Option<T> {
         let (done, answer) = channel();
-        let (sheet, wanted) = (self.clone(), Arc::clone(wanted));
+        let (report, wanted) = (self.clone(), Arc::clone(wanted));
         // Not joined: a thread that hangs ends with the process.
-        std::thread::spawn(move || done.send(checks(&sheet, &wanted)));
-        match answer.recv_timeout(PATIENCE) {
+        std::thread::spawn(move || done.send(checks(&report, &wanted)));
+        match answer.recv_timeout(TIMEOUT) {
             Ok(answer) => Some(answer),
             Err(why) => {
                 let text = match why {
                     RecvTimeoutError::Timeout => {
-                        format!("takes connections, but does not answer in {} s", PATIENCE.as_secs())
+                        format!("takes connections, but does not answer in {} s", TIMEOUT.as_secs())
                     }
                     RecvTimeoutError::Disconnected => "the checks ended with a panic, see above".to_owned(),
                 };
@@ -117,7 +117,7 @@ impl Sheet {
     }
 
     /// The summary: exit 0 without failures, 75 if servers did not answer and nothing else is wrong, else 78.
-    pub fn report(&self) -> Report {
+    pub fn summary(&self) -> Report {
         let findings = self.sorted();
         let count = |verdicts: &[Verdict]| findings.iter().filter(|(.., f)| verdicts.contains(&f.verdict)).count();
         let failed = count(&[Verdict::Fail, Verdict::Unreachable]);
@@ -149,11 +149,11 @@ mod tests {
     use crate::health::finding::{fail, ok, warn};
 
     fn exit_of(findings: &[Finding]) -> Exit {
-        let sheet = Sheet::default();
+        let report = DoctorReport::default();
         for finding in findings {
-            sheet.put(Server::Kafka, "test", finding.clone());
+            report.put(Server::Kafka, "test", finding.clone());
         }
-        sheet.report().exit
+        report.summary().exit
     }
 
     #[test]
@@ -165,13 +165,13 @@ mod tests {
 
     #[test]
     fn the_table_follows_the_data_and_has_the_fix_below_the_finding() {
-        let sheet = Sheet::default();
-        sheet.put(Server::Kafka, "reachable", ok("1 broker"));
-        sheet.put(Server::Postgres, "login", fail("wrong password", "set POSTGRES_PASSWORD"));
-        insta::assert_snapshot!(sheet.table(), @r"
-        FAIL  postgres  login      wrong password
-                                   fix: set POSTGRES_PASSWORD
-        ok    kafka     reachable  1 broker
+        let report = DoctorReport::default();
+        report.put(Server::Kafka, "reachable", ok("1 broker"));
+        report.put(Server::Postgres, "login", fail("wrong password", "set POSTGRES_PASSWORD"));
+        insta::assert_snapshot!(report.table(), @r"
+        FAIL postgres login     wrong password
+                                fix: set POSTGRES_PASSWORD
+        ok   kafka    reachable 1 broker
         ");
     }
 }

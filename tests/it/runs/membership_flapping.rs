@@ -8,7 +8,7 @@ use crate::support::event::customer;
 
 /// Each customer is there, or is not, when the first, the second and the last run ask: all eight ways, in one window.
 fn is_in_one_place(first: &str, second: &str) {
-    let world = World::with_topic("comes_and_goes", 1);
+    let world = World::with_topic("membership_flapping", 1);
     let ids: Vec<String> = (0..8).map(|way| format!("WAY{way}")).collect();
     world.produce(&ids.iter().map(|id| customer("c", id, "On and off", 100).message()).collect::<Vec<_>>());
     let there = |way: usize, run: usize| way >> run & 1 == 1;

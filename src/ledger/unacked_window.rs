@@ -3,13 +3,13 @@
 use clickhouse::Row;
 use serde::Deserialize;
 
-use crate::ledger::place::Place;
+use crate::ledger::stream_key::StreamKey;
 
 /// A window of the ledger.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Row, Deserialize)]
 #[allow(missing_docs)]
-pub struct OpenWindow {
-    pub place: Place,
+pub struct UnackedWindow {
+    pub place: StreamKey,
     /// Its number in the stream.
     pub seq: u64,
     pub partition: i32,

@@ -6,9 +6,9 @@ use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::ledger::news::{News, STREAMS};
-use crate::ledger::open_window::OpenWindow;
-use crate::ledger::place::Place;
 use crate::ledger::seq_set::SeqSet;
+use crate::ledger::stream_key::StreamKey;
+use crate::ledger::unacked_window::UnackedWindow;
 use crate::warehouse::Warehouse;
 
 /// Rows of `postponed` that are in memory at a time.
@@ -26,8 +26,8 @@ pub(super) struct PositionRow<'a> {
 }
 
 impl<'a> PositionRow<'a> {
-    pub fn of(consumer: &'a str, place: &'a Place, seq: u64, run_id: &'a str) -> PositionRow<'a> {
-        let Place { source, group_id, topic, stream } = place;
+    pub fn of(consumer: &'a str, place: &'a StreamKey, seq: u64, run_id: &'a str) -> PositionRow<'a> {
+        let StreamKey { source, group_id, topic, stream } = place;
         PositionRow { consumer, source, group_id, topic, stream: *stream, seq, run_id }
     }
 }
@@ -52,11 +52,11 @@ pub struct Consumer<'c> {
     /// The run.
     pub run_id: &'c str,
     /// For tests: is told where it is.
-    pub passes: &'c dyn Fn(&str),
+    pub failpoint: &'c dyn Fn(&str),
 }
 
 /// Which windows stay open.
-pub type StaysOpen<'f> = &'f dyn Fn(&OpenWindow) -> bool;
+pub type StaysOpen<'f> = &'f dyn Fn(&UnackedWindow) -> bool;
 
 impl Warehouse {
     /// Notes down that `consumer` is done with these news of `sources`, but for the windows that it leaves open, if any. First these, *then* the
@@ -65,7 +65,7 @@ impl Warehouse {
     ///
     /// # Errors
     /// The server is gone or refuses.
-    pub fn take_up(
+    pub fn ack(
         &self,
         consumer: Consumer<'_>,
         sources: &[&str],
@@ -77,14 +77,14 @@ impl Warehouse {
             Some(stays_open) => self.opened_and_done(consumer.name, sources, news, stays_open)?,
         };
         self.write_postponed(consumer, &opened, false)?;
-        (consumer.passes)("windows-left-open");
+        (consumer.failpoint)("windows-left-open");
         let positions: Vec<PositionRow<'_>> = news
             .taken
             .iter()
             .map(|taken| PositionRow::of(consumer.name, &taken.place, taken.up_to, consumer.run_id))
             .collect();
         self.write_positions(&positions)?;
-        (consumer.passes)("positions-written");
+        (consumer.failpoint)("positions-written");
         self.write_postponed(consumer, &done, true)
     }
 
@@ -98,7 +98,7 @@ impl Warehouse {
     ) -> Result<(SeqSet, SeqSet)> {
         let (mut opened, mut done) = (SeqSet::default(), SeqSet::default());
         let mut note =
-            |window: &OpenWindow| match (stays_open(window), news.postponed.contains(&window.place, window.seq)) {
+            |window: &UnackedWindow| match (stays_open(window), news.postponed.contains(&window.place, window.seq)) {
                 (true, false) => opened.add(&window.place, window.seq),
                 (false, true) => done.add(&window.place, window.seq),
                 _ => {}
@@ -125,7 +125,7 @@ impl Warehouse {
 
     fn write_postponed(&self, consumer: Consumer<'_>, windows: &SeqSet, is_done: bool) -> Result<()> {
         let Consumer { name, run_id, .. } = consumer;
-        let mut windows = windows.iter().map(|(Place { source, group_id, topic, stream }, seq)| PostponedRow {
+        let mut windows = windows.iter().map(|(StreamKey { source, group_id, topic, stream }, seq)| PostponedRow {
             consumer: name,
             source,
             group_id,

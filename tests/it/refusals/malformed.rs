@@ -19,7 +19,7 @@ fn keyed(key: &str, message: Message) -> Message {
 }
 
 /// Poison, the row key that the quarantine shows, and what its detail must say.
-fn poison() -> Vec<(Message, &'static str, &'static str)> {
+fn malformed() -> Vec<(Message, &'static str, &'static str)> {
     let alfki_key = r#"{"customer_id":"ALFKI"}"#;
     let text = alfki().value().to_string();
     let broken = |value: &[u8]| raw(0, Some(alfki_key), value);
@@ -106,11 +106,11 @@ fn poison() -> Vec<(Message, &'static str, &'static str)> {
 }
 
 #[test]
-fn poison_lies_in_quarantine_byte_by_byte_and_the_rest_lands() {
-    let world = World::with_topic("poison", 1);
-    let poison = poison();
+fn malformed_records_lie_in_quarantine_byte_by_byte_and_the_rest_lands() {
+    let world = World::with_topic("malformed", 1);
+    let malformed = malformed();
     let mut messages = vec![customer("c", "ANATR", "before", 1).message()];
-    for (i, (message, ..)) in poison.iter().enumerate() {
+    for (i, (message, ..)) in malformed.iter().enumerate() {
         let headers =
             vec![("__debezium.context.taskId".to_owned(), "0".to_owned()), ("n".to_owned(), format!("é\"{i}"))];
         messages.push(Message { headers, ..message.clone() });
@@ -120,7 +120,7 @@ fn poison_lies_in_quarantine_byte_by_byte_and_the_rest_lands() {
     let offsets = world.produce(&messages);
 
     let outcome = world.ingest(&[]).expect_exit(0);
-    let count = poison.len() as i64;
+    let count = malformed.len() as i64;
     assert_eq!((outcome.count("written"), outcome.count("rejected")), (count + 2, count));
     assert_eq!(outcome.summary["rejected_by_rule"], json!({"decode": count}));
     assert_eq!(world.customers(), format!("ANATR\tbefore\nANTON\tbetween {}\nAROUT\tafter\n", count - 1));
@@ -131,7 +131,7 @@ fn poison_lies_in_quarantine_byte_by_byte_and_the_rest_lands() {
          FROM northwind_ops.rejected FINAL ORDER BY offset FORMAT TSVRaw",
     );
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
-    for (i, (line, (message, row_key, detail))) in quarantine.lines().zip(&poison).enumerate() {
+    for (i, (line, (message, row_key, detail))) in quarantine.lines().zip(&malformed).enumerate() {
         let offset = offsets[1 + 2 * i];
         let key = hex(message.key.as_deref().unwrap_or_default().as_bytes());
         let payload = hex(message.value.as_deref().unwrap());
@@ -144,7 +144,7 @@ fn poison_lies_in_quarantine_byte_by_byte_and_the_rest_lands() {
         let said = world.detail(offset);
         assert!(said.contains(detail), "{said:?} does not say {detail:?}");
     }
-    assert_eq!(quarantine.lines().count(), poison.len());
+    assert_eq!(quarantine.lines().count(), malformed.len());
 }
 
 /// PostgreSQL and ClickHouse are asked about keys that only a broken producer can send; they must not stumble.
@@ -183,10 +183,10 @@ fn messages_of_five_megabytes_land_or_lie_in_quarantine_within_bounded_memory() 
     let world = World::with_topic("big", 1);
     let ids = ["ALFKI", "ANATR", "ANTON", "AROUT", "BERGS", "BLAUS", "BLONP", "BOLID"];
     let filler = "x".repeat(5 * MEGABYTE);
-    let poison = format!(r#"{{"op":"c","after":{{"customer_id":"ALFKI","contact_name":"{filler}"}}}}"#);
+    let malformed = format!(r#"{{"op":"c","after":{{"customer_id":"ALFKI","contact_name":"{filler}"}}}}"#);
     for (i, id) in ids.iter().enumerate() {
         let big = customer("c", id, "big", i as u64).set("contact_name", json!(filler));
-        world.produce(&[big.message(), raw(0, None, poison.as_bytes())]);
+        world.produce(&[big.message(), raw(0, None, malformed.as_bytes())]);
     }
     let outcome = world.ingest(&[]).expect_exit(0);
     assert_eq!((outcome.count("written"), outcome.count("rejected")), (8, 8));
@@ -194,7 +194,7 @@ fn messages_of_five_megabytes_land_or_lie_in_quarantine_within_bounded_memory() 
         "SELECT count(), min(length(contact_name)), max(length(contact_name)) FROM northwind_dw.dim_customers FINAL";
     assert_eq!(world.clickhouse(landed), "8\t5000000\t5000000\n");
     let kept = "SELECT count(), countIf(rule = 'decode'), min(length(payload)), uniqExact(payload) FROM northwind_ops.rejected FINAL";
-    assert_eq!(world.clickhouse(kept), format!("8\t8\t{}\t1\n", poison.len()));
+    assert_eq!(world.clickhouse(kept), format!("8\t8\t{}\t1\n", malformed.len()));
     assert!(outcome.count("windows") >= 4, "{outcome:?}");
     assert!(outcome.count("peak_mib") < 100, "{outcome:?}");
 }

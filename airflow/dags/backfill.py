@@ -46,4 +46,4 @@ with DAG(
 ):
     # An explicit range has no place to go on from: a job that is killed half-way starts it anew.
     parents, children = tasks.ingests(f"{INTERVAL} --skip-empty" + params.switch("dry-run"), timedelta(hours=2))
-    chain(parents, children, tasks.build_order_wide(tasks.DRY_RUN), tasks.finish())
+    chain(parents, children, *tasks.builds(tasks.DRY_RUN), tasks.finish())

@@ -13,7 +13,7 @@ from pipeline.jobs import CHECKS, PIPELINE
 DOC = """
 # What is new, from Kafka to ClickHouse
 
-Brings each table up to date, then `order_wide`, then checks what was written. It runs every five minutes, one run at a time; a
+Brings each table up to date, then the derived tables, then checks what was written. It runs every five minutes, one run at a time; a
 run takes up whatever an earlier one has left, so a run that was missed or killed needs nothing.
 
 **By hand**: *Trigger*, choose tables and a record limit. *Dry run* reads and validates only.
@@ -47,7 +47,7 @@ with DAG(
         "--max-duration 4m" + params.flag("max-records") + params.flag("max-reject-ratio") + params.switch("dry-run")
     )
     parents, children = tasks.ingests(flags)
-    steps = [tasks.sync_schema(), tasks.replay_settling(), parents, children, tasks.build_order_wide(tasks.DRY_RUN)]
+    steps = [tasks.sync_schema(), tasks.replay_settling(), parents, children, *tasks.builds(tasks.DRY_RUN)]
     if CHECKS:
         # What lies beyond the fence is the next run's: to wait for it here would block the very run that is waited for.
         steps.append(

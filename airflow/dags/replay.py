@@ -13,7 +13,7 @@ DOC = f"""
 # Records out of quarantine
 
 For records that a person has had to do something about: the source was mended, or a limit was changed. Choose a rule, a table, a
-time; *Dry run* says what would become of them. What is good now is written and flows into `order_wide`, what an older record has
+time; *Dry run* says what would become of them. What is good now is written and flows into the derived tables, what an older record has
 lost against a newer one is closed as superseded, the rest stays with one attempt more.
 
 What mends itself (a row whose parent comes later) needs none of this: `{PIPELINE}_ingest` tries it in every run, twelve times.
@@ -45,4 +45,4 @@ with DAG(
         f"replay-rejected --max-records 1000000{flags}",
         execution_timeout=timedelta(hours=1),
     )
-    chain(replay, tasks.build_order_wide(tasks.DRY_RUN), tasks.finish())
+    chain(replay, *tasks.builds(tasks.DRY_RUN), tasks.finish())

@@ -55,6 +55,7 @@ def test_a_triggered_run_brings_what_is_new_and_tells_of_it(airflow):
         "replay_rejected",
         "ingest_customers",
         "ingest_shippers",
+        "build_agg_sales_daily",
         "build_order_wide",
         *CHECKS,
         "finish",

@@ -1,5 +1,5 @@
 -- northwind_ops: what the pipeline knows about itself.
--- `windows`, `positions`, `postponed`, `builds`, `generations`, `truncates` and `rejected` are the memory of the pipeline: they have no TTL.
+-- `windows`, `positions`, `postponed`, `builds`, `derived_rejected`, `generations`, `truncates` and `rejected` are the memory of the pipeline: they have no TTL.
 -- `runs` and `warnings` are history for people and expire.
 
 -- One row when a run starts (status 'running') and one when it ends, for every outcome.
@@ -115,15 +115,18 @@ ENGINE = MergeTree
 ORDER BY (job, build)
 SETTINGS non_replicated_deduplication_window = 10000;
 
--- The order lines that the latest build of order_wide had to do again. A build begins by emptying this table.
-CREATE TABLE IF NOT EXISTS northwind_ops.touched_lines
+-- Rows of derived tables that are not in them, because a value does not fit. A build that finds one whole again, or gone, says healed = 1.
+CREATE TABLE IF NOT EXISTS northwind_ops.derived_rejected
 (
-    build      UInt64,
-    order_id   Int64,
-    product_id Int64
+    derived     LowCardinality(String),
+    key         String COMMENT 'of the derived table, or of the one that it is driven by, as JSON',
+    misfits     Array(String),
+    build       UInt64,
+    rejected_at DateTime64(3, 'UTC') COMMENT 'when this build said so',
+    healed      UInt8
 )
-ENGINE = MergeTree
-ORDER BY (build, order_id, product_id)
+ENGINE = ReplacingMergeTree(build)
+ORDER BY (derived, key)
 SETTINGS non_replicated_deduplication_window = 10000;
 
 -- The quarantine: every record that was refused, with its bytes, where it stands and why.

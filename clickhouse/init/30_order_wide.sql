@@ -1,6 +1,4 @@
 -- One row per order line, with the names and the amount that people ask for; made by build-order-wide. Read with FINAL.
--- Partitioned by a column that can change: a row that moves to another month leaves a delete marker behind. Within a build the
--- row has the higher version, else FINAL, which merges across partitions, would take the marker for the newest state.
 CREATE TABLE IF NOT EXISTS northwind_dw.order_wide
 (
     order_id           Int32,

@@ -73,7 +73,7 @@ impl Settings {
             return Err(format!("line {}: there is no table {:?}", line(name), name.as_ref()));
         }
         if let Some(name) = settings.observe.unknown_job(pipeline) {
-            let known = "ingest, ingest-<table>, build-order-wide, replay-rejected, check, check-<name> (or \"check-<name> --scope new\"), sync-schema, rejected";
+            let known = "ingest, ingest-<table>, build, build-<name>, replay-rejected, check, check-<name> (or \"check-<name> --scope new\"), sync-schema, rejected";
             return Err(format!(
                 "line {}: {:?} is none of the jobs that are listened for: {known}",
                 line(name),

@@ -54,7 +54,7 @@ impl Generated {
 ///
 /// # Errors
 /// A file cannot be read, or the part that follows is not found in it.
-pub fn files(pipeline: &Pipeline, jobs: String, tree: &Path) -> Result<Vec<Generated>> {
+pub fn files(pipeline: &'static Pipeline, jobs: String, tree: &Path) -> Result<Vec<Generated>> {
     let mut files = Vec::new();
     if tree.join(SCHEMA).is_dir() {
         files.extend(schema_files(pipeline, tree)?);
@@ -70,7 +70,7 @@ pub fn files(pipeline: &Pipeline, jobs: String, tree: &Path) -> Result<Vec<Gener
     Ok(files)
 }
 
-fn schema_files(pipeline: &Pipeline, tree: &Path) -> Result<Vec<Generated>> {
+fn schema_files(pipeline: &'static Pipeline, tree: &Path) -> Result<Vec<Generated>> {
     let warehouse = &pipeline.spec.warehouse;
     let wanted = schema::files(pipeline, warehouse.database.as_str(), warehouse.ops.as_str())?;
     let names: BTreeSet<&str> = wanted.iter().map(|(name, _)| name.as_str()).collect();

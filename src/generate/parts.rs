@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::exit::needs_person;
-use crate::pipeline::{self, PipelineSpec, TableSpec, connector_file};
+use crate::pipeline::{self, DerivedSpec, PipelineSpec, TableSpec, connector_file};
 use crate::tables::Pipeline;
 
 /// A file's text with its part as the pipeline has it.
@@ -30,11 +30,14 @@ fn source(text: &str, spec: &PipelineSpec) -> Result<String> {
     Ok(format!("{before}{source}"))
 }
 
-/// A service for each ingest job, among those of the other jobs.
+/// A service for each job that brings or makes a table, among those of the other jobs.
 fn services(text: &str, pipeline: &PipelineSpec) -> Result<String> {
-    let is_one =
-        |line: &&str| line.starts_with("  ingest-") && line.contains(": { <<: *on-demand, entrypoint: [lockstep, ");
-    let mut jobs: Vec<String> = pipeline.tables.iter().map(TableSpec::ingest_job).collect();
+    let is_one = |line: &&str| {
+        ["  build-", "  ingest-"].iter().any(|kind| line.starts_with(kind))
+            && line.contains(": { <<: *on-demand, entrypoint: [lockstep, ")
+    };
+    let builds = pipeline.derived.iter().map(DerivedSpec::build_job);
+    let mut jobs: Vec<String> = pipeline.tables.iter().map(TableSpec::ingest_job).chain(builds).collect();
     jobs.sort();
     let services: String =
         jobs.iter().map(|job| format!("  {job}: {{ <<: *on-demand, entrypoint: [lockstep, {job}] }}\n")).collect();

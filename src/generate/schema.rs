@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::derived::order_wide;
+use crate::derived;
 use crate::ledger::schema::{DATABASES, OPS_DDL};
 use crate::pipeline::fill;
 use crate::tables::{Pipeline, Table};
@@ -14,17 +14,19 @@ const TABLE: &str = "10_";
 ///
 /// # Errors
 /// A text that is compiled in has an unknown placeholder.
-pub fn files(pipeline: &Pipeline, db: &str, ops: &str) -> Result<Vec<(String, String)>> {
+pub fn files(pipeline: &'static Pipeline, db: &str, ops: &str) -> Result<Vec<(String, String)>> {
     let named = |(name, sql): &(&str, &str)| Ok((name.to_string(), fill(sql, &[("db", db), ("ops", ops)])?));
     let table = |table: &Table| Ok((format!("{TABLE}{}.sql", table.target), table.ddl(db)));
-    let derived = if order_wide::schema::is_of(pipeline) { &order_wide::schema::SCHEMA[..] } else { &[] };
     let books = [DATABASES].into_iter().chain(OPS_DDL);
-    books.map(|file| named(&file)).chain(pipeline.tables.iter().map(table)).chain(derived.iter().map(named)).collect()
+    let files: Result<Vec<_>> = books.map(|file| named(&file)).chain(pipeline.tables.iter().map(table)).collect();
+    let derived = derived::schema::files(pipeline, db, ops)?;
+    files.map(|files| files.into_iter().chain(derived).collect())
 }
 
-/// Is that the file of a table?
+/// Is that the file of a table, or of views, which follows from the pipeline?
 pub fn is_of_table(name: &str) -> bool {
-    name.starts_with(TABLE) && name.ends_with(".sql")
+    let kinds = [TABLE, derived::schema::TABLE, derived::schema::VIEWS];
+    kinds.iter().any(|kind| name.starts_with(kind)) && name.ends_with(".sql")
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 pub(crate) mod checks;
 mod completions;
+mod derived;
 mod doctor;
 mod generate;
 mod ingest;
@@ -11,7 +12,6 @@ mod link;
 mod list;
 mod migrate;
 mod observe;
-mod order_wide;
 mod quarantine;
 mod rejected;
 mod replay;
@@ -153,6 +153,7 @@ fn ingest_job(pipeline: &'static Pipeline, table: &'static Table) -> Job {
 /// Every job of a pipeline, by name.
 pub fn all(pipeline: &'static Pipeline) -> Vec<Job> {
     let mut jobs: Vec<Job> = pipeline.tables.iter().map(|table| ingest_job(pipeline, table)).collect();
+    jobs.extend(derived::jobs(pipeline));
     jobs.extend(checks::jobs(pipeline));
     jobs.extend([
         migrate::job(pipeline),
@@ -170,8 +171,6 @@ pub fn all(pipeline: &'static Pipeline) -> Vec<Job> {
         rules::job(pipeline),
         sync_schema::job(pipeline),
     ]);
-    // Until derived tables stand in the pipeline's file, this one is for pipelines that have its tables.
-    jobs.extend(crate::derived::order_wide::schema::is_of(pipeline).then(|| order_wide::job(pipeline)));
     jobs.sort_by(|a, b| a.name.cmp(&b.name));
     jobs
 }

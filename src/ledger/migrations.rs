@@ -39,6 +39,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     sql!(5, "belonging", "0005_belonging.sql"),
     sql!(6, "starts", "0006_starts.sql"),
     sql!(7, "replaced_topics", "0007_replaced_topics.sql"),
+    sql!(8, "derived", "0008_derived.sql"),
 ];
 
 /// Recorded when a fresh installation begins: tables without a version are then no older books.

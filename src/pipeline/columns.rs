@@ -1,6 +1,7 @@
 //! `columns` of a table: what each is in the source, in the warehouse, or why it is left out.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 
 use super::ddl::SYSTEM_COLUMNS;
 use super::name::ColumnName;
@@ -154,6 +155,21 @@ impl Columns {
     /// Every name.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.named.iter().map(String::as_str)
+    }
+}
+
+/// Reports an `order_by` that is not made of the key's columns.
+pub(super) fn same_columns<C: PartialEq + Display>(
+    order_by: &[Located<C>],
+    key: &[Located<C>],
+    at: &At,
+    report: &Report<'_>,
+) {
+    let in_key = |column: &Located<C>| key.iter().any(|part| part.value == column.value);
+    if order_by.len() != key.len() || !order_by.iter().all(in_key) {
+        let key: Vec<String> = key.iter().map(ToString::to_string).collect();
+        let what = "order_by is not made of the key's columns: rows that are versions of one another would both stay";
+        report.say(at, what, format!("write these in any order: {}", key.join(", ")));
     }
 }
 

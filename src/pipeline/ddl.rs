@@ -90,7 +90,7 @@ fn list<'n>(columns: impl Iterator<Item = &'n str>) -> String {
 }
 
 /// A name as ClickHouse reads it: in backticks, unless it is a plain word.
-fn identifier(name: &str) -> String {
+pub(crate) fn identifier(name: &str) -> String {
     let word = name.to_ascii_lowercase();
     let plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
@@ -103,6 +103,6 @@ const KEYWORDS: [&str; 10] =
     ["constraint", "false", "index", "inf", "infinity", "nan", "not", "null", "projection", "true"];
 
 /// A text as a literal.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }

@@ -6,11 +6,25 @@ use std::fs::File;
 use std::io::{Read, Result};
 use std::path::{Path, PathBuf};
 
+use super::derived::SQL_FILES;
 use super::problem::Problem;
-use super::text::{At, TextFile, Texts};
+use super::text::{At, TextFile, Texts, beside};
 
-/// The pipeline that is compiled in: its name in messages, and its text.
-const EMBEDDED: (&str, &str) = ("pipelines/northwind.toml", include_str!("../../pipelines/northwind.toml"));
+/// A file of a pipeline's folder, with its text.
+macro_rules! file {
+    ($($part:literal)+) => {
+        (concat!("pipelines/", $($part),+), include_str!(concat!("../../pipelines/", $($part),+)))
+    };
+}
+
+/// The files of a pipeline: the one that says what there is, then those of SQL that it names.
+macro_rules! embed {
+    ($name:literal: $($sql:literal)*) => { [file!($name ".toml"), $(file!($name "/" $sql ".sql")),*] };
+}
+
+/// The pipeline that is compiled in: the names of its files in messages, and their texts.
+const EMBEDDED: [(&str, &str); 5] =
+    embed!("northwind": "order_wide" "sales_views" "agg_sales_daily" "agg_sales_daily_members");
 
 /// The file that is looked for in the working folder.
 const IN_FOLDER: &str = "lockstep.toml";
@@ -75,21 +89,48 @@ pub fn flag(arguments: &[OsString]) -> Option<PathBuf> {
     None
 }
 
-/// Reads the file of a pipeline, and the files that it includes.
-pub(super) fn read(origin: &Origin) -> (Texts, Vec<Problem>) {
+/// The files of a pipeline.
+pub(super) struct Found {
+    /// All of them.
+    pub texts: Texts,
+    /// So many of them are TOML; behind these stands the SQL that they name.
+    pub toml: usize,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+}
+
+/// Reads the file of a pipeline, the files that it includes, and the SQL that they name.
+pub(super) fn read(origin: &Origin) -> Found {
     let file = match origin {
         Origin::Embedded => {
-            let (name, text) = EMBEDDED;
-            let embedded = TextFile { name: name.to_owned(), text: text.to_owned() };
-            return (Texts(vec![embedded]), Vec::new());
+            let embedded = |(name, text): (&str, &str)| TextFile { name: name.to_owned(), text: text.to_owned() };
+            return Found { texts: Texts(EMBEDDED.map(embedded).to_vec()), toml: 1, problems: Vec::new() };
         }
         Origin::Text(text) => {
             let file = TextFile { name: IN_FOLDER.to_owned(), text: text.clone() };
-            return (Texts(vec![file]), Vec::new());
+            return Found { texts: Texts(vec![file]), toml: 1, problems: Vec::new() };
         }
         Origin::Flag(file) | Origin::Variable(file) | Origin::Folder(file) => in_folder(file),
     };
-    let file = &file;
+    let (mut texts, mut problems) = read_toml(&file);
+    let toml = texts.0.len();
+    for (path, at) in (0..toml).flat_map(|file| named_sql(&texts.0[file].text, file)).collect::<Vec<_>>() {
+        let file = beside(&texts.0[at.file].name, &path);
+        if texts.0.iter().any(|known| known.name == file.display().to_string()) {
+            continue;
+        }
+        match read_file(&file) {
+            Ok(text) => texts.0.push(text),
+            Err(problem) => {
+                let instead = "write the path of a file of SQL, from the folder of this file";
+                problems.push(Problem::new(&texts, &at, format!("{path:?} {}", problem.what), instead));
+            }
+        }
+    }
+    Found { texts, toml, problems }
+}
+
+fn read_toml(file: &Path) -> (Texts, Vec<Problem>) {
     let mut texts = Texts::default();
     let mut problems = Vec::new();
     match read_file(file) {
@@ -129,6 +170,23 @@ fn includes(text: &str) -> Vec<(String, At)> {
         Some((item.get_ref().as_str()?.to_owned(), At::new(0, item.span())))
     };
     include.iter().filter_map(pattern).collect()
+}
+
+/// The files of SQL that a file's derived tables name; whatever else is wrong there is reported when it is read as a whole.
+fn named_sql(text: &str, file: usize) -> Vec<(String, At)> {
+    let (table, _) = toml::de::DeTable::parse_recoverable(text);
+    let Some(derived) = table.get_ref().get("derived").and_then(|derived| derived.get_ref().as_table()) else {
+        return Vec::new();
+    };
+    let mut named = Vec::new();
+    for section in derived.values().filter_map(|section| section.get_ref().as_table()) {
+        for value in SQL_FILES.iter().filter_map(|key| section.get(*key)) {
+            let items = value.get_ref().as_array().map_or_else(|| vec![value], |items| items.iter().collect());
+            let texts = items.into_iter().filter_map(|item| Some((item.get_ref().as_str()?, item.span())));
+            named.extend(texts.map(|(path, span)| (path.to_owned(), At::new(file, span))));
+        }
+    }
+    named
 }
 
 /// The files that a pattern matches, by name: `*` in the last part stands for any letters.

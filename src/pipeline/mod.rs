@@ -4,7 +4,8 @@
 //! find   --pipeline, PIPELINE, ./lockstep.toml or the one that is compiled in; and what it includes
 //!   │    TOML, with the place of every key and value
 //! read   sections → names, columns, references, rules; unknown keys and wrong types are reported
-//! check  tables side by side: names that two have, where references lead; each table behind those that it references
+//! check  tables side by side: names that two have, where references lead; each table behind those that it references;
+//!   │    derived tables: what their SQL reads and gives
 //!   ▼
 //! PipelineSpec
 //!   │ ddl         the warehouse's tables
@@ -18,6 +19,9 @@ mod check;
 mod columns;
 mod connector;
 mod ddl;
+mod derived;
+mod derived_check;
+mod derived_type;
 mod example;
 mod find;
 mod name;
@@ -29,6 +33,7 @@ mod read;
 mod section;
 mod source_sql;
 mod spec;
+mod sql;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -47,20 +52,23 @@ use table::ReadTable;
 
 pub use connector::{connector_file, connector_settings, table_include_list};
 pub use ddl::{SYSTEM_COLUMNS, SystemColumn, WarehouseColumn, create_table};
+pub(crate) use ddl::{identifier, quoted};
+pub use derived_type::{DerivedType, Holds};
 pub use find::{Origin, flag};
 pub use name::{
-    ColumnName, ConnectorName, DatabaseName, LimitName, PipelineName, ReferenceName, RuleName, SlotName, SourceName,
-    TableName, TargetName, TopicPrefix,
+    ColumnName, ConnectorName, DatabaseName, DerivedColumnName, LimitName, PipelineName, ReferenceName, RuleName,
+    SlotName, SourceName, TableName, TargetName, TopicPrefix,
 };
 pub use placeholders::fill;
 pub use problem::{Problem, Problems};
 pub use source_sql::{grants, name_in_sql, schemas, source};
 pub use spec::{
-    ClickHouseSpec, ColumnSpec, Connector, DroppedPartitions, Example, ExcludedColumn, Limit, PipelineSpec,
-    ReferenceSpec, RuleSeverity, RuleSpec, SourceTable, TableSpec, Warehouse,
+    ClickHouseSpec, ColumnSpec, Connector, DerivedColumn, DerivedSpec, DroppedPartitions, Example, ExcludedColumn,
+    Limit, PipelineSpec, ReferenceSpec, RuleSeverity, RuleSpec, SourceTable, TableSpec, Warehouse,
 };
 pub use table::ENGINE_RULES;
-pub use text::{At, Located, TextFile, Texts};
+pub(crate) use table::has_word;
+pub use text::{At, Located, SqlFile, TextFile, Texts};
 
 impl PipelineSpec {
     /// Reads a pipeline.
@@ -76,8 +84,8 @@ impl PipelineSpec {
     /// # Errors
     /// Everything that is wrong.
     pub fn read(origin: &Origin) -> Result<PipelineSpec, Problems> {
-        let (texts, problems) = find::read(origin);
-        parse(texts, problems)
+        let find::Found { texts, toml, problems } = find::read(origin);
+        parse(texts, toml, problems)
     }
 }
 
@@ -91,17 +99,19 @@ struct Sections {
     tables: Vec<ReadTable>,
     /// The names of all tables, of those with problems too.
     declared: Vec<Located<String>>,
+    derived: Vec<DerivedSpec>,
 }
 
-/// Makes a pipeline of its texts; the first one is the file that was asked for. `problems` have been found before.
-fn parse(texts: Texts, problems: Vec<Problem>) -> Result<PipelineSpec, Problems> {
+/// Makes a pipeline of its texts: the file that was asked for, those that it includes, which together are `toml`, and the SQL that
+/// they name. `problems` have been found before.
+fn parse(texts: Texts, toml: usize, problems: Vec<Problem>) -> Result<PipelineSpec, Problems> {
     if texts.0.is_empty() {
         return Err(Problems(problems));
     }
     let report = Report::new(&texts);
     report.add(problems);
     let parsed: Vec<Option<Spanned<DeTable<'_>>>> =
-        texts.0.iter().enumerate().map(|(file, text)| toml_table(file, &text.text, &report)).collect();
+        texts.0.iter().take(toml).enumerate().map(|(file, text)| toml_table(file, &text.text, &report)).collect();
     let mut sections = Sections::default();
     for (file, table) in parsed.iter().enumerate() {
         let Some(table) = table else { continue };
@@ -111,7 +121,7 @@ fn parse(texts: Texts, problems: Vec<Problem>) -> Result<PipelineSpec, Problems>
     if parsed.iter().any(Option::is_none) {
         return Err(report.into_problems());
     }
-    let Sections { pipeline, connector, warehouse, limits, tables, declared } = sections;
+    let Sections { pipeline, connector, warehouse, limits, tables, declared, derived } = sections;
     if declared.is_empty() {
         report.say(&At::new(0, 0..0), "there is no table", "write [tables.orders], with a table's name");
     }
@@ -119,10 +129,11 @@ fn parse(texts: Texts, problems: Vec<Problem>) -> Result<PipelineSpec, Problems>
     if let Some((pipeline, connector)) = pipeline.as_ref().zip(connector.as_ref()) {
         check::beside_the_connector(&tables, &pipeline.topic_prefix, connector, &report);
     }
+    derived_check::derived_tables(&derived, &tables, &declared, &report);
     match (report.is_empty(), pipeline, connector, warehouse) {
         (true, Some(head), Some(connector), Some(warehouse)) => {
             let read::Head { name, topic_prefix } = head;
-            Ok(PipelineSpec { name, topic_prefix, connector, warehouse, limits, tables, texts })
+            Ok(PipelineSpec { name, topic_prefix, connector, warehouse, limits, tables, derived, texts })
         }
         _ => Err(report.into_problems()),
     }
@@ -155,7 +166,20 @@ impl Sections {
         if let Some(tables) = file.section("tables") {
             self.read_tables(tables);
         }
+        if let Some(derived) = file.section("derived") {
+            self.read_derived(derived);
+        }
         file.finish();
+    }
+
+    fn read_derived(&mut self, mut derived: Section<'_>) {
+        let report = derived.report;
+        for entry in derived.rest() {
+            let key = Located { value: entry.key.value.to_owned(), at: entry.key.at.clone() };
+            let name = TableName::read(key, report);
+            let section = entry.section(derived.member(entry.key.value), report);
+            self.derived.extend(section.and_then(|section| derived::derived(name, section)));
+        }
     }
 
     fn read_tables(&mut self, mut tables: Section<'_>) {

@@ -135,6 +135,8 @@ names! {
     SourceName: "anything of PostgreSQL", ANYTHING, anything, anything, 63;
     /// A column, the same in source and warehouse.
     ColumnName: "a column", ANYTHING, anything, anything, 63;
+    /// A column of a derived table, a name that needs no quotes in SQL.
+    DerivedColumnName: "a column of a derived table", SNAKE, lower, snake, 63;
     /// A replication slot.
     SlotName: "a replication slot", "lower-case letters, digits and _", snake, snake, 63;
     /// A connector of Kafka Connect.

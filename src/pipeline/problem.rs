@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::fmt;
 
-use super::text::{At, Texts};
+use super::text::{At, Located, SqlFile, Texts};
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,6 +72,16 @@ pub(super) struct Report<'t> {
 impl<'t> Report<'t> {
     pub fn new(texts: &'t Texts) -> Report<'t> {
         Report { texts, found: RefCell::default() }
+    }
+
+    /// The file of SQL that a text names; that it cannot be read was reported before.
+    pub fn sql(&self, path: &Located<String>) -> Option<SqlFile> {
+        self.texts.sql(path)
+    }
+
+    /// Where byte `offset` of a string's value stands.
+    pub fn within(&self, string: &Located<String>, offset: usize) -> At {
+        self.texts.within(string, offset)
     }
 
     pub fn say(&self, at: &At, what: impl Into<String>, instead: impl Into<String>) {

@@ -2,7 +2,7 @@
 
 use toml::de::DeValue;
 
-use super::columns::{Columns, columns};
+use super::columns::{Columns, columns, same_columns};
 use super::name::{ColumnName, ReferenceName, RuleName, TableName, TargetName};
 use super::problem::{Report, nearest};
 use super::read::{one_of, source_table};
@@ -104,14 +104,8 @@ fn clickhouse(mut section: Section<'_>, key: Option<&[Located<ColumnName>]>, col
     let Some(key) = key else { return ClickHouseSpec { order_by, partition_by, ttl, settings } };
     let in_key = |name: &str| key.iter().any(|column| column.as_str() == name);
     let key_text = key.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let differs = order_by.len() != key.len() || !order_by.iter().all(|column| in_key(column.as_str()));
-    if !order_by.is_empty() && differs {
-        let instead = format!("write these in any order: {key_text}");
-        report.say(
-            &at,
-            "order_by is not made of the key's columns: rows that are versions of one another would both stay",
-            instead,
-        );
+    if !order_by.is_empty() {
+        same_columns(&order_by, key, &at, report);
     }
     if let Some(expression) = &partition_by
         && let Some(column) = columns.names().find(|column| !in_key(column) && has_word(expression, column))
@@ -123,12 +117,12 @@ fn clickhouse(mut section: Section<'_>, key: Option<&[Located<ColumnName>]>, col
 }
 
 /// Does an SQL text have this word?
-fn has_word(text: &str, word: &str) -> bool {
+pub(crate) fn has_word(text: &str, word: &str) -> bool {
     text.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|part| part == word)
 }
 
 /// An expression; an empty one is none.
-fn expression(section: &mut Section<'_>, key: &'static str) -> Option<Located<String>> {
+pub(super) fn expression(section: &mut Section<'_>, key: &'static str) -> Option<Located<String>> {
     let text = section.text(key).filter(|text| !text.trim().is_empty())?;
     if text.contains(';') {
         section.report.say(&text.at, format!("{key} has a semicolon"), "write one expression");

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::{Deref, Range};
+use std::path::{Path, PathBuf};
 
 /// One of the files of a pipeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +60,37 @@ impl<T: fmt::Display> fmt::Display for Located<T> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Texts(pub(super) Vec<TextFile>);
 
+/// A file of SQL that a pipeline names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqlFile {
+    /// Its name, without the folder.
+    pub name: String,
+    /// Its content.
+    pub text: String,
+    file: usize,
+}
+
+impl SqlFile {
+    /// Where one of its bytes stands.
+    pub fn at(&self, offset: usize) -> At {
+        At::new(self.file, offset..offset)
+    }
+}
+
+/// A file as another one names it: beside it, unless it says where.
+pub(super) fn beside(file: &str, path: &str) -> PathBuf {
+    Path::new(file).parent().unwrap_or(Path::new("")).join(path)
+}
+
 impl Texts {
+    /// The file of SQL that the text at `place` names, if it could be read.
+    pub(super) fn sql(&self, path: &Located<String>) -> Option<SqlFile> {
+        let named = beside(&self.0.get(path.at.file)?.name, path).display().to_string();
+        let file = self.0.iter().position(|file| file.name == named)?;
+        let name = Path::new(&named).file_name()?.to_string_lossy().into_owned();
+        Some(SqlFile { name, text: self.0[file].text.clone(), file })
+    }
+
     /// The files.
     pub fn files(&self) -> &[TextFile] {
         &self.0

@@ -40,6 +40,7 @@ class Job:
 JOBS = {job["name"]: Job(**job) for job in _LIST["jobs"]}
 INGESTS = [job for job in JOBS.values() if job.kind == "ingest"]
 TABLES = [job.table for job in INGESTS]
+BUILDS = [job for job in JOBS.values() if job.kind == "build"]
 # `check-all` is all of them in one process, for people; here each has a task of its own.
 CHECKS = [job for job in JOBS.values() if job.kind == "check" and job.name != "check-all"]
 # What a record was refused for that mends itself when other records arrive. Any other rule waits for a person.

@@ -49,7 +49,7 @@ def dry_run() -> Param:
         False,
         type="boolean",
         title="Dry run",
-        description="Read and validate; write and commit nothing. Schema, order_wide and checks are left out.",
+        description="Read and validate; write and commit nothing. Schema, derived tables and checks are left out.",
     )
 
 

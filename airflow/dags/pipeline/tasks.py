@@ -10,7 +10,7 @@ from airflow.sdk import Asset, TaskGroup, TriggerRule, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from lockstep_jobs import JobOperator
-from pipeline.jobs import CHECKS, INGESTS, JOBS, OPS_DB, PIPELINE, RULES_THAT_SETTLE, WAREHOUSE_DB, Job
+from pipeline.jobs import BUILDS, CHECKS, INGESTS, JOBS, OPS_DB, PIPELINE, RULES_THAT_SETTLE, WAREHOUSE_DB, Job
 from pipeline.params import each, switch
 
 # One URI has one name everywhere: of two, Airflow makes one inactive, and its tasks fail at once.
@@ -106,15 +106,15 @@ def replay_settling() -> JobOperator:
     return job_task(JOBS["replay-rejected"], command, doc)
 
 
-def build_order_wide(skip_reason: str = "") -> JobOperator:
+def builds(skip_reason: str = "") -> list[TaskGroup]:
+    """The derived tables, if there are any: each is made of the tables, none of another one."""
+    if not BUILDS:
+        return []
     doc = "Takes up every window in the ledger that it has not taken up yet, also those of a run that was killed."
-    return job_task(
-        JOBS["build-order-wide"],
-        "build-order-wide",
-        doc,
-        skip_reason=skip_reason,
-        execution_timeout=timedelta(minutes=20),
-    )
+    with TaskGroup("derived", prefix_group_id=False, tooltip="Tables that are made of others") as group:
+        for job in BUILDS:
+            job_task(job, job.name, doc, skip_reason=skip_reason, execution_timeout=timedelta(minutes=20))
+    return [group]
 
 
 def checks(flags: str, timeout: timedelta, skip_reason: str = "") -> TaskGroup:
@@ -188,6 +188,10 @@ def summary_of(run: str, states: dict[str, str], results: dict[str, list[dict[st
             if results.get(job.task_id)
         },
         "replayed": total("replay_rejected", "written"),
-        "order_wide": total("build_order_wide", "written"),
+        "derived": {
+            job.name.removeprefix("build-"): total(job.task_id, "written")
+            for job in BUILDS
+            if results.get(job.task_id)
+        },
         "failed": {name: why(name) for name, state in sorted(states.items()) if state in ("failed", "upstream_failed")},
     }

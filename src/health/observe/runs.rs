@@ -71,8 +71,8 @@ fn ask(look: &Look, sessions: Option<&Sessions>) -> anyhow::Result<SeenRuns> {
 /// Of a job that has no such session it cannot be said whether its run is alive.
 fn has_session(job: &str) -> bool {
     let command = command_of(job);
-    let is_of_a_kind = command.starts_with("ingest-") || command.starts_with("check-");
-    is_of_a_kind || ["replay-rejected", "build-order-wide", "sync-schema", "rejected"].contains(&command)
+    let is_of_a_kind = ["ingest-", "build-", "check-"].iter().any(|kind| command.starts_with(kind));
+    is_of_a_kind || ["replay-rejected", "sync-schema", "rejected"].contains(&command)
 }
 
 fn lost(run: &OpenRun) -> String {

@@ -96,10 +96,10 @@ impl Default for Quarantine {
     }
 }
 
-/// Jobs that are listened for; `ingest` is all ingest jobs, `check` all checks, `rejected` its prunings.
+/// Jobs that are listened for; `ingest` is all ingest jobs, `build` all builds, `check` all checks, `rejected` its prunings.
 const SILENT_AFTER: [(&str, Time); 5] = [
     ("ingest", Time::minutes(60)),
-    ("build-order-wide", Time::minutes(60)),
+    ("build", Time::minutes(60)),
     ("replay-rejected", Time::minutes(60)),
     ("check", Time::minutes(3 * 60)),
     ("rejected", Time::minutes(2 * 24 * 60)),
@@ -139,6 +139,9 @@ fn is_known(pipeline: &Pipeline, name: &str) -> bool {
     let (command, flags) = name.split_once(' ').unwrap_or((name, ""));
     match command.starts_with("ingest-") {
         true => flags.is_empty() && pipeline.tables.iter().any(|table| table.ingest_job() == command),
+        false if command.starts_with("build-") => {
+            flags.is_empty() && pipeline.spec.derived.iter().any(|table| table.build_job() == command)
+        }
         false if CHECK_JOBS.contains(&command) => ["", "--scope new", "--scope recent"].contains(&flags),
         false if command == "rejected" => ["", "--prune", "--prune-ledger", "--prune --prune-ledger"].contains(&flags),
         false => {
@@ -156,7 +159,7 @@ pub fn command_of(job: &str) -> &str {
 fn kind_of(job: &str) -> &str {
     let command = command_of(job);
     match command.split_once('-') {
-        Some((kind @ ("ingest" | "check"), _)) => kind,
+        Some((kind @ ("ingest" | "build" | "check"), _)) => kind,
         _ => command,
     }
 }
@@ -199,7 +202,7 @@ mod tests {
         let hours = |job: &str| settings.silent_after(job, false).map(|time| time.as_secs_f64() / 3600.0);
         assert_eq!(hours("ingest-orders"), Some(1.0 / 6.0));
         assert_eq!(hours("ingest-region"), Some(2.0));
-        assert_eq!(hours("build-order-wide"), Some(1.0));
+        assert_eq!(hours("build-sales"), Some(1.0));
         assert_eq!((hours("observe"), hours("sync-schema")), (None, None));
         assert_eq!((hours("rejected --prune"), hours("rejected --prune --prune-ledger")), (Some(48.0), Some(48.0)));
         assert!(settings.unknown_job(Pipeline::embedded()).is_none());

@@ -1,6 +1,7 @@
 //! A pipeline that has been read and checked: what the engine knows of the tables it moves.
 
 mod connector;
+mod derived;
 mod table;
 
 use super::name::{DatabaseName, LimitName, PipelineName, TopicPrefix};
@@ -8,6 +9,7 @@ use super::number::Number;
 use super::text::{Located, Texts};
 
 pub use connector::Connector;
+pub use derived::{DerivedColumn, DerivedSpec, TouchedBy};
 pub use table::{
     ClickHouseSpec, ColumnSpec, DroppedPartitions, Example, ExcludedColumn, ReferenceSpec, RuleSeverity, RuleSpec,
     SourceTable, TableSpec,
@@ -28,6 +30,8 @@ pub struct PipelineSpec {
     pub limits: Vec<Limit>,
     /// The tables, each behind those that it references.
     pub tables: Vec<TableSpec>,
+    /// The tables that are made of them, in the order of the file.
+    pub derived: Vec<DerivedSpec>,
     /// The files that say all this.
     pub texts: Texts,
 }

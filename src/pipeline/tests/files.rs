@@ -52,7 +52,7 @@ fn only_the_file_itself_says_what_there_is_once() {
     let (folder, file) = in_two_files();
     fs::write(folder.path().join("tables/c.toml"), "[warehouse]\nops = \"x\"\n[tables.lines]\n").unwrap();
     let found = problems(&file);
-    assert!(found.contains("c.toml:1:2: this file has no key \"warehouse\"; write one of tables"), "{found}");
+    assert!(found.contains("c.toml:1:2: this file has no key \"warehouse\"; write one of derived, tables"), "{found}");
     assert!(found.contains("c.toml:3:9: another file has a table lines too; give it another name"), "{found}");
 }
 

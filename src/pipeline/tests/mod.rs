@@ -1,6 +1,7 @@
 //! Tests of the pipeline's file as a whole.
 
 mod connector;
+mod derived;
 mod embedded;
 mod files;
 mod mutations;
@@ -10,7 +11,14 @@ use crate::pipeline::{Origin, PipelineSpec, Problems, TextFile, Texts, parse};
 
 /// A pipeline of one text.
 fn read(text: &str) -> Result<PipelineSpec, Problems> {
-    parse(Texts(vec![TextFile { name: "x.toml".to_owned(), text: text.to_owned() }]), Vec::new())
+    read_with(text, &[])
+}
+
+/// A pipeline of one text and files of SQL.
+fn read_with(text: &str, sql: &[(&str, &str)]) -> Result<PipelineSpec, Problems> {
+    let files = [("x.toml", text)].into_iter().chain(sql.iter().copied());
+    let files = files.map(|(name, text)| TextFile { name: name.to_owned(), text: text.to_owned() });
+    parse(Texts(files.collect()), 1, Vec::new())
 }
 
 /// The smallest pipeline there is, with a parent and a child.

@@ -41,7 +41,9 @@ impl Tree {
         let tree = Tree(tempfile::tempdir().unwrap());
         let schema = fs::read_dir(root().join("clickhouse/init")).unwrap();
         let schema = schema.map(|entry| format!("clickhouse/init/{}", entry.unwrap().file_name().to_str().unwrap()));
-        for file in COPIED.map(str::to_owned).into_iter().chain(schema) {
+        let sql = fs::read_dir(root().join("pipelines/northwind")).unwrap();
+        let sql = sql.map(|entry| format!("pipelines/northwind/{}", entry.unwrap().file_name().to_str().unwrap()));
+        for file in COPIED.map(str::to_owned).into_iter().chain(schema).chain(sql) {
             fs::create_dir_all(tree.path(&file).parent().unwrap()).unwrap();
             fs::copy(root().join(&file), tree.path(&file)).unwrap();
         }

@@ -220,6 +220,7 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("mutated.toml");
         std::fs::write(&file, &text).unwrap();
+        std::os::unix::fs::symlink(root().join("pipelines/northwind"), folder.path().join("northwind")).unwrap();
         if let Err(problems) = Pipeline::read(Origin::Flag(file)) {
             prop_assert!(!problems.0.is_empty());
         }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::shop::{Shop, built, changed, counts, shown};
-use crate::support::wait_for;
+use crate::support::{World, go_on, wait_for};
 
 /// Puts a value into the warehouse that order_wide cannot hold.
 type Misfit = Box<dyn Fn(&Shop) -> i64>;
@@ -52,14 +52,15 @@ fn a_dry_run_counts_and_writes_nothing() {
         "northwind_dw.order_wide",
         "northwind_ops.positions",
         "northwind_ops.builds",
-        "northwind_ops.touched_lines",
+        "northwind_ops.derived_rejected",
         "northwind_ops.runs",
     ] {
         assert_eq!(shop.world.number(&format!("SELECT count() FROM {table}")), 0, "{table}");
     }
     shop.line(1, 1, 40_000);
-    let refused = shop.world.build(&["--dry-run"]).expect_exit(78);
-    assert!(refused.error().contains("order 1, product 1: quantity 40000"), "{}", refused.error());
+    let outcome = shop.world.build(&["--dry-run"]).expect_exit(0);
+    let warning = outcome.summary["warning"].as_str().unwrap();
+    assert!(warning.contains(r#"{"order_id":1,"product_id":1}: quantity 40000 does not fit Int16"#), "{warning}");
 }
 
 #[test]
@@ -115,9 +116,8 @@ fn an_order_without_a_date_is_counted_and_comes_and_goes_with_its_date() {
 }
 
 #[test]
-fn a_value_that_does_not_fit_is_refused_by_name_and_nothing_counts() {
+fn a_value_that_does_not_fit_sets_its_line_aside_alone() {
     let shop = built("wide_misfit");
-    let before = shop.world.order_wide();
     let line = |price: &str, quantity: i64, discount: &str| {
         let row =
             json!({"order_id": 2, "product_id": 1, "unit_price": price, "quantity": quantity, "discount": discount});
@@ -127,35 +127,73 @@ fn a_value_that_does_not_fit_is_refused_by_name_and_nothing_counts() {
         let row = json!({"order_id": 2, "order_date": date, "employee_id": employee});
         move |shop: &Shop| shop.put("orders", row.clone())
     };
-    let fine_line = line("1.25", 2, "0.25");
     let table: [(Misfit, &str); 9] = [
-        (Box::new(line("1.2345", 1, "0")), "unit_price 1.2345 has more than two decimals"),
-        (Box::new(line("100000000", 1, "0")), "unit_price 100000000 has more than eight digits before the point"),
-        (Box::new(line("1", 32_768, "0")), "quantity 32768 is beyond Int16"),
-        (Box::new(line("1", -32_769, "0")), "quantity -32769 is beyond Int16"),
-        (Box::new(line("1", 1, "0.125")), "discount 0.125 has more than two decimals"),
-        (Box::new(line("99999999", 32_767, "-99")), "has more than thirteen digits before the point"),
-        (Box::new(order("1969-12-31", 1)), "order_date 1969-12-31 is not between 1970-01-01 and 2149-06-06"),
-        (Box::new(order("2149-06-07", 1)), "order_date 2149-06-07 is not between"),
-        (Box::new(order("1997-04-10", 1 << 31)), "employee_id 2147483648 is beyond Int32"),
+        (Box::new(line("1.2345", 1, "0")), "unit_price 1.2345 does not fit Decimal(10, 2)"),
+        (Box::new(line("100000000", 1, "0")), "unit_price 100000000 does not fit Decimal(10, 2)"),
+        (Box::new(line("1", 32_768, "0")), "quantity 32768 does not fit Int16"),
+        (Box::new(line("1", -32_769, "0")), "quantity -32769 does not fit Int16"),
+        (Box::new(line("1", 1, "0.125")), "discount 0.125 does not fit Decimal(10, 2)"),
+        (Box::new(line("99999999", 32_767, "-99")), "does not fit Decimal(15, 2)"),
+        (Box::new(order("1969-12-31", 1)), "order_date 1969-12-31 does not fit Date"),
+        (Box::new(order("2149-06-07", 1)), "order_date 2149-06-07 does not fit Date"),
+        (Box::new(order("1997-04-10", 1 << 31)), "employee_id 2147483648 does not fit Int32"),
     ];
-    for (misfit, said) in table {
+    for (quantity, (misfit, said)) in (10..).zip(table) {
         misfit(&shop);
-        let refused = shop.world.build(&[]).expect_exit(78);
-        refused.error_says(&["order 2, product 1: ", said, "Correct them in PostgreSQL"]);
-        assert_eq!(shop.world.build(&["--full"]).expect_exit(78).error(), refused.error());
-        assert_eq!(shop.world.order_wide(), before);
-        fine_line(&shop);
+        shop.line(1, 1, quantity);
+        let outcome = shop.world.build(&[]).expect_exit(0);
+        assert_eq!(
+            (outcome.count("rejected"), outcome.count("written"), outcome.count("deleted")),
+            (1, 1, 1),
+            "{said}"
+        );
+        let warning = outcome.summary["warning"].as_str().unwrap();
+        for words in ["1 row(s)", r#"{"order_id":2,"product_id":1}: "#, said, "Correct them in PostgreSQL"] {
+            assert!(warning.contains(words), "{words}: {warning}");
+        }
+        let shown = format!("1\t1\t{quantity}\n1\t2\t3\n3\t1\t3\n");
+        assert_eq!(quantities(&shop.world), shown, "{said}: the others go on, and nothing old is shown");
+        assert!(set_aside(&shop.world).contains(said), "{}", set_aside(&shop.world));
+        let full = shop.world.build(&["--full"]).expect_exit(0);
+        assert_eq!((full.count("rejected"), quantities(&shop.world)), (1, shown));
+        assert!(set_aside(&shop.world).contains(said), "{}", set_aside(&shop.world));
+        shop.line(2, 1, 3);
         shop.order(2, Some("1997-04-10"));
+        let healed = shop.world.build(&[]).expect_exit(0);
+        assert_eq!((healed.count("rejected"), healed.count("touched"), set_aside(&shop.world).as_str()), (0, 1, ""));
+        assert!(quantities(&shop.world).contains("\n2\t1\t3\n"));
     }
-    let mended = shop.world.build(&[]).expect_exit(0);
-    assert_eq!((mended.count("windows"), mended.count("touched")), (27, 1));
     shop.put("orders", json!({"order_id": 3_000_000_000_i64, "order_date": "1997-01-01"}));
     shop.line(3_000_000_000, 1, 1);
-    let refused = shop.world.build(&[]).expect_exit(78);
-    assert!(refused.error().contains("order 3000000000, product 1: order_id is beyond Int32"), "{}", refused.error());
+    assert_eq!(shop.world.build(&[]).expect_exit(0).count("rejected"), 1);
+    let said = "{\"order_id\":3000000000,\"product_id\":1}\t['order_id 3000000000 does not fit Int32']\n";
+    assert_eq!(set_aside(&shop.world), said);
     shop.gone("orders", json!({"order_id": 3_000_000_000_i64}));
     assert_eq!(counts(&shop.world.build(&[]).expect_exit(0))[1..], [1, 0, 0, 0]);
+    assert_eq!(set_aside(&shop.world), "", "what is gone is no misfit");
+}
+
+fn quantities(world: &World) -> String {
+    world.order_wide();
+    world.clickhouse("SELECT order_id, product_id, quantity FROM northwind_dw.order_wide FINAL ORDER BY ALL")
+}
+
+fn set_aside(world: &World) -> String {
+    world.clickhouse(
+        "SELECT key, misfits FROM northwind_ops.derived_rejected FINAL WHERE healed = 0 ORDER BY ALL FORMAT TSVRaw",
+    )
+}
+
+/// One statement is about some rows only, as many as the flag says.
+#[test]
+fn rows_are_written_in_batches() {
+    let shop = changed("wide_batches");
+    let stopped = shop.world.build_frozen_at("rows-written:3", &["--batch", "1"]);
+    assert_eq!(shop.world.number("SELECT uniqExact(_batch) FROM northwind_dw.order_wide_build_2_touched"), 5);
+    assert_eq!(counts(&go_on(stopped).expect_exit(0)), [5, 5, 3, 4, 1]);
+    let incremental = shop.world.order_wide();
+    assert_eq!(counts(&shop.world.build(&["--full", "--batch", "2"]).expect_exit(0)), [0, 4, 3, 0, 1]);
+    assert_eq!(shop.world.order_wide(), incremental);
 }
 
 /// Offsets that were read before are read again by a range or a replay: older rows never come back, changed ones do.

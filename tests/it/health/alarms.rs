@@ -66,7 +66,7 @@ fn severities_and_limits_are_those_of_the_file() {
     let refused = |text: &str| look(&world, text).expect_exit(78).error().to_owned();
     assert!(refused("[observe]\n\nrepeat = \"1h\"").contains("line 3"));
     assert!(refused("[observe.severity]\nrun-fail = \"warn\"").contains("line 2"));
-    assert!(refused("[observe.silent_after]\nbuild = \"1h\"").contains("line 2: \"build\" is none of the jobs"));
+    assert!(refused("[observe.silent_after]\nbuild-it = \"1h\"").contains("line 2: \"build-it\" is none of the jobs"));
 }
 
 /// A run that ends before its first row leaves nothing behind; nor does one that was never started.

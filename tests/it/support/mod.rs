@@ -7,12 +7,12 @@
 pub mod checks;
 pub mod compare;
 pub mod connector;
+pub mod derived;
 pub mod event;
 pub mod kafka;
 pub mod lineage;
 pub mod mock_kafka;
 pub mod observe;
-pub mod order_wide;
 pub mod own_database;
 pub mod pipeline;
 pub mod private_stack;

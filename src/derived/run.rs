@@ -1,12 +1,14 @@
 //! A run: its connections, its place in the books, its summary.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
 use serde::Serialize;
 
 use crate::cli::{Report, Stop};
-use crate::derived::order_wide::args::OrderWideArgs;
+use crate::derived::Derived;
+use crate::derived::args::BuildArgs;
 use crate::exit::{Exit, fault};
 use crate::ledger::RunRow;
 use crate::ledger::job_run::{JobRun, ended};
@@ -20,7 +22,8 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(1800);
 pub struct Run {
     /// Its name, id and clock.
     pub run: JobRun,
-    pub args: OrderWideArgs,
+    pub derived: Derived,
+    pub args: BuildArgs,
     pub warehouse: Warehouse,
     pub totals: Totals,
     /// The session that will hold the lock; a dry run has none.
@@ -29,20 +32,24 @@ pub struct Run {
 }
 
 /// What a run counts.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone)]
 pub struct Totals {
     /// The build's number, if one was taken.
     pub build: Option<u64>,
     /// Windows to take up.
     pub windows: u64,
-    /// Lines to do again.
+    /// Rows of the driving table to do again.
     pub touched: u64,
     /// Rows written.
     pub written: u64,
     /// Delete markers written.
     pub deleted: u64,
-    /// Orders left out because they have no date.
-    pub without_date: u64,
+    /// Rows set aside because a value does not fit, …
+    pub rejected: u64,
+    /// … and some of them.
+    pub misfits: Vec<String>,
+    /// Rows left out, by the reasons that the pipeline's file has.
+    pub left_out: Vec<u64>,
 }
 
 impl Run {
@@ -50,15 +57,16 @@ impl Run {
     ///
     /// # Errors
     /// One of the servers is not there, or refuses.
-    pub fn open(job: &str, args: OrderWideArgs, stop: &Stop) -> Result<Run> {
+    pub fn open(job: &str, derived: Derived, args: BuildArgs, stop: &Stop) -> Result<Run> {
         let job_run = JobRun::begin(job).freezing_at(args.stop_at.as_ref());
         let connect = || source::connect(&args.postgres, &job_run.session_name());
         let mut run = Run {
             session: if args.dry_run { None } else { Some(connect()?) },
             run: job_run,
             warehouse: Warehouse::new(&args.clickhouse)?.with_query_timeout(STATEMENT_TIMEOUT),
-            totals: Totals::default(),
+            totals: Totals { left_out: vec![0; derived.spec.left_out.len()], ..Totals::default() },
             stop: stop.clone(),
+            derived,
             args,
         };
         match &mut run.session {
@@ -93,8 +101,8 @@ impl Run {
         let (exit, error) = ended(&result);
         let mut report = self.report(exit, error);
         if !self.args.dry_run {
-            let written = self.totals.written;
-            self.run.close(&self.warehouse, &mut report, |row| RunRow { written, ..row });
+            let Totals { written, rejected, .. } = self.totals;
+            self.run.close(&self.warehouse, &mut report, |row| RunRow { written, rejected, ..row });
         }
         if let Some(session) = &mut self.session {
             source::unlock(session);
@@ -103,16 +111,42 @@ impl Run {
     }
 
     fn report(&self, exit: Exit, error: Option<String>) -> Report {
-        let Totals { build, windows, touched, written, deleted, without_date } = self.totals;
-        let (full, dry_run) = (self.args.full, self.args.dry_run);
-        let summary = Summary { build, full, dry_run, windows, touched, written, deleted, without_date };
+        let names = self.derived.spec.left_out.iter().map(|(name, _)| name.as_str());
+        let summary = Summary {
+            build: self.totals.build,
+            full: self.args.full,
+            dry_run: self.args.dry_run,
+            windows: self.totals.windows,
+            touched: self.totals.touched,
+            written: self.totals.written,
+            deleted: self.totals.deleted,
+            rejected: self.totals.rejected,
+            left_out: names.zip(self.totals.left_out.iter().copied()).collect(),
+            warning: self.warning(),
+        };
         self.run.report(exit, &summary, error)
+    }
+
+    /// What was set aside, in a sentence.
+    pub fn warning(&self) -> Option<String> {
+        let Totals { rejected, misfits, .. } = &self.totals;
+        let more = rejected.saturating_sub(misfits.len() as u64);
+        let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+        (*rejected > 0).then(|| {
+            format!(
+                "{rejected} row(s) have values that {} cannot hold as they are, and are not in it: {}{more}. Correct them in PostgreSQL: the build after \
+                 the change brings them ({}.derived_rejected)",
+                self.derived.target(),
+                misfits.join("; "),
+                self.warehouse.ops
+            )
+        })
     }
 }
 
 /// What a build says at its end.
 #[derive(Serialize)]
-struct Summary {
+struct Summary<'s> {
     build: Option<u64>,
     full: bool,
     dry_run: bool,
@@ -120,7 +154,11 @@ struct Summary {
     touched: u64,
     written: u64,
     deleted: u64,
-    without_date: u64,
+    rejected: u64,
+    #[serde(flatten)]
+    left_out: BTreeMap<&'s str, u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<String>,
 }
 
 const STOPPED: &str = "stopped by a signal; the next build does again what this one has not finished";

@@ -9,21 +9,22 @@ use chrono::Utc;
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 
-use crate::derived::order_wide::run::Run;
+use crate::derived::run::Run;
 use crate::exit::try_again;
-use crate::warehouse::quote;
-
-/// Tables that `--full` makes have this name and the build's number.
-const SHADOW: &str = "order_wide_build_";
+use crate::warehouse::{identifier, quote};
 
 /// A build that has its number.
 pub struct Build {
     /// From 1. Never used twice.
     pub number: u64,
+    /// Has the one before it left tables of its own? Then it did not end what it had begun.
+    pub follows_cut_short: bool,
     run_id: String,
     /// A query: how many runs have a higher number, or the same.
     others: String,
     query_id: String,
+    /// What the names of the builds' own tables begin with.
+    tables: String,
 }
 
 #[derive(Row, Serialize)]
@@ -71,11 +72,13 @@ impl Build {
             quote(&run.run.job),
             quote(&run.run.id)
         );
-        let build = Build {
+        let mut build = Build {
             number,
+            follows_cut_short: false,
             run_id: run.run.id.clone(),
             others,
             query_id: format!("{}/{}/", run.run.job, run.warehouse.db),
+            tables: run.derived.spec.builds(),
         };
         build.is_newest(run)?;
         build.end_older_builds(run)?;
@@ -96,7 +99,12 @@ impl Build {
 
     /// The table that `--full` fills.
     pub fn shadow(&self) -> String {
-        format!("{SHADOW}{}", self.number)
+        format!("{}{}", self.tables, self.number)
+    }
+
+    /// Another table of this build's own.
+    pub fn own(&self, what: &str) -> String {
+        format!("{}_{what}", self.shadow())
     }
 
     /// Runs one of the build's statements, with its placeholders filled in, under an id that a later build can find.
@@ -134,39 +142,72 @@ impl Build {
         let (rows, markers) = (self.row_version(), self.marker_version());
         let sql = format!(
             "SELECT countIf(_version = {rows}) AS rows, countIf(_version = {markers}) AS markers
-             FROM {}.order_wide WHERE _version IN ({markers}, {rows})",
-            run.warehouse.db
+             FROM {}.{} WHERE _version IN ({markers}, {rows})",
+            run.warehouse.db,
+            run.derived.target()
         );
         let written: Written = run.warehouse.row("counting the rows written", &sql)?;
         (run.totals.written, run.totals.deleted) = (written.rows, written.markers);
         Ok(())
     }
 
-    fn end_older_builds(&self, run: &Run) -> Result<()> {
+    /// Drops what this build has made for itself; what it was for is written.
+    ///
+    /// # Errors
+    /// The server is gone or refuses.
+    pub fn drop_own(&self, run: &Run) -> Result<()> {
+        self.tables(run)?.iter().filter(|name| self.is_own(name)).try_for_each(|name| self.drop(run, name))
+    }
+
+    /// Its first table stands before those of older builds are gone: that one was cut short is not forgotten by being killed.
+    fn end_older_builds(&mut self, run: &Run) -> Result<()> {
         let kill = format!("KILL QUERY WHERE startsWith(query_id, {}) SYNC", quote(&self.query_id));
         run.warehouse.execute("ending the statements of older builds", &kill)?;
-        let shadows = format!(
-            "SELECT name FROM system.tables WHERE database = {} AND startsWith(name, '{SHADOW}')",
-            quote(&run.warehouse.db)
+        let left = self.tables(run)?;
+        self.follows_cut_short = !left.is_empty();
+        let key = run.derived.driving_key_declared();
+        let key: Vec<String> =
+            key.iter().map(|(name, column_type)| format!("{} {column_type}", identifier(name))).collect();
+        let create = format!(
+            "CREATE TABLE {{db}}.{} ({}, _batch UInt64) ENGINE = MergeTree ORDER BY _batch",
+            self.own("touched"),
+            key.join(", ")
         );
-        for Name { name } in run.warehouse.rows("looking for tables of older builds", &shadows)? {
-            let drop = format!("DROP TABLE IF EXISTS {}.{name} SYNC", run.warehouse.db);
-            run.warehouse.execute("dropping an older build's table", &drop)?;
-        }
-        let empty = format!("TRUNCATE TABLE {}.touched_lines", run.warehouse.ops);
-        run.warehouse.execute("emptying touched_lines", &empty)
+        self.execute(run, "making the table of what is touched", &create)?;
+        left.iter().try_for_each(|name| self.drop(run, name))
+    }
+
+    /// The tables that builds have made for themselves and not dropped.
+    fn tables(&self, run: &Run) -> Result<Vec<String>> {
+        let sql = format!(
+            "SELECT name FROM system.tables WHERE database = {} AND match(name, {})",
+            quote(&run.warehouse.db),
+            quote(&format!("^{}[0-9]+(_touched|_members|_keys)?$", self.tables))
+        );
+        let names: Vec<Name> = run.warehouse.rows("looking for tables of builds", &sql)?;
+        Ok(names.into_iter().map(|row| row.name).collect())
+    }
+
+    fn is_own(&self, name: &str) -> bool {
+        name.strip_prefix(&self.shadow()).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+    }
+
+    fn drop(&self, run: &Run, name: &str) -> Result<()> {
+        let drop = format!("DROP TABLE IF EXISTS {}.{name} SYNC", run.warehouse.db);
+        run.warehouse.execute("dropping a build's table", &drop)
     }
 }
 
-/// The highest number that was ever taken. Books that were restored from an old copy do not know it; the table itself does.
+/// The highest number that was ever taken. Books that were restored from an old copy do not know it; the tables themselves do.
 fn last_number(run: &Run) -> Result<u64> {
+    let derived = &run.derived;
+    let members = derived.spec.membership.as_ref().map(|_| derived.spec.members());
+    let versions = [derived.target().to_owned()].into_iter().chain(members);
+    let versions: String =
+        versions.map(|table| format!(" UNION ALL SELECT intDiv(max(_version), 2) FROM {{db}}.{table}")).collect();
     let sql = format!(
         "SELECT max(number) AS n FROM
-         (
-             SELECT max(build) AS number FROM {{ops}}.builds WHERE job = {}
-             UNION ALL
-             SELECT intDiv(max(_version), 2) FROM {{db}}.order_wide
-         )",
+         (SELECT max(build) AS number FROM {{ops}}.builds WHERE job = {}{versions})",
         quote(&run.run.job)
     );
     Ok(run.warehouse.row::<Number>("asking for the last build's number", &run.warehouse.named(&sql)?)?.n)

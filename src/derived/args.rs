@@ -1,18 +1,21 @@
-//! The flags of `build-order-wide`.
+//! The flags of the builds.
 
 use clap::Args;
 
 use crate::cli::{ClickHouseArgs, JobArgs, OutputArgs, PostgresArgs, StopAt};
 
-/// Flags of `build-order-wide`.
+/// Flags of `build-<name>`.
 #[derive(Debug, Clone, Args)]
-pub struct OrderWideArgs {
+pub struct BuildArgs {
     /// Make every row anew beside the table, then swap the two; readers see the old one or the new one
     #[arg(long)]
     pub full: bool,
-    /// Say how many lines would be touched, and whether every value fits; write nothing
+    /// Say how many rows would be touched, and whether every value fits; write nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// About how many rows one statement is about; fewer need less of the server's memory
+    #[arg(long, value_name = "N", default_value = "1000000", value_parser = clap::value_parser!(u64).range(1..))]
+    pub batch: u64,
     #[command(flatten)]
     pub postgres: PostgresArgs,
     #[command(flatten)]
@@ -24,7 +27,7 @@ pub struct OrderWideArgs {
     pub stop_at: Option<StopAt>,
 }
 
-impl JobArgs for OrderWideArgs {
+impl JobArgs for BuildArgs {
     fn output(&self) -> &OutputArgs {
         &self.output
     }

@@ -167,7 +167,7 @@ fn what_is_wrong_with_the_sql_is_told_in_its_file() {
         (
             "touched_by.baskets = \"SELECT id, part FROM {db}.lines WHERE basket IN (SELECT id FROM {db}.baskets WHERE {rows})\"",
             "",
-            "sql/wide.sql:3:27: the SELECT of rows reads baskets, by which nothing is touched: its changes would not be seen; write touched_by.baskets = \"SELECT id, part FROM … {db}.baskets WHERE {rows} …\"",
+            "sql/wide.sql:3:32: the SELECT of rows reads baskets, by which nothing is touched: its changes would not be seen; write touched_by.baskets = \"SELECT id, part FROM … {db}.baskets WHERE {rows} …\"",
         ),
         (
             "touched_by.lines = \"SELECT id, part FROM {db}.lines WHERE {rows}\"",

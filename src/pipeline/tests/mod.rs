@@ -6,6 +6,7 @@ mod embedded;
 mod files;
 mod mutations;
 mod problems;
+mod sql;
 
 use crate::pipeline::{Origin, PipelineSpec, Problems, TextFile, Texts, parse};
 

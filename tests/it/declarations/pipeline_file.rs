@@ -154,7 +154,7 @@ fn a_file_that_is_no_pipeline_is_told_so() {
     std::fs::write(&latin, b"[pipeline]\nname = \"caf\xe9\"\n").unwrap();
     for (file, said) in [
         (Path::new("/dev/zero"), "/dev/zero: has more than 16 MiB; write the path of a pipeline's file"),
-        (folder.path(), "cannot be read: Is a directory"),
+        (folder.path(), "lockstep.toml: cannot be read: No such file or directory"),
         (&latin, "is not UTF-8 (line 2); save it as UTF-8"),
         (&folder.path().join("nowhere.toml"), "cannot be read: No such file or directory"),
     ] {

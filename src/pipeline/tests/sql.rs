@@ -1,0 +1,68 @@
+//! What is seen of a SELECT without a server.
+
+use proptest::prelude::*;
+
+use crate::pipeline::sql::{Found, Sql};
+
+proptest! {
+    #[test]
+    fn no_text_is_too_odd(text in "(SELECT|FROM|OVER|row_number|any|AS|[(){}.,;*'`\"\\\\]|\\[|\\]|ü|-- |/\\*|[a-c0-9 \n]){0,30}") {
+        if let Ok(sql) = Sql::read(&text) {
+            let places = sql.fickle().into_iter().map(|(.., at)| at).chain(sql.tables().into_iter().map(|(_, at)| at));
+            for at in places.chain(sql.semicolon()) {
+                prop_assert!(text.is_char_boundary(at));
+            }
+            let _ = (sql.columns(), sql.placeholders(), sql.tables_without_database(|_| true));
+        }
+    }
+}
+
+fn sql(text: &str) -> Sql {
+    Sql::read(text).unwrap()
+}
+
+fn names(found: Vec<Found>) -> Vec<String> {
+    found.into_iter().map(|(name, _)| name).collect()
+}
+
+#[test]
+fn tables_and_placeholders_are_found_where_they_stand() {
+    let text =
+        "-- ü {db}.not\nSELECT 'a {db}.b' AS a FROM {db}.orders FINAL\nJOIN {db}.`lines` AS l ON 1 WHERE a IN {keys}";
+    assert_eq!(names(sql(text).tables()), ["orders", "lines"]);
+    assert_eq!(names(sql(text).placeholders()), ["db", "db", "keys"]);
+    let (_, at) = sql(text).tables()[0].clone();
+    assert!(text[at..].starts_with("orders"));
+}
+
+#[test]
+fn a_table_without_its_database_is_found() {
+    let text = "WITH orders2 AS (SELECT 1) SELECT * FROM orders JOIN shop_dw.lines ON 1 JOIN {db}.orders JOIN orders2";
+    let is_one = |name: &str| ["orders", "lines"].contains(&name);
+    assert_eq!(names(sql(text).tables_without_database(is_one)), ["orders", "lines"]);
+}
+
+#[test]
+fn columns_are_those_of_the_outer_select() {
+    let text = "WITH (SELECT max(b) FROM x) AS m SELECT DISTINCT a, t.b, if(c, d, e) AS f, [1, 2] AS `g h`, 1 + 1 FROM (SELECT z FROM y)";
+    assert_eq!(sql(text).columns().unwrap(), ["a", "b", "f", "g h"]);
+    assert_eq!(sql("SELECT a, * FROM x").columns(), None);
+    assert_eq!(sql("SELECT a * b AS c FROM x").columns().unwrap(), ["c"]);
+}
+
+#[test]
+fn what_answers_differently_each_time_is_found() {
+    let fickle = |text: &str| sql(text).fickle().into_iter().map(|(name, ..)| name).collect::<Vec<_>>();
+    assert_eq!(
+        fickle("SELECT today(), t.now, any(x), anyLast (y), current_date, max(z)"),
+        ["today", "any", "anyLast", "current_date"]
+    );
+    assert_eq!(fickle("SELECT row_number() OVER (PARTITION BY a), row_number() OVER (ORDER BY a)"), ["row_number"]);
+    assert_eq!(fickle("SELECT first_value(a), `today` FROM x -- now()"), ["first_value"]);
+    assert!(fickle("SELECT x = ANY (SELECT 1)").is_empty());
+}
+
+#[test]
+fn a_text_without_its_end_is_refused() {
+    assert_eq!(Sql::read("SELECT\n 'a").err().unwrap().1, 8);
+}

@@ -16,7 +16,9 @@ def cron(tmp_path, monkeypatch):
     file = tmp_path / "bin/lockstep"
     file.parent.mkdir()
     # Which jobs there are is said by the real one.
-    file.write_text(f'#!/bin/sh\n[ "$1" != jobs ] || exec {EXECUTABLE} "$@"\nexec {ROOT}/airflow/tests/stub/lockstep "$@"\n')
+    file.write_text(
+        f'#!/bin/sh\n[ "$1" != jobs ] || exec {EXECUTABLE} "$@"\nexec {ROOT}/airflow/tests/stub/lockstep "$@"\n'
+    )
     file.chmod(0o755)
     calls = tmp_path / "calls"
     monkeypatch.setenv("LOCKSTEP_BIN_DIR", str(tmp_path / "bin"))

@@ -22,9 +22,10 @@ class Job:
     name: str
     kind: str
     about: str
-    # Of ingest jobs only: the table; which rule asks for which other table; the topic's partitions.
+    # Of ingest jobs only: the table; which rule asks for which other table; those of them whose jobs come first; the topic's partitions.
     table: str = ""
     references: dict[str, str] = field(default_factory=dict)
+    after: list[str] = field(default_factory=list)
     partitions: int = 1
 
     @property
@@ -33,7 +34,7 @@ class Job:
 
     @property
     def parents(self) -> set[str]:
-        return set(self.references.values()) - {self.table}
+        return set(self.after)
 
 
 JOBS = {job["name"]: Job(**job) for job in _LIST["jobs"]}

@@ -129,7 +129,7 @@ impl World {
     pub fn ledger(&self) -> String {
         self.clickhouse(
             "SELECT partition, mode, seq, format('{}..{}', toString(start_offset), toString(end_offset)), written, rejected, tombstones, truncates, gaps
-             FROM northwind_ops.windows ORDER BY partition, stream, seq",
+             FROM northwind_ops.windows ORDER BY partition, stream, seq, generation, mode, start_offset, end_offset",
         )
     }
 

@@ -222,7 +222,7 @@ impl World {
         );
         let ledger = self.clickhouse(
             "SELECT partition, mode, seq, start_offset, end_offset, written, rejected, tombstones, truncates, gaps
-             FROM northwind_ops.windows ORDER BY partition, stream, seq",
+             FROM northwind_ops.windows ORDER BY partition, stream, seq, generation, mode, start_offset, end_offset",
         );
         let truncates = self
             .clickhouse("SELECT partition, offset, lsn FROM northwind_ops.truncates FINAL ORDER BY partition, offset");

@@ -9,6 +9,7 @@ use strum::IntoStaticStr;
 
 use crate::cli::Report;
 use crate::cli::clock::Clock;
+use crate::cli::say::sayln;
 use crate::exit::Exit;
 use crate::health::severity::Severity;
 use crate::ledger::plain_run::PlainRun;
@@ -205,13 +206,13 @@ impl CheckResults {
     }
 
     fn show(&self, ops: &str, result: &CheckResult) {
-        println!("{:<23} {:<22} {:<12} {}", result.check, result.table, result.status.name(), result.detail);
+        sayln!("{:<23} {:<22} {:<12} {}", result.check, result.table, result.status.name(), result.detail);
         for failure in result.failures.iter().take(SHOWN_FAILURES) {
-            println!("    {}", describe(failure));
+            sayln!("    {}", describe(failure));
         }
         if result.failures.len() > SHOWN_FAILURES {
             let sql = format!("SELECT * FROM {ops}.check_failures WHERE run_id = '{}'", self.run_id);
-            println!("    … {} more: {sql} AND table = '{}'", result.failures.len() - SHOWN_FAILURES, result.table);
+            sayln!("    … {} more: {sql} AND table = '{}'", result.failures.len() - SHOWN_FAILURES, result.table);
         }
     }
 

@@ -8,6 +8,7 @@ mod logging;
 mod output;
 mod progress;
 mod report;
+pub(crate) mod say;
 mod side_by_side;
 mod signals;
 mod stop_at;

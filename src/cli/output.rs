@@ -1,5 +1,7 @@
 //! The flags of every job about its output.
 
+use std::io::IsTerminal;
+
 use clap::Args;
 
 use crate::cli::logging;
@@ -12,9 +14,9 @@ pub struct OutputArgs {
     /// Log lines as text or as JSON
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value = "text")]
     pub log_format: LogFormat,
-    /// Where the summary goes: stdout (logs on stderr), or last-line (both on stdout, summary last)
-    #[arg(long, env = "SUMMARY", value_enum, default_value = "stdout")]
-    pub summary: SummaryMode,
+    /// Where the summary goes, as JSON: stdout (logs on stderr), or last-line (both on stdout, summary last) [default: stdout; on a terminal words for people]
+    #[arg(long, env = "SUMMARY", value_enum)]
+    pub summary: Option<SummaryMode>,
 }
 
 impl OutputArgs {
@@ -23,7 +25,12 @@ impl OutputArgs {
     /// # Errors
     /// See [`crate::cli::logging::init`].
     pub fn start(&self) -> anyhow::Result<()> {
-        logging::init(self.log_format, self.summary)
+        logging::init(self.log_format, self.summary.unwrap_or(SummaryMode::Stdout))
+    }
+
+    /// Does a person read the summary?
+    pub fn is_for_people(&self) -> bool {
+        self.summary.is_none() && std::io::stdout().is_terminal()
     }
 }
 

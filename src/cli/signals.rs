@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+use crate::cli::say::sayln;
 use crate::exit::Exit;
 
 /// What a job may still use after the signal; `docker stop` waits 10 s, an impatient supervisor less.
@@ -63,7 +64,7 @@ impl Stop {
     fn exit_now(&self) -> ! {
         let words = self.shutdown_summary.lock().unwrap_or_else(PoisonError::into_inner);
         if !words.is_empty() {
-            println!("{words}");
+            sayln!("{words}");
         }
         std::process::exit(Exit::Stopped.code())
     }

@@ -21,6 +21,7 @@ use crate::checks::settings::Settings;
 use crate::checks::slice::Slice;
 use crate::cli::Call;
 use crate::cli::Report;
+use crate::cli::say::say;
 use crate::exit::{Exit, told};
 use crate::health::observe::settings::CHECK_ALL;
 use crate::health::severity::Severity;
@@ -67,7 +68,7 @@ fn run(call: &Call<'_>, checks: &[Check], args: CheckArgs) -> Result<Report> {
     }
     if args.list {
         let jobs: Vec<&str> = checks.iter().map(|check| check.job()).collect();
-        print!("{}", list::list(&jobs, &Settings::read(args.config.as_deref(), pipeline)?, &tables));
+        say!("{}", list::list(&jobs, &Settings::read(args.config.as_deref(), pipeline)?, &tables));
         return Ok(Report { exit: Exit::Done, fields: Default::default() });
     }
     if args.explain {

@@ -18,6 +18,7 @@ use anyhow::Result;
 
 use crate::cli::Call;
 use crate::cli::Report;
+use crate::cli::say::say;
 use crate::exit::Exit;
 use crate::health::finding::{Finding, ok, warn};
 use crate::jobs::doctor::wanted::{DoctorArgs, SourceFacts, Wanted};
@@ -54,7 +55,7 @@ fn run(call: &Call<'_>, args: DoctorArgs) -> Result<Report> {
     if let Some(finding) = clocks(clock_ms, warehouse_clock_ms) {
         report.put(Server::Clocks, "clocks", finding);
     }
-    print!("{}", report.table());
+    say!("{}", report.table());
     Ok(report.summary())
 }
 

@@ -11,6 +11,7 @@ use chrono::Utc;
 use serde_json::{Map, Value, json};
 
 use crate::cli::Call;
+use crate::cli::say::say;
 use crate::cli::{Report, Stop};
 use crate::exit::{Exit, usage};
 use crate::health::Lag;
@@ -43,14 +44,14 @@ fn run(call: &Call<'_>, args: LagArgs) -> Result<Report> {
         (lags, seen)
     };
     let (mut lags, mut seen) = measure();
-    print!("{}{}", table::table(&lags, args.max_records), seen.line());
+    say!("{}{}", table::table(&lags, args.max_records), seen.line());
     while let Some(seconds) = args.watch {
         if !sleep(Duration::from_secs(seconds), call.stop) {
             break;
         }
         (lags, seen) = measure();
         let table = table::table(&lags, args.max_records);
-        print!("\n{} UTC\n{table}{}", Utc::now().format("%Y-%m-%d %H:%M:%S"), seen.line());
+        say!("\n{} UTC\n{table}{}", Utc::now().format("%Y-%m-%d %H:%M:%S"), seen.line());
     }
     report(&lags, &seen, args.max_records)
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use clap::{Arg, value_parser};
 use serde_json::{Value, json};
 
+use crate::cli::say::{say, sayln};
 use crate::jobs::{Job, Kind};
 use crate::tables::{Pipeline, Table};
 
@@ -22,8 +23,8 @@ pub fn job(pipeline: &'static Pipeline) -> Job {
         },
         move |matches| {
             match matches.get_one::<Kind>("names") {
-                Some(kind) => in_order(pipeline, *kind).iter().for_each(|name| println!("{name}")),
-                None => print!("{}", list(pipeline)?),
+                Some(kind) => in_order(pipeline, *kind).iter().for_each(|name| sayln!("{name}")),
+                None => say!("{}", list(pipeline)?),
             }
             Ok(())
         },

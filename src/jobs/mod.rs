@@ -26,6 +26,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Command, ValueEnum};
 use strum::IntoStaticStr;
 
+use crate::cli::say::{say, sayln};
 use crate::cli::{Call, JobArgs, Report, Stop};
 use crate::exit::Exit;
 use crate::pipeline::{self, Origin};
@@ -95,6 +96,7 @@ fn run_job<A: JobArgs>(
     args: A,
     run: &dyn Fn(&Call<'_>, A) -> Result<Report>,
 ) -> i32 {
+    let for_people = args.output().is_for_people();
     let started = args.output().start().and_then(|()| Stop::on_signals());
     let report = match started.and_then(|stop| {
         tracing::info!("pipeline {}: {}", pipeline.spec.name, pipeline.origin);
@@ -106,7 +108,11 @@ fn run_job<A: JobArgs>(
     if let Some(error) = report.error() {
         tracing::error!("{name}: {error}");
     }
-    println!("{}", report.line(name));
+    if for_people {
+        say!("{}", report.told(name));
+    } else {
+        sayln!("{}", report.line(name));
+    }
     report.exit.code()
 }
 
@@ -224,7 +230,7 @@ fn without_pipeline(error: &anyhow::Error, called_as: &str, arguments: Vec<OsStr
         }
     }
     let report = Report::of_error(error);
-    println!("{}", report.line(called_as));
+    sayln!("{}", report.line(called_as));
     report.exit.code()
 }
 

@@ -16,6 +16,7 @@ use crate::checks::settings::Settings;
 use crate::cli::Call;
 use crate::cli::Report;
 use crate::cli::clock::Clock;
+use crate::cli::say::say;
 use crate::exit::Exit;
 use crate::health::finding::broken;
 use crate::health::observe::alarm::Alarm;
@@ -82,7 +83,7 @@ fn run(call: &Call<'_>, args: ObserveArgs) -> Result<Report> {
     if let Err(error) = look.warehouse.write_observed("observed_alarms", &look.id, &news::rows(&look)) {
         look.notes.unseen("writing down what was said", &broken(&error, CLICKHOUSE));
     }
-    print!("{}", table::table(&seen, &look.notes.problems()));
+    say!("{}", table::table(&seen, &look.notes.problems()));
     Ok(look.close(&seen, restarts))
 }
 

@@ -14,6 +14,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
 use crate::cli::Call;
+use crate::cli::say::{say, sayln};
 use crate::cli::{ClickHouseArgs, JobArgs, OutputArgs, PostgresArgs, Report, parse_duration};
 use crate::exit::{Exit, usage};
 use crate::jobs::{Job, Kind, some_tables};
@@ -165,7 +166,7 @@ fn list(args: &RejectedArgs, warehouse: &Warehouse) -> Result<Map<String, Value>
     let selection = args.selection(args.status.unwrap_or(RecordStatus::Open).names());
     let counts = warehouse.count_rejected(&selection)?;
     let listed = warehouse.list_rejected(&selection, args.limit)?;
-    print!("{}", table::table(&listed));
+    say!("{}", table::table(&listed));
     let mut by_rule: BTreeMap<&str, u64> = BTreeMap::new();
     let mut by_table: BTreeMap<&str, u64> = BTreeMap::new();
     for count in &counts {
@@ -195,7 +196,7 @@ fn show(args: &RejectedArgs, warehouse: &Warehouse, at: At) -> Result<Map<String
         )));
     }
     for kept in &found {
-        println!("{}", show::whole(kept));
+        sayln!("{}", show::whole(kept));
     }
     Ok(Map::from_iter([("records".to_owned(), json!(found.len()))]))
 }

@@ -5,6 +5,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::json;
 
 use crate::checks::sql_check::SqlCheck;
+use crate::cli::say::{say, sayln};
 use crate::cli::{TextTable, printed};
 use crate::exit::usage;
 use crate::jobs::Job;
@@ -47,7 +48,7 @@ fn run(pipeline: &'static Pipeline, matches: &ArgMatches) -> Result<()> {
     let tables = pipeline.chosen(&named)?;
     match matches.get_one::<String>("explain") {
         Some(name) => {
-            print!("{}", explained(pipeline, &tables, name)?);
+            say!("{}", explained(pipeline, &tables, name)?);
             Ok(())
         }
         None if matches.get_flag("json") => print_json(&tables),
@@ -59,8 +60,8 @@ fn run(pipeline: &'static Pipeline, matches: &ArgMatches) -> Result<()> {
 }
 
 fn print_text(tables: &[&'static Table]) {
-    print!("{}", printed(&list(tables).lines()));
-    println!(
+    say!("{}", printed(&list(tables).lines()));
+    sayln!(
         "\nChange a severity with --rule NAME=reject, warn or off of an ingest job. `rules --explain NAME` prints a rule's SQL."
     );
 }
@@ -94,7 +95,7 @@ fn print_json(tables: &[&'static Table]) -> Result<()> {
             "table": table, "rule": name, "severity": severity.as_ref(), "why": why, "expect": expect, "example": example,
         })
     });
-    println!("{}", serde_json::to_string_pretty(&listed.collect::<Vec<_>>())?);
+    sayln!("{}", serde_json::to_string_pretty(&listed.collect::<Vec<_>>())?);
     Ok(())
 }
 

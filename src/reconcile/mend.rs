@@ -14,6 +14,7 @@ use crate::checks::args::ReconcileArgs;
 use crate::checks::checker::Checker;
 use crate::cli::Call;
 use crate::cli::Report;
+use crate::cli::say::sayln;
 use crate::exit::Exit;
 use crate::ledger::plain_run::PlainRun;
 use crate::reconcile::difference::Difference;
@@ -83,7 +84,7 @@ fn all(checker: &mut Checker<'_>, args: &ReconcileArgs, tables: &[&'static Table
         totals.undecided += tally.open();
         totals.is_open |= checker.is_inconclusive(tally.open(), behind.as_ref());
         if !not_compared.is_empty() {
-            println!("{}: not compared: {}", table.name, not_compared.join("; "));
+            sayln!("{}: not compared: {}", table.name, not_compared.join("; "));
             totals.not_compared.extend(not_compared.iter().map(|column| format!("{}.{column}", table.name)));
         }
         totals.behind = totals.behind.take().or(behind);
@@ -91,7 +92,7 @@ fn all(checker: &mut Checker<'_>, args: &ReconcileArgs, tables: &[&'static Table
         if tally.different > kept as u64 {
             totals.not_looked_at += tally.different - kept as u64;
             let some: Vec<String> = tally.named_only.iter().take(MOST_NAMED).map(|key| format!("{key:?}")).collect();
-            println!(
+            sayln!(
                 "{}: {} keys differ; a run looks at {kept} of them, run again for the others (such as {})",
                 table.name,
                 tally.different,
@@ -184,7 +185,7 @@ fn print_plan(table: &Table, in_log: &[log::InLog]) {
         }
     }
     let flags: Vec<String> = ranges.iter().map(|(p, start, end)| format!(" --offsets {p}:{start}..{end}")).collect();
-    println!(
+    sayln!(
         "{}: the log has {} of the keys; read them again:\n  {}{}",
         table.name,
         in_log.len(),
@@ -197,7 +198,7 @@ fn print_plan(table: &Table, in_log: &[log::InLog]) {
 fn print_refused(table: &Table, refused: &[Difference]) {
     for difference in refused {
         let why = difference.refused().unwrap_or_default();
-        println!("{} {:?}: {}; it is not repaired", table.name, difference.key, one_line(why));
+        sayln!("{} {:?}: {}; it is not repaired", table.name, difference.key, one_line(why));
     }
 }
 
@@ -211,11 +212,11 @@ fn print_others(table: &Table, others: &[Difference], args: &ReconcileArgs) {
         (true, false) => "with --yes would be written",
         (true, true) => "written",
     };
-    println!("{}: {does}, from the source:", table.name);
+    sayln!("{}: {does}, from the source:", table.name);
     for difference in others {
         match &difference.source {
-            Some(row) => println!("  {:?}: {}", difference.key, one_line(&difference.shown(row))),
-            None => println!("  {:?}: deleted", difference.key),
+            Some(row) => sayln!("  {:?}: {}", difference.key, one_line(&difference.shown(row))),
+            None => sayln!("  {:?}: deleted", difference.key),
         }
     }
 }

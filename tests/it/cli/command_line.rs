@@ -208,3 +208,43 @@ fn a_quiet_run_says_little_and_a_run_without_work_says_so() {
     assert!(outcome.log.ends_with(&says) && outcome.log.lines().count() == 2, "{}", outcome.log);
     assert_eq!(world.run(JOB, &["--skip-empty"]).expect_exit(99).summary["status"], "nothing-to-do");
 }
+
+/// Standard output of a job on a terminal.
+fn on_a_terminal(world: &World, job: &str, environment: &[(&str, &str)]) -> String {
+    let command = world.command(job, &[]);
+    let words: Vec<String> = std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(|word| format!("'{}'", word.to_string_lossy().replace('\'', "'\\''")))
+        .collect();
+    // script(1) gives a program a terminal.
+    let line = format!("{} 2> /dev/null", words.join(" "));
+    let mut script = Command::new("script");
+    script.args(["-q", "-e", "-c", &line, "/dev/null"]).stdin(std::process::Stdio::null());
+    script.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).envs(environment.iter().copied());
+    String::from_utf8(script.output().unwrap().stdout).unwrap().replace('\r', "")
+}
+
+#[test]
+fn people_are_told_in_a_sentence_and_programs_in_json() {
+    let world = with_three_events("terminal");
+    let told = on_a_terminal(&world, JOB, &[]);
+    assert!(told.starts_with("ingest-customers: 2 written, 1 rejected in "), "{told}");
+    assert!(told.contains("1 rejected not-in-postgres\n") && told.contains("lockstep rejected"), "{told}");
+    assert!(on_a_terminal(&world, JOB, &[]).starts_with("ingest-customers: nothing to do"));
+    assert!(on_a_terminal(&world, JOB, &[("SUMMARY", "stdout")]).starts_with("{\"schema\":1,"), "asked for");
+}
+
+/// Whoever reads may stop; the job does its work and ends as it would have.
+#[test]
+fn nobody_has_to_read_to_the_end() {
+    let world = with_three_events("head");
+    for (job, args) in [(JOB, vec![]), ("lag", vec![]), ("rules", vec![])] {
+        let mut child = world.command(job, &args).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert!(!log.contains("panicked") && !log.contains("writing to stdout"), "{job}: {log}");
+        // A tool that only prints ends with the reader, as every other does.
+        assert!(output.status.code() == Some(0) || job == "rules", "{job}: {:?}: {log}", output.status);
+    }
+}

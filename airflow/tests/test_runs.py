@@ -92,7 +92,9 @@ def test_a_dry_run_writes_nothing(run):
     done, states, calls = run("northwind_ingest", dry_run=True)
     assert str(done.state) == "success"
     assert {line.split()[0] for line in calls if "--dry-run" not in line} == set()
-    assert {states[task] for task in ("sync_schema", *(build.replace("-", "_") for build in BUILDS), "finish", *CHECKS)} == {"skipped"}
+    assert {
+        states[task] for task in ("sync_schema", *(build.replace("-", "_") for build in BUILDS), "finish", *CHECKS)
+    } == {"skipped"}
     assert states["ingest_orders"] == "success"
 
 

@@ -189,9 +189,7 @@ def summary_of(run: str, states: dict[str, str], results: dict[str, list[dict[st
         },
         "replayed": total("replay_rejected", "written"),
         "derived": {
-            job.name.removeprefix("build-"): total(job.task_id, "written")
-            for job in BUILDS
-            if results.get(job.task_id)
+            job.name.removeprefix("build-"): total(job.task_id, "written") for job in BUILDS if results.get(job.task_id)
         },
         "failed": {name: why(name) for name, state in sorted(states.items()) if state in ("failed", "upstream_failed")},
     }

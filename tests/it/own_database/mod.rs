@@ -3,3 +3,4 @@
 mod catalogue;
 mod drift;
 mod flows;
+mod history;

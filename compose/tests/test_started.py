@@ -1,4 +1,4 @@
-"""docker-compose.yml, started: the commands of the README, and what must not be possible. `run` sets the scene."""
+"""docker-compose.yml, started: the commands of docs/guides/compose.md, and what must not be possible. `run` sets the scene."""
 
 from __future__ import annotations
 

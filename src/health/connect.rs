@@ -9,7 +9,7 @@ use ureq::{Agent, Body};
 
 use crate::cli::ConnectArgs;
 use crate::health::finding::{Finding, clip, fail, ok, unreachable};
-use crate::pipeline::PipelineSpec;
+use crate::tables::Pipeline;
 
 const TIMEOUT: Duration = Duration::from_secs(4);
 /// How long a rebalance, or the start of a task, may take before it is worth a word.
@@ -84,7 +84,7 @@ impl ConnectorStatus {
 
 impl Connect {
     /// Prepares the client.
-    pub fn new(args: &ConnectArgs, pipeline: &PipelineSpec) -> Connect {
+    pub fn new(args: &ConnectArgs, pipeline: &Pipeline) -> Connect {
         let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT));
         Connect {
             agent: config.build().into(),

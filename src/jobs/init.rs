@@ -216,14 +216,8 @@ fn folder(call: &Call<'_>, args: &InitArgs) -> Result<PathBuf> {
     if let Some(dir) = &args.dir {
         return Ok(dir.clone());
     }
-    match &call.pipeline.origin {
-        Origin::Flag(file) | Origin::Variable(file) | Origin::Folder(file) => {
-            Ok(file.parent().map_or_else(PathBuf::new, Path::to_path_buf))
-        }
-        Origin::Embedded | Origin::Text(_) => {
-            Err(usage(format!("there is no {FILE} here: name the pipeline's folder")))
-        }
-    }
+    let folder = call.pipeline.origin.folder();
+    folder.ok_or_else(|| usage(format!("there is no {FILE} here: name the pipeline's folder")))
 }
 
 fn pipeline_connector(pipeline: &Pipeline) -> Connector {

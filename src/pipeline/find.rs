@@ -60,6 +60,18 @@ impl fmt::Display for Origin {
 }
 
 impl Origin {
+    /// The folder of its file, if it has one.
+    pub fn folder(&self) -> Option<PathBuf> {
+        match self {
+            Origin::Flag(file) | Origin::Variable(file) | Origin::Folder(file) if file.is_dir() => Some(file.clone()),
+            Origin::Flag(file) | Origin::Variable(file) | Origin::Folder(file) => {
+                let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+                Some(folder.unwrap_or(Path::new(".")).to_path_buf())
+            }
+            Origin::Embedded | Origin::Text(_) => None,
+        }
+    }
+
     /// The first there is: the flag, the variable, the file in the folder, the one that is compiled in. A file that is
     /// there but cannot be read is an error later: nobody wants another pipeline than the one they meant.
     pub fn find(flag: Option<PathBuf>, variable: Option<OsString>, folder: &Path) -> Origin {

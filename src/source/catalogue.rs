@@ -56,7 +56,7 @@ const SENT_AS_NULL: [&str; 9] =
     ["path", "polygon", "bit varying", "bit", "geometry", "geography", "vector", "halfvec", "sparsevec"];
 
 /// SQL for "this column (`a` of `pg_attribute`, its base type `$base`) can hold values that are stored apart from their row". The rule of
-/// `postgres/init/02_replication_user.sql`: whatever has no bound on its length, or one above 500 letters. (A bpchar without one holds keys of a few
+/// `src/pipeline/source.sql`: whatever has no bound on its length, or one above 500 letters. (A bpchar without one holds keys of a few
 /// letters; what PostgreSQL tries to keep in the row, as numeric, is short.)
 macro_rules! is_long {
     ($base:literal) => {

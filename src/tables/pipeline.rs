@@ -82,6 +82,21 @@ impl Pipeline {
         self.spec.connector.heartbeat.topic(prefix)
     }
 
+    /// The script that makes what the source has to have: the one that `init` has written beside the pipeline's file, else the project's.
+    pub fn source_script(&self) -> String {
+        self.beside("source.sql").unwrap_or_else(|| "postgres/init/02_replication_user.sql".to_owned())
+    }
+
+    /// The connector's file, likewise.
+    pub fn connector_file(&self) -> String {
+        self.beside("connector.json").unwrap_or_else(|| self.spec.connector_file())
+    }
+
+    fn beside(&self, name: &str) -> Option<String> {
+        let path = self.origin.folder()?.join(name);
+        path.exists().then(|| path.display().to_string())
+    }
+
     /// The limits as the file has them.
     pub fn limits(&self) -> RuleLimits {
         RuleLimits::of(self.spec)

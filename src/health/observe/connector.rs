@@ -50,7 +50,7 @@ fn tell(look: &mut Look, what: &str, seen: &SeenConnector, health: &Finding) {
 }
 
 fn ask(look: &Look) -> Result<(SeenConnector, Finding), Finding> {
-    let connect = Connect::new(&look.args.connect, look.pipeline.spec);
+    let connect = Connect::new(&look.args.connect, look.pipeline);
     connect.worker()?;
     let config = connect.config()?;
     let status = connect.status()?;

@@ -35,7 +35,7 @@ pub fn publication(client: &mut Client, wanted: &Wanted, connector: Option<&Conn
         .context("looking at the publication")?;
     let Some(row) = row else {
         let text = format!("there is no publication {name}");
-        let fix = format!("psql -d {} -f postgres/init/02_replication_user.sql", wanted.args.postgres.postgres_db);
+        let fix = format!("psql -d {} -f {}", wanted.args.postgres.postgres_db, wanted.pipeline.source_script());
         return Ok(match connector {
             None => warn(format!("{text} (so the pipeline calls it; the connector could not be asked)"), fix),
             Some(_) if autocreate == "disabled" => fail(text, fix),
@@ -79,7 +79,7 @@ pub fn publication(client: &mut Client, wanted: &Wanted, connector: Option<&Conn
 }
 
 /// A long value that a change does not touch is missing from its event, unless the old row is written to the WAL as well.
-/// The same rule as in `postgres/init/02_replication_user.sql`.
+/// The same rule as in `src/pipeline/source.sql`.
 pub fn identity(client: &mut Client, wanted: &Wanted) -> Result<Finding> {
     let tables: Vec<&str> = wanted.tables.iter().map(|table| table.relation.as_str()).collect();
     let rows = client

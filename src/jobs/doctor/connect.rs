@@ -26,7 +26,7 @@ pub struct Connector {
 pub fn check(report: &DoctorReport, wanted: &Wanted) -> Option<Connector> {
     let put = |check, finding| report.put(Server::Connect, check, finding);
     let skip = |checks: &[&'static str], why| report.skip(Server::Connect, checks, why);
-    let connect = Connect::new(&wanted.args.connect, wanted.pipeline.spec);
+    let connect = Connect::new(&wanted.args.connect, wanted.pipeline);
     let worker = match connect.worker() {
         Ok(worker) => worker,
         Err(why) => {

@@ -52,6 +52,10 @@ fn a_database_that_nobody_knows_flows_without_an_edit() {
         let outcome = own.job(job[0], &job[1..]).expect_exit(0);
         assert!(!format!("{}{}", outcome.stdout, outcome.log).to_lowercase().contains("northwind"), "{outcome:#?}");
     }
+    // Whoever has lost something is told to run what lies in the folder.
+    own.postgres().batch_execute(&format!("DROP PUBLICATION {}_publication", own.name)).unwrap();
+    let outcome = own.job("doctor", &[]).expect_exit(78);
+    assert!(outcome.log.contains("source.sql") && !outcome.log.contains("02_replication_user"), "{}", outcome.log);
 }
 
 /// Nobody sends what goes with a partition: its rows stay, or a repair deletes them, as the pipeline says.

@@ -257,6 +257,67 @@ def test_the_dags_are_called_after_their_pipeline(with_list):
     }
 
 
+OTHER_PIPELINE = """
+[pipeline]
+name = "works"
+topic_prefix = "works"
+[connector]
+name = "works"
+database = "works"
+role = "works_cdc"
+slot = "works"
+publication = "works"
+heartbeat = { schema = "works_cdc", table = "heartbeat" }
+signal = { schema = "works_cdc", table = "signal" }
+decimal_handling = "string"
+time_precision = "adaptive"
+binary_handling = "bytes"
+[warehouse]
+database = "works_dw"
+ops = "works_ops"
+[tables.person]
+source = { schema = "public", table = "person" }
+target = "person"
+key = ["id"]
+columns.id = "integer not null"
+columns.boss = "integer null"
+columns.home_id = "integer null"
+references.chief = { columns = ["boss"], table = "person", why = "nobody's chief", example = { boss = -1 } }
+references.home = { columns = ["home_id"], table = "home", why = "a home of nowhere", example = { home_id = -1 } }
+[tables.home]
+source = { schema = "public", table = "home" }
+target = "home"
+key = ["id"]
+columns.id = "integer not null"
+columns.owner = "integer null"
+references.person = { columns = ["owner"], table = "person", why = "a home of nobody", example = { owner = -1 } }
+"""
+
+
+LOOK_AT_ORDER = """
+import sys
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag(dag_folder=sys.argv[1])
+assert not bag.import_errors, bag.import_errors
+for dag in bag.dags.values():
+    dag.check_cycle() if hasattr(dag, "check_cycle") else dag.topological_sort()
+dag = bag.dags["works_ingest"]
+assert {"ingest_home", "ingest_person"} <= set(dag.task_ids) and not any("build" in task for task in dag.task_ids)
+print(dag.get_task("ingest_home").get_flat_relative_ids(upstream=True) & {"ingest_person"})
+"""
+
+
+def test_another_pipeline_has_its_dags_though_its_tables_reference_each_other_in_a_circle(with_list, tmp_path):
+    (tmp_path / "lockstep.toml").write_text(OTHER_PIPELINE)
+    listed = json.loads(subprocess.check_output([EXECUTABLE, "--pipeline", tmp_path, "jobs"]))
+
+    def works(jobs):
+        jobs.clear()
+        jobs.update(listed)
+
+    assert "{'ingest_person'}" in with_list(LOOK_AT_ORDER, works)
+
+
 def test_parsing_starts_no_process_and_asks_no_server():
     for file in [*Path(ROOT / "airflow/dags").rglob("*.py")]:
         text = file.read_text()

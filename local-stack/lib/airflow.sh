@@ -61,6 +61,8 @@ load_settings() {
     if [[ -n $PIPELINE_DIR ]]; then
         export LOCKSTEP_JOBS=$AIRFLOW/jobs.json
         "$LOCKSTEP_BIN" jobs > "$LOCKSTEP_JOBS"
+        # A container would not find the pipeline's file.
+        RUNNER=${RUNNER:-local}
     fi
     choose_runner
     export AIRFLOW_HOME=$AIRFLOW

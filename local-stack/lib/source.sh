@@ -66,7 +66,7 @@ make_owners() {
     local role
     is_archive "$SOURCE_SQL" || plain_text "$SOURCE_SQL" |
         sed -nE 's/^(ALTER|GRANT|REVOKE|CREATE POLICY) .* (OWNER TO|TO|FROM) ("([^"]|"")+"|[A-Za-z_][A-Za-z0-9_$]*)( WITH GRANT OPTION)?;$/\3/p' |
-        sort -u | grep -viE '^(public|current_user|current_role|session_user)$' |
+        sort -u | { grep -viE '^(public|current_user|current_role|session_user)$' || true; } | # there may be none
         while read -r role; do
             sql postgres -c "CREATE ROLE $role NOLOGIN" 2> /dev/null || true # it is there
         done

@@ -3,6 +3,7 @@
 # shellcheck shell=bash
 
 SOURCE_SQL=${SOURCE_SQL:-} PIPELINE=${PIPELINE:-}
+LOCKSTEP_BIN=${LOCKSTEP_BIN:-$ROOT/bin/lockstep}             # writes the pipeline
 SOURCE_DB=northwind                                          # the database
 PIPELINE_DIR=                                                # the pipeline's folder; none is Northwind, which is compiled in
 CONNECTOR_FILE=$ROOT/connectors/debezium-northwind.json
@@ -38,7 +39,7 @@ check_own_source() {
     if ! is_archive "$SOURCE_SQL" && plain_text "$SOURCE_SQL" | grep -qE '^(\\connect|CREATE DATABASE) '; then
         die "$SOURCE_SQL makes databases of its own: write the dump of one database, without --create"
     fi
-    [[ -x $ROOT/bin/lockstep ]] || die "the jobs are not built, and they write the pipeline: make build"
+    [[ -x $LOCKSTEP_BIN ]] || die "the jobs are not built, and they write the pipeline: make build"
 }
 
 load_own_source() {
@@ -53,7 +54,7 @@ load_own_source() {
     if [[ -z $PIPELINE ]]; then
         note "writing the pipeline into $PIPELINE_DIR"
         rm -rf "$PIPELINE_DIR"
-        POSTGRES_PASSWORD=$PGPASSWORD "$ROOT/bin/lockstep" init --from "postgres://$PGUSER@127.0.0.1:$POSTGRES_PORT/$SOURCE_DB" \
+        POSTGRES_PASSWORD=$PGPASSWORD "$LOCKSTEP_BIN" init --from "postgres://$PGUSER@127.0.0.1:$POSTGRES_PORT/$SOURCE_DB" \
             "$PIPELINE_DIR" > "$LOG/init.json" || die "no pipeline can be made of $SOURCE_SQL (message above)"
     fi
     sql "$SOURCE_DB" -v connector_password=connector_password -v jobs_password=jobs_password -f "$PIPELINE_DIR/source.sql" ||

@@ -4,3 +4,4 @@ mod catalogue;
 mod drift;
 mod flows;
 mod history;
+mod stack;

@@ -11,4 +11,5 @@ pub(crate) mod mend;
 pub(crate) mod offenders;
 pub(crate) mod rounds;
 mod rows;
+pub(crate) mod tally;
 mod texts;

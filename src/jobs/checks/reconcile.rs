@@ -6,8 +6,8 @@ use crate::checks::args::Scope;
 use crate::checks::checker::Checker;
 use crate::checks::results::{CheckResult, CheckStatus, Failure};
 use crate::checks::slice::Slice;
-use crate::reconcile::compare::Tally;
 use crate::reconcile::rounds::Compared;
+use crate::reconcile::tally::Tally;
 use crate::source;
 use crate::tables::Table;
 

@@ -12,7 +12,7 @@ END
 $$;
 
 -- A change of a table that is being read for long must not make the shop wait behind it: whoever runs this tries again.
-SET lock_timeout = '10s';
+SET lock_timeout = '2s';
 
 -- The connector writes here every second. On a server whose other databases are busy while this one is idle, the
 -- slot's confirmed LSN would otherwise stand still: WAL would pile up, and check-reconcile would wait for nothing.
@@ -41,24 +41,31 @@ GRANT SELECT, INSERT, DELETE ON northwind_cdc.signal TO debezium;
 -- For who may write to the source; the jobs do not.
 CREATE OR REPLACE FUNCTION northwind_cdc.send_again(VARIADIC tables regclass[]) RETURNS text LANGUAGE plpgsql AS $body$
 DECLARE
-    names json;
+    name text;
     unknown text;
     signal_id text;
 BEGIN
-    SELECT json_agg(format('%s.%s', n.nspname, c.relname)),
-           string_agg(c.oid::regclass::text, ', ') FILTER (WHERE p.prrelid IS NULL)
-    INTO names, unknown
+    SELECT string_agg(c.oid::regclass::text, ', ') FILTER (WHERE p.prrelid IS NULL)
+    INTO unknown
     FROM unnest(tables) AS asked
     JOIN pg_class c ON c.oid = asked
-    JOIN pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN (pg_publication_rel p JOIN pg_publication ON pg_publication.oid = p.prpubid AND pubname = 'northwind_publication')
         ON p.prrelid = c.oid;
     IF unknown IS NOT NULL THEN
         RAISE EXCEPTION 'not captured: %', unknown USING HINT = 'Tables of the publication ' || 'northwind_publication' || ' only.';
     END IF;
-    INSERT INTO northwind_cdc.signal (id, type, data)
-    VALUES (gen_random_uuid(), 'execute-snapshot', json_build_object('type', 'incremental', 'data-collections', names))
-    RETURNING id INTO signal_id;
+    -- One for each table: a signal has room for 2,048 letters.
+    FOR name IN
+        SELECT format('%s.%s', n.nspname, c.relname)
+        FROM unnest(tables) AS asked JOIN pg_class c ON c.oid = asked JOIN pg_namespace n ON n.oid = c.relnamespace
+    LOOP
+        IF name !~ '^[[:alnum:]_ &-]+[.][[:alnum:]_ &-]+$' THEN
+            RAISE EXCEPTION 'the connector cannot be asked for %', name USING HINT = 'It reads names as patterns, and a dot parts them: rename the table.';
+        END IF;
+        INSERT INTO northwind_cdc.signal (id, type, data)
+        VALUES (gen_random_uuid(), 'execute-snapshot', json_build_object('type', 'incremental', 'data-collections', json_build_array(name)))
+        RETURNING id INTO signal_id;
+    END LOOP;
     RETURN signal_id;
 END
 $body$;
@@ -68,7 +75,7 @@ $body$;
 -- have a column without a bound on its length, or with one above 500 letters. (bpchar has no bound either, but holds keys of a few
 -- letters.) It is needed too where the key of the pipeline is not a primary key that PostgreSQL looks at with each row: without one, the
 -- source would refuse its own updates and deletes as soon as the table is published. Partitions do not inherit it.
--- An identity that says more than is needed stays.
+-- An identity that says more than is needed stays. Each table is done by itself, and given back at once.
 DO $body$
 DECLARE
     captured regclass;
@@ -109,16 +116,34 @@ BEGIN
                    )
             INTO identity, whole_row
             FROM pg_class c WHERE c.oid = member;
+            -- The old key of a row has to be in the log: an index of other columns does not say it.
+            whole_row := whole_row OR identity = 'i' AND NOT EXISTS (
+                SELECT FROM pg_index i
+                WHERE i.indrelid = member AND i.indisreplident
+                  AND key <@ (SELECT array_agg(a.attname) FROM pg_attribute a WHERE a.attrelid = member AND a.attnum = ANY (i.indkey)));
             IF whole_row AND identity <> 'f' THEN
                 EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', member);
             ELSIF identity = 'n' THEN
                 EXECUTE format('ALTER TABLE %s REPLICA IDENTITY DEFAULT', member);
             END IF;
+            COMMIT;
         END LOOP;
         -- Policies would hide rows from the connector, and say nothing.
         IF EXISTS (SELECT FROM pg_class WHERE oid = captured AND relrowsecurity) THEN
             EXECUTE format('ALTER ROLE %I BYPASSRLS', 'debezium');
         END IF;
+    END LOOP;
+END
+$body$;
+
+-- The connector reads values as these settings write them, whatever the database's own are.
+DO $body$
+DECLARE
+    setting text;
+BEGIN
+    FOREACH setting IN ARRAY ARRAY['DateStyle = ''ISO, MDY''', 'IntervalStyle = ''postgres''', 'extra_float_digits = 1', 'bytea_output = ''hex''',
+                                   'quote_all_identifiers = off'] LOOP
+        EXECUTE format('ALTER ROLE %I IN DATABASE %I SET ', 'debezium', current_database()) || setting;
     END LOOP;
 END
 $body$;

@@ -1,5 +1,6 @@
 //! What becomes of each table: taken, with its key, columns and references, or left out, and why.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde_json::Value;
@@ -102,8 +103,11 @@ impl Draft {
     pub fn of(survey: &Survey, choice: &Choice, connector: &Connector, own_schema: &str) -> Draft {
         let mut draft = Draft::default();
         let mut taken = Vec::new();
-        let asked: Vec<&SurveyedTable> =
-            survey.tables.iter().filter(|table| table.schema != own_schema && choice.has(table)).collect();
+        let asked: Vec<&SurveyedTable> = survey
+            .tables
+            .iter()
+            .filter(|table| table.schema != own_schema && choice.has(table) && !is_a_pipelines(table, survey))
+            .collect();
         let names = names(&asked);
         for (table, name) in asked.into_iter().zip(names) {
             match refusal(table).map_or_else(|| key_of(table, connector).map_err(without_key(table)), Err) {
@@ -114,6 +118,11 @@ impl Draft {
                 Err((why, instead)) => draft.left_out.push(LeftOut { what: shown(table), why, instead }),
             }
         }
+        draft.leave_out_what_is_mistaken(survey);
+        let taken: Vec<&SurveyedTable> = taken
+            .into_iter()
+            .filter(|table| draft.tables.iter().any(|it| it.schema == table.schema && it.table == table.table))
+            .collect();
         for (number, table) in taken.iter().enumerate() {
             for key in &table.foreign_keys {
                 let reference = reference(&draft.tables, number, key);
@@ -124,6 +133,26 @@ impl Draft {
             }
         }
         draft
+    }
+
+    /// The connector takes names that differ only in the size of letters for one. Of a name in small letters it would take the other table, too, which
+    /// it may not read; a name with capitals is asked for exactly.
+    fn leave_out_what_is_mistaken(&mut self, survey: &Survey) {
+        let lower = |schema: &str, table: &str| format!("{schema}.{table}").to_lowercase();
+        while let Some((number, other)) = self.tables.iter().enumerate().find_map(|(number, table)| {
+            let (schema, name) = (&table.schema, &table.table);
+            let is_small = !format!("{schema}{name}").chars().any(char::is_uppercase);
+            let other = survey.tables.iter().find(|other| {
+                lower(&other.schema, &other.table) == lower(schema, name)
+                    && !self.tables.iter().any(|it| it.schema == other.schema && it.table == other.table)
+            })?;
+            is_small.then(|| (number, shown(other)))
+        }) {
+            let why = format!(
+                "the connector cannot tell it from {other}, which is not captured and differs only in the size of letters"
+            );
+            self.leave_out(number, why, "rename one of them, or make the other one fit to be captured".to_owned());
+        }
     }
 
     /// Takes a table out again, and the references that lead to it.
@@ -178,6 +207,15 @@ fn draft_table(table: &SurveyedTable, name: String, key: &UniqueKey, connector: 
     }
 }
 
+/// Is it the heartbeat or signal table of a pipeline?
+fn is_a_pipelines(table: &SurveyedTable, survey: &Survey) -> bool {
+    let has = |name: &str| survey.tables.iter().any(|it| it.schema == table.schema && it.table == name);
+    table.schema.ends_with("_cdc")
+        && ["heartbeat", "signal"].contains(&table.table.as_str())
+        && has("heartbeat")
+        && has("signal")
+}
+
 fn shown(table: &SurveyedTable) -> String {
     format!("{}.{}", table.schema, table.table)
 }
@@ -192,13 +230,32 @@ fn refusal(table: &SurveyedTable) -> Option<(String, String)> {
             "nothing: what an extension keeps comes with it",
         );
     }
+    let is_kept_by_itself = table.keys.iter().any(|key| key.primary && key.immediate);
     match table.kind.as_str() {
+        "p" if !is_kept_by_itself => {
+            return no(
+                "it is made of partitions and has no primary key that is looked at with each row: in the next partition that is made the shop's own UPDATE and \
+                 DELETE would fail",
+                &format!("ALTER TABLE {relation} ADD PRIMARY KEY (…)"),
+            );
+        }
         "f" => return no("it is a foreign table: its changes are in another server's log", "capture it there"),
         "m" => return no("it is a materialized view: its changes are not logged", "capture the tables that it reads"),
         _ => {}
     }
     if table.persistence == "u" {
         return no("it is UNLOGGED: its changes are not in the log", &format!("ALTER TABLE {relation} SET LOGGED"));
+    }
+    if [&table.schema, &table.table].iter().any(|name| name.trim() != name.as_str()) {
+        return no("its name begins or ends with a blank, which the connector drops", "rename it");
+    }
+    if let Some(name) = differing_by_case(table) {
+        return no(
+            &format!(
+                "it has two columns that differ only in the size of letters ({name}): the connector stops at them"
+            ),
+            "rename one of them",
+        );
     }
     if table.inherited {
         return no(
@@ -207,6 +264,12 @@ fn refusal(table: &SurveyedTable) -> Option<(String, String)> {
         );
     }
     None
+}
+
+/// Two columns that only differ in the size of their letters.
+fn differing_by_case(table: &SurveyedTable) -> Option<&str> {
+    let mut seen = HashSet::new();
+    table.columns.iter().map(|column| column.name.as_str()).find(|name| !seen.insert(name.to_lowercase()))
 }
 
 fn without_key(table: &SurveyedTable) -> impl Fn(String) -> (String, String) {
@@ -221,6 +284,9 @@ fn draft_column(table: &SurveyedTable, column: &SourceColumn, connector: &Connec
     let column_type = ColumnType::of(column.source_type.clone(), connector);
     let read = match &column_type {
         _ if column.generated => Err("PostgreSQL computes it, and does not send it".to_owned()),
+        Ok(_) if !column.is_enum && !types::is_known(&column.source_type) => {
+            Err(format!("{} is a type that Debezium does not know: it sends nothing, or NULL", column.source_type.text))
+        }
         Ok(_) => Ok(format!("{} {null}", column.source_type.text)),
         Err(why) => Err(why.strip_suffix(types::EXCLUDE_IT).unwrap_or(why).to_owned()),
     };

@@ -207,6 +207,11 @@ fn change(section: &mut TomlTable, change: &Change) -> Result<()> {
             if let Some(columns) = section.get_mut("columns").and_then(Item::as_table_like_mut) {
                 columns.remove(name);
             }
+            if let Some(references) = section.get_mut("references").and_then(Item::as_table_like_mut) {
+                let by_it: Vec<String> =
+                    references.iter().filter(|(_, it)| is_by(it, name)).map(|(key, _)| key.to_owned()).collect();
+                by_it.iter().for_each(|key| _ = references.remove(key));
+            }
             Ok(())
         }
         Change::Retype { column, column_type } => {
@@ -231,6 +236,12 @@ fn change(section: &mut TomlTable, change: &Change) -> Result<()> {
         }
         Change::AddTable(_) | Change::ByHand(_) => Ok(()),
     }
+}
+
+/// Does a reference have this column?
+fn is_by(reference: &Item, column: &str) -> bool {
+    let columns = reference.as_table_like().and_then(|it| it.get("columns")).and_then(Item::as_array);
+    columns.is_some_and(|columns| columns.iter().any(|it| it.as_str() == Some(column)))
 }
 
 /// Puts a line, `columns.note = "text null"    # remark`, into a table of a section.

@@ -36,6 +36,11 @@ fn refusal(table: &SurveyedTable, key: &UniqueKey, connector: &Connector) -> Opt
         return Some("is DEFERRABLE".to_owned());
     }
     key.columns.iter().find_map(|name| {
+        if !key.primary && name.contains([',', ':', ';']) {
+            return Some(format!(
+                "has {name}, a name by which the connector cannot be told the key (message.key.columns)"
+            ));
+        }
         let column = table.columns.iter().find(|column| column.name == *name)?;
         let note = table.column_notes.iter().find(|note| note.name == *name);
         if note.is_some_and(|note| !note.deterministic) {

@@ -84,6 +84,12 @@ fn begin(call: &Call<'_>, args: &InitArgs) -> Result<Report> {
     let (text, pipeline) = init::judged(&mut draft, &names)?;
     let mut files = vec![(FILE, text)];
     files.extend(init::files(pipeline, &draft, &address(args), None)?);
+    if let Some((name, _)) = files.iter().find(|(name, _)| dir.join(name).exists()) {
+        return Err(usage(format!(
+            "{} is there, and would be written over: name another folder",
+            dir.join(name).display()
+        )));
+    }
     fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
     for (name, text) in &files {
         write(&dir.join(name), text)?;
@@ -119,6 +125,14 @@ fn compare(call: &Call<'_>, args: &InitArgs) -> Result<Report> {
         choice: if asked == Choice::default() { Choice::of_file(&text) } else { asked },
     };
     let survey = look(call, args)?;
+    if survey.server.database != names.database {
+        return Err(usage(format!(
+            "{} is about the database {}, and this one is {}: --from or POSTGRES_DB names another one",
+            file.display(),
+            names.database,
+            survey.server.database
+        )));
+    }
     let own_schema = pipeline.spec.connector.heartbeat.schema.to_string();
     let mut now = Draft::of(&survey, &names.choice, &pipeline_connector(pipeline), &own_schema);
     init::judged(&mut now, &names)?;

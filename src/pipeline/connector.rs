@@ -79,7 +79,10 @@ fn excluded_columns(pipeline: &PipelineSpec) -> Option<String> {
 fn pattern(table: &SourceTable) -> String {
     let (schema, name) = (table.schema.as_str(), table.table.as_str());
     let dot = if schema.contains('.') || name.contains('.') { "\\." } else { "." };
-    format!("{}{dot}{}", escaped(schema), escaped(name))
+    // Debezium takes letters of either size for the same, unless it is told not to.
+    let has_capitals = [schema, name].iter().any(|name| name.chars().any(char::is_uppercase));
+    let case = if has_capitals { "(?-i)" } else { "" };
+    format!("{case}{}{dot}{}", escaped(schema), escaped(name))
 }
 
 /// Letters that mean something in a regular expression, or between two of them, lose their meaning.

@@ -21,8 +21,12 @@ pub fn source(pipeline: &PipelineSpec) -> Result<String> {
     let connector = &pipeline.connector;
     let [publication, role] = [&connector.publication, &connector.role].map(|name| name.as_str());
     let schema = |table: &SourceTable| identifier(table.schema.as_str());
+    let keys = keys(pipeline);
+    // A name may contain what ends a text in dollars.
+    let tags = (0..).map(|n| if n == 0 { "$body$".to_owned() } else { format!("$body_{n}$") });
+    let tag = tags.into_iter().find(|tag| !keys.contains(tag.as_str())).unwrap_or_default();
     fill(
-        SOURCE,
+        &SOURCE.replace("$body$", &tag),
         &[
             ("heartbeat_schema", &schema(&connector.heartbeat)),
             ("heartbeat", &name_in_sql(&connector.heartbeat)),
@@ -34,7 +38,7 @@ pub fn source(pipeline: &PipelineSpec) -> Result<String> {
             ("publication_text", &literal(publication)),
             ("example", &by_name(pipeline).first().map_or_else(String::new, |table| literal(&name_in_sql(table)))),
             ("schemas", &schemas(pipeline).join(", ")),
-            ("keys", &keys(pipeline)),
+            ("keys", &keys),
             ("grants", &grants(pipeline, role)),
             ("tables", self::publication(pipeline).trim_end()),
         ],

@@ -38,6 +38,8 @@ pub struct SourceColumn {
     pub missing: Option<Value>,
     /// Can it hold values that are stored apart from their row (TOAST)? A change that does not touch such a value leaves it out.
     pub long: bool,
+    /// Is its type an enum?
+    pub is_enum: bool,
 }
 
 impl SourceColumn {
@@ -95,7 +97,8 @@ SELECT a.attname::text,
        array_to_string(a.attmissingval, ''),
        ",
     is_long!("r.base"),
-    "
+    ",
+       EXISTS (SELECT FROM pg_type e WHERE e.oid = r.base AND e.typtype = 'e')
 FROM pg_attribute a
 JOIN resolved r ON r.type = a.atttypid
 WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
@@ -170,6 +173,7 @@ fn column(row: &postgres::Row) -> SourceColumn {
         has_default: row.get(5),
         missing: None,
         long: row.get(7),
+        is_enum: row.get(8),
     }
 }
 

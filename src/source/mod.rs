@@ -42,7 +42,8 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Connects as `name` (shown in `pg_stat_activity`), with time limits on locks and statements, so that a look-up
 /// never waits behind the shop for long and the shop never waits behind a look-up. Where policies (row level security) would hide rows
-/// from the role, a statement is refused: rows that are hidden must not look as if they were not there.
+/// from the role, a statement is refused: rows that are hidden must not look as if they were not there. How values are written is said,
+/// whatever the database's own settings are.
 ///
 /// # Errors
 /// The server is not there, or refuses.
@@ -90,7 +91,8 @@ fn connect_by(mut config: postgres::Config, name: &str) -> Result<Client> {
         .tcp_user_timeout(Duration::from_secs(30))
         .options(
             "-c lock_timeout=5s -c statement_timeout=30s -c TimeZone=UTC -c default_transaction_read_only=on \
-                  -c row_security=off",
+                  -c row_security=off -c DateStyle=ISO -c IntervalStyle=postgres -c extra_float_digits=1 -c bytea_output=hex \
+                  -c quote_all_identifiers=off",
         );
     let (answer, answered) = mpsc::channel();
     std::thread::spawn(move || {

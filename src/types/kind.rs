@@ -76,6 +76,13 @@ pub struct Number {
     pub scale: Option<u32>,
 }
 
+/// Is it a type that Debezium is known to send? Of others it sends nothing, or NULL. (Enums are sent, and have names of their own.)
+pub fn is_known(source: &SourceType) -> bool {
+    const OTHERS: [&str; 7] = ["oid", "money", "bit", "interval", "tstzrange", "vector", "halfvec"];
+    let base = source.base.as_str();
+    [&ELEMENTS[..], &AS_TEXT, &GEOMETRIC, &OTHERS].iter().any(|known| known.contains(&base))
+}
+
 impl Kind {
     /// Where values of a type land.
     ///

@@ -43,7 +43,7 @@ pub use clickhouse::Value;
 pub use connector::Connector;
 pub use fit::Fit;
 pub use key::{KEY_SEPARATOR, join_key};
-pub use kind::{EXCLUDE_IT, Kind};
+pub use kind::{EXCLUDE_IT, Kind, is_known};
 pub use source::SourceType;
 pub(crate) use write::{write_length, write_text};
 

@@ -41,6 +41,23 @@ const ALIASES: [(&str, &str); 22] = [
     ("datetime", "timestamp without time zone"),
 ];
 
+/// Types that are not PostgreSQL's own, and that Debezium knows.
+const OF_EXTENSIONS: [&str; 13] = [
+    "citext",
+    "ltree",
+    "hstore",
+    "vector",
+    "halfvec",
+    "sparsevec",
+    "geometry",
+    "geography",
+    "isbn",
+    "isbn13",
+    "ean13",
+    "issn",
+    "issn13",
+];
+
 impl SourceType {
     /// Reads `smallint not null`.
     ///
@@ -84,6 +101,11 @@ impl SourceType {
             numbers => numbers.split(',').map(|number| number.trim().parse().ok()).collect(),
         };
         let base = format!("{before}{after}");
+        // An extension may have put its types into any schema.
+        let base = match base.rsplit_once('.') {
+            Some((_, name)) if OF_EXTENSIONS.contains(&name) => name.to_owned(),
+            _ => base,
+        };
         // `interval day to second` is stored as any other.
         let base = if base.starts_with("interval ") { "interval".to_owned() } else { base };
         SourceType { text: text.to_owned(), base, modifiers: modifiers.unwrap_or_default(), is_array, nullable }
@@ -130,6 +152,7 @@ mod tests {
         );
         assert_eq!(read("character varying(40)[] null"), ("character varying".to_owned(), vec![40], true, true));
         assert_eq!(read("interval day to second(3) null"), ("interval".to_owned(), vec![3], false, true));
+        assert_eq!(read("ext.hstore null"), ("hstore".to_owned(), vec![], false, true));
         assert_eq!(read("shop.\"Mood\" null"), ("shop.\"Mood\"".to_owned(), vec![], false, true));
     }
 

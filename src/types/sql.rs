@@ -49,7 +49,7 @@ impl Kind {
             // The type's own output: as text, 10.0.0.1 would be 10.0.0.1/32.
             Kind::Text if base == "inet" => format!("CASE WHEN {value} IS NOT NULL THEN format('%s', {value}) END"),
             Kind::Hstore => format!(
-                "CASE WHEN {value} IS NOT NULL THEN (SELECT coalesce(json_object_agg(key, value), '{{}}')::text FROM each({value})) END"
+                "CASE WHEN {value} IS NOT NULL THEN (SELECT coalesce(json_object_agg(key, value), '{{}}')::text FROM json_each_text(({value})::json)) END"
             ),
             Kind::Array(element) => return element.array_in_postgres(base, value),
             _ => format!("{value}::text"),

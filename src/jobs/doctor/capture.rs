@@ -85,7 +85,10 @@ pub fn identity(client: &mut Client, wanted: &Wanted) -> Result<Finding> {
     let rows = client
         .query(
             &format!(
-                "SELECT name FROM unnest($1::text[]) AS name JOIN pg_class c ON c.oid = to_regclass(name)
+                "SELECT c.oid::regclass::text
+                 FROM unnest($1::text[]) AS name
+                 CROSS JOIN LATERAL (SELECT to_regclass(name) UNION SELECT relid FROM pg_partition_tree(to_regclass(name))) AS member (oid)
+                 JOIN pg_class c ON c.oid = member.oid
                  WHERE c.relreplident <> 'f' AND {HAS_LONG_COLUMN} ORDER BY 1"
             ),
             &[&tables],

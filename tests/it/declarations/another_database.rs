@@ -84,7 +84,9 @@ fn till(test: &str, tables: &str, source_tables: &str) -> (World, String) {
     let pipeline = Pipeline::read(Origin::Flag(file.clone().into())).unwrap();
     let mut source = world.postgres();
     source.batch_execute(&format!("{SOURCE}{source_tables}")).unwrap();
-    source.batch_execute(&pipeline::source(pipeline.spec).unwrap()).unwrap();
+    let script = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(script.path(), pipeline::source(pipeline.spec).unwrap()).unwrap();
+    world.psql(script.path(), &[]);
     let settings = connector_settings(pipeline.spec);
     let settings: Vec<(&str, &str)> =
         settings.iter().filter_map(|(key, value)| Some((*key, value.as_deref()?))).collect();

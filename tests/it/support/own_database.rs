@@ -91,16 +91,6 @@ impl OwnDatabase {
         format!("{}_slot", self.name)
     }
 
-    /// Runs a file in psql, with these variables.
-    pub fn psql(&self, file: &Path, variables: &[&str]) {
-        let mut command = Command::new(newest_postgres().join("psql"));
-        command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", &self.pg_db, "-U", "app_user", "-f"]).arg(file);
-        command.args(["-h", &env("POSTGRES_HOST", "127.0.0.1"), "-p", &env("POSTGRES_PORT", "5432")]);
-        command.args(variables.iter().flat_map(|variable| ["-v", variable])).env("PGPASSWORD", "app_password");
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{}: {}", file.display(), String::from_utf8_lossy(&output.stderr));
-    }
-
     /// Runs a job of the pipeline; `lockstep.toml` is found by its folder.
     pub fn job(&self, job: &str, args: &[&str]) -> Outcome {
         super::outcome(self.job_command(job, args).spawn().unwrap())
@@ -144,6 +134,18 @@ impl OwnDatabase {
     #[track_caller]
     pub fn assert_right(&self) -> Outcome {
         self.job("check-all", &["--wait", "30s"]).expect_exit(0)
+    }
+}
+
+impl World {
+    /// Runs a file in psql, with these variables.
+    pub fn psql(&self, file: &Path, variables: &[&str]) {
+        let mut command = Command::new(newest_postgres().join("psql"));
+        command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", &self.pg_db, "-U", "app_user", "-f"]).arg(file);
+        command.args(["-h", &env("POSTGRES_HOST", "127.0.0.1"), "-p", &env("POSTGRES_PORT", "5432")]);
+        command.args(variables.iter().flat_map(|variable| ["-v", variable])).env("PGPASSWORD", "app_password");
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}: {}", file.display(), String::from_utf8_lossy(&output.stderr));
     }
 }
 

@@ -59,9 +59,12 @@ fn a_healthy_look_is_written_down() {
     );
     let last = &seen.summary["runs"][0];
     assert_eq!((&last["job"], &last["status"]), (&json!("ingest-customers"), &json!("done")));
-    for part in
-        [&format!("{connector} task 0: RUNNING"), &format!("{connector}: active"), "ingest-customers  ", &world.topic]
-    {
+    for part in [
+        &format!("{connector} task 0: RUNNING"),
+        &format!("{connector}: active"),
+        "ingest-customers done",
+        &world.topic,
+    ] {
         assert!(seen.stdout.contains(part), "{part}: {}", seen.stdout);
     }
 }

@@ -5,11 +5,24 @@ use crate::support::own_database::OwnDatabase;
 #[test]
 fn schemas_and_patterns_choose_tables_and_the_file_remembers_them() {
     let own = OwnDatabase::load("own_choice", &["workshop.sql"]);
-    let choice = ["--schema", "app", "--table", "app.*o*", "--exclude", "app.lo*", "--exclude", "*_only"];
+    let choice = [
+        "--schema",
+        "app",
+        "--table",
+        "app.*o*",
+        "--exclude",
+        "app.lo*",
+        "--exclude",
+        "*_only",
+        "--exclude",
+        "*notes",
+        "--exclude",
+        "*odd*",
+    ];
     let outcome = own.init(&choice).expect_exit(0);
     let text = own.text("lockstep.toml");
     let tables: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("[tables.")).collect();
-    assert_eq!(tables, ["home]", "order]", "second_choice]", "app_v_home]"], "{outcome:#?}");
+    assert_eq!(tables, ["by_other_index]", "home]", "it_s_body_db]", "second_choice]", "app_v_home]"], "{outcome:#?}");
     assert!(text.contains("name = \"t_own_choice"), "{text}");
     // The same question, without being asked again.
     own.job("init", &["--check"]).expect_exit(0);

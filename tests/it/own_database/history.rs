@@ -47,7 +47,7 @@ const MEMBERS: &str = "
 SELECT No, at, toDate(at, 'UTC') AS day, state FROM {db}.sales_more_order FINAL WHERE (No, at) IN {keys}
 ";
 const IN_SOURCE: &str = r#"
-SELECT string_agg(format(E'%s\t%s\t%s\t%s\n', day, state, orders, total), '' ORDER BY day, state COLLATE "C") FROM
+SELECT string_agg(format(E'%s\t%s\t%s\t%s\n', to_char(day, 'YYYY-MM-DD'), state, orders, total), '' ORDER BY day, state COLLATE "C") FROM
 (SELECT (at AT TIME ZONE 'UTC')::date AS day, state::text, count(*) AS orders, sum(total) AS total
  FROM "Sales & More"."Order" GROUP BY 1, 2) AS days"#;
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::pipeline::fits;
 use crate::source::SurveyedTable;
 
 /// The line of a pipeline's file that says what was asked for, so that the next `init` asks for the same.
@@ -37,16 +38,6 @@ impl Choice {
         (self.schemas.is_empty() || self.schemas.contains(&table.schema))
             && (self.tables.is_empty() || self.tables.iter().any(fits))
             && !self.exclude.iter().any(fits)
-    }
-}
-
-/// Does a name fit a pattern in which `*` stands for any letters?
-fn fits(name: &str, pattern: &str) -> bool {
-    match pattern.split_once('*') {
-        None => name == pattern,
-        Some((before, after)) => name
-            .strip_prefix(before)
-            .is_some_and(|rest| (0..=rest.len()).any(|at| rest.get(at..).is_some_and(|rest| fits(rest, after)))),
     }
 }
 

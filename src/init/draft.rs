@@ -1,6 +1,5 @@
 //! What becomes of each table: taken, with its key, columns and references, or left out, and why.
 
-use std::collections::HashSet;
 use std::fmt;
 
 use serde_json::Value;
@@ -8,6 +7,7 @@ use serde_json::Value;
 use super::choice::Choice;
 use super::key::key_of;
 use super::names::{TableNames, reference_name, snake};
+use super::refusal::{refusal, without_key};
 use crate::source::{ForeignKey, SourceColumn, Survey, SurveyedTable, UniqueKey};
 use crate::sql::postgres::identifier;
 use crate::types::{self, ColumnType, Connector, Kind};
@@ -102,7 +102,6 @@ impl Draft {
     /// Decides. `connector` is how the connector will send values; tables in `own_schema` are the pipeline's own.
     pub fn of(survey: &Survey, choice: &Choice, connector: &Connector, own_schema: &str) -> Draft {
         let mut draft = Draft::default();
-        let mut taken = Vec::new();
         let asked: Vec<&SurveyedTable> = survey
             .tables
             .iter()
@@ -111,19 +110,16 @@ impl Draft {
         let names = names(&asked);
         for (table, name) in asked.into_iter().zip(names) {
             match refusal(table).map_or_else(|| key_of(table, connector).map_err(without_key(table)), Err) {
-                Ok(key) => {
-                    draft.tables.push(draft_table(table, name, key, connector));
-                    taken.push(table);
-                }
+                Ok(key) => draft.tables.push(draft_table(table, name, key, connector)),
                 Err((why, instead)) => draft.left_out.push(LeftOut { what: shown(table), why, instead }),
             }
         }
         draft.leave_out_what_is_mistaken(survey);
-        let taken: Vec<&SurveyedTable> = taken
-            .into_iter()
-            .filter(|table| draft.tables.iter().any(|it| it.schema == table.schema && it.table == table.table))
-            .collect();
-        for (number, table) in taken.iter().enumerate() {
+        for number in 0..draft.tables.len() {
+            let DraftTable { schema, table, .. } = &draft.tables[number];
+            let Some(table) = survey.tables.iter().find(|it| it.schema == *schema && it.table == *table) else {
+                continue;
+            };
             for key in &table.foreign_keys {
                 let reference = reference(&draft.tables, number, key);
                 match reference {
@@ -160,10 +156,10 @@ impl Draft {
         let table = self.tables.remove(number);
         let what = format!("{}.{}", table.schema, table.table);
         for other in 0..self.tables.len() {
-            let (lost, kept) =
-                self.tables[other].references.drain(..).partition(|reference| reference.table == table.name);
+            let references = std::mem::take(&mut self.tables[other].references);
+            let (lost, kept): (Vec<_>, Vec<_>) = references.into_iter().partition(|it| it.table == table.name);
             self.tables[other].references = kept;
-            for reference in Vec::<DraftReference>::into_iter(lost) {
+            for reference in lost {
                 self.leave_out_key(other, &reference.constraint, format!("it leads to {what}, which is left out"));
             }
         }
@@ -218,65 +214,6 @@ fn is_a_pipelines(table: &SurveyedTable, survey: &Survey) -> bool {
 
 fn shown(table: &SurveyedTable) -> String {
     format!("{}.{}", table.schema, table.table)
-}
-
-/// Why a table cannot be captured, whatever its key is.
-fn refusal(table: &SurveyedTable) -> Option<(String, String)> {
-    let no = |why: &str, instead: &str| Some((why.to_owned(), instead.to_owned()));
-    let relation = format!("{}.{}", identifier(&table.schema), identifier(&table.table));
-    if let Some(extension) = &table.extension {
-        return no(
-            &format!("it belongs to the extension {extension}"),
-            "nothing: what an extension keeps comes with it",
-        );
-    }
-    let is_kept_by_itself = table.keys.iter().any(|key| key.primary && key.immediate);
-    match table.kind.as_str() {
-        "p" if !is_kept_by_itself => {
-            return no(
-                "it is made of partitions and has no primary key that is looked at with each row: in the next partition that is made the shop's own UPDATE and \
-                 DELETE would fail",
-                &format!("ALTER TABLE {relation} ADD PRIMARY KEY (…)"),
-            );
-        }
-        "f" => return no("it is a foreign table: its changes are in another server's log", "capture it there"),
-        "m" => return no("it is a materialized view: its changes are not logged", "capture the tables that it reads"),
-        _ => {}
-    }
-    if table.persistence == "u" {
-        return no("it is UNLOGGED: its changes are not in the log", &format!("ALTER TABLE {relation} SET LOGGED"));
-    }
-    if [&table.schema, &table.table].iter().any(|name| name.trim() != name.as_str()) {
-        return no("its name begins or ends with a blank, which the connector drops", "rename it");
-    }
-    if let Some(name) = differing_by_case(table) {
-        return no(
-            &format!(
-                "it has two columns that differ only in the size of letters ({name}): the connector stops at them"
-            ),
-            "rename one of them",
-        );
-    }
-    if table.inherited {
-        return no(
-            "other tables inherit from it: whoever reads it sees their rows too, but their changes come under their own names",
-            "capture the tables that inherit from it, or make it a partitioned table",
-        );
-    }
-    None
-}
-
-/// Two columns that only differ in the size of their letters.
-fn differing_by_case(table: &SurveyedTable) -> Option<&str> {
-    let mut seen = HashSet::new();
-    table.columns.iter().map(|column| column.name.as_str()).find(|name| !seen.insert(name.to_lowercase()))
-}
-
-fn without_key(table: &SurveyedTable) -> impl Fn(String) -> (String, String) {
-    let relation = format!("{}.{}", identifier(&table.schema), identifier(&table.table));
-    move |why| {
-        (why, format!("ALTER TABLE {relation} ADD PRIMARY KEY (…), or a unique index of columns that are NOT NULL"))
-    }
 }
 
 fn draft_column(table: &SurveyedTable, column: &SourceColumn, connector: &Connector) -> DraftColumn {

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `choice` | which tables are asked for |
 //! | `draft` | what becomes of a table: taken, or left out and why |
+//! | `refusal` | why a table cannot be captured, whatever its key is |
 //! | `key` | which of a table's keys |
 //! | `names` | names for tables and references |
 //! | `file` | the text of `lockstep.toml` |
@@ -20,6 +21,7 @@ mod folder;
 mod judge;
 mod key;
 mod names;
+mod refusal;
 
 pub use choice::Choice;
 pub use draft::{Draft, LeftOut};

@@ -218,7 +218,8 @@ fn matching(main: &Path, pattern: &str) -> std::result::Result<Vec<PathBuf>, (St
         )
     })?;
     let names = entries.filter_map(|entry| Some(entry.ok()?.file_name().to_str()?.to_owned()));
-    let mut files: Vec<PathBuf> = names.filter(|name| fits(name, last)).map(|name| folder.join(name)).collect();
+    let mut files: Vec<PathBuf> =
+        names.filter(|name| fits(name, last) && !name.starts_with('.')).map(|name| folder.join(name)).collect();
     files.sort();
     if files.is_empty() {
         return Err((format!("{pattern:?} matches no file"), "write a file that there is, or leave it out"));
@@ -231,8 +232,8 @@ fn matching(main: &Path, pattern: &str) -> std::result::Result<Vec<PathBuf>, (St
     Ok(files)
 }
 
-/// Does a name fit a pattern with `*`?
-fn fits(name: &str, pattern: &str) -> bool {
+/// Does a name fit a pattern in which `*` stands for any letters?
+pub(crate) fn fits(name: &str, pattern: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = name.strip_prefix(parts.next().unwrap_or_default()) else { return false };
     let Some(last) = parts.next_back() else { return rest.is_empty() };
@@ -240,7 +241,7 @@ fn fits(name: &str, pattern: &str) -> bool {
         let Some(found) = rest.find(part) else { return false };
         rest = &rest[found + part.len()..];
     }
-    rest.ends_with(last) && !name.starts_with('.')
+    rest.ends_with(last)
 }
 
 fn read_file(file: &Path) -> std::result::Result<TextFile, Problem> {

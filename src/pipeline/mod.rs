@@ -54,6 +54,7 @@ pub use connector::{connector_file, connector_settings, table_include_list};
 pub use ddl::{SYSTEM_COLUMNS, SystemColumn, WarehouseColumn, create_table};
 pub(crate) use ddl::{identifier, quoted};
 pub use derived_type::{DerivedType, Holds};
+pub(crate) use find::fits;
 pub use find::{Origin, flag};
 pub use name::{
     ColumnName, ConnectorName, DatabaseName, DerivedColumnName, LimitName, PipelineName, ReferenceName, RuleName,

@@ -115,7 +115,10 @@ fn names_of_the_source_may_be_anything() {
         .replace(", basket = { null = true }", "");
     let shop = read(&odd).unwrap();
     assert_eq!(shop.table("baskets").unwrap().topic(shop.topic_prefix.as_str()), "shop.public.Wagen___gro___v1.0");
-    assert_eq!(super::table_include_list(&shop), r#"(?-i)public\.Wagen\, "groß" v1\.0,public.lines,shop_cdc.heartbeat"#);
+    assert_eq!(
+        super::table_include_list(&shop),
+        r#"(?-i)public\.Wagen\, "groß" v1\.0,public.lines,shop_cdc.heartbeat"#
+    );
     assert!(super::grants(&shop, "debezium").contains("    public.\"Wagen, \"\"groß\"\" v1.0\", public.lines\n"));
     let column = shop.table("lines").unwrap().column("Order #").unwrap();
     assert_eq!(shop.texts.place(&column.name.at), ("x.toml", 27, 9));

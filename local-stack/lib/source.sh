@@ -11,14 +11,14 @@ OWN=$DATA/own-source                                         # the first two, of
 
 resolve_source() {
     if [[ -f $OWN ]]; then
-        read -r SOURCE_DB PIPELINE_DIR < "$OWN"
+        { IFS= read -r SOURCE_DB && IFS= read -r PIPELINE_DIR; } < "$OWN" || die "$OWN says no database and no folder: make wipe"
     elif [[ -n $SOURCE_SQL && ! -f $LOADED ]]; then
         SOURCE_DB=$(database_name "$SOURCE_SQL")
         PIPELINE_DIR=$STACK_STATE/pipeline
         if [[ -n $PIPELINE ]]; then
             PIPELINE_DIR=$(readlink -f "$PIPELINE")
             [[ -d $PIPELINE_DIR ]] || PIPELINE_DIR=$(dirname "$PIPELINE_DIR")
-            SOURCE_DB=$(sed -n '/^\[connector\]/,/^\[w/s/^database *= *"\(.*\)".*/\1/p' "$PIPELINE_DIR/lockstep.toml")
+            SOURCE_DB=$(sed -nE '/^\[connector\]/,/^\[w/{'"s/^database *= *(\"([^\"]*)\"|'([^']*)').*/\2\3/p"'}' "$PIPELINE_DIR/lockstep.toml")
             [[ -n $SOURCE_DB ]] || die "no database in the section [connector] of $PIPELINE_DIR/lockstep.toml"
         fi
     fi
@@ -59,15 +59,15 @@ load_own_source() {
     fi
     sql "$SOURCE_DB" -v connector_password=connector_password -v jobs_password=jobs_password -f "$PIPELINE_DIR/source.sql" ||
         die "$PIPELINE_DIR/source.sql failed (message above)"
-    printf '%s %s\n' "$SOURCE_DB" "$PIPELINE_DIR" > "$OWN"
+    printf '%s\n' "$SOURCE_DB" "$PIPELINE_DIR" > "$OWN"
 }
 
 # Dumps hand their tables to roles that this cluster does not have: roles without a login will do.
 make_owners() {
-    local role
+    local role name='("([^"]|"")+"|[A-Za-z_][A-Za-z0-9_$]*)'
     is_archive "$SOURCE_SQL" || plain_text "$SOURCE_SQL" |
-        sed -nE 's/^(ALTER|GRANT|REVOKE|CREATE POLICY) .* (OWNER TO|TO|FROM) ("([^"]|"")+"|[A-Za-z_][A-Za-z0-9_$]*)( WITH GRANT OPTION)?;$/\3/p' |
-        sort -u | { grep -viE '^(public|current_user|current_role|session_user)$' || true; } | # there may be none
+        sed -nE "s/^(ALTER|GRANT|REVOKE|CREATE POLICY) .* (OWNER TO|TO|FROM) ($name(, *$name)*)( WITH GRANT OPTION)?;\$/\3/p" |
+        grep -oE "$name" | sort -u | { grep -viE '^(public|current_user|current_role|session_user)$' || true; } | # there may be none
         while read -r role; do
             sql postgres -c "CREATE ROLE $role NOLOGIN" 2> /dev/null || true # it is there
         done

@@ -57,7 +57,7 @@ impl Members {
         )?;
         for batch in touched.batches() {
             let select = derived.memberships(sql, &batch);
-            survey::set_aside(run, build, &select)?;
+            survey::set_members_aside(run, build, &select)?;
             let from = format!("(\n{}\n)", select.fitting());
             build.execute(run, "noting down new members", &insert(&noted, &columns, &from, "{is_newest}", 0))?;
         }

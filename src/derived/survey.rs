@@ -10,6 +10,7 @@ use crate::derived::run::Run;
 use crate::derived::select::{Select, key_text};
 use crate::derived::touched;
 use crate::derived::work::{Keys, Work};
+use crate::exit::needs_person;
 use crate::ledger::News;
 use crate::warehouse::quote;
 
@@ -19,6 +20,12 @@ struct Found {
     left_out: Vec<u64>,
     misfits: u64,
     examples: Vec<String>,
+    doubled: u64,
+}
+
+#[derive(Row, Deserialize)]
+struct Key {
+    _key: String,
 }
 
 #[derive(Row, Deserialize)]
@@ -42,6 +49,8 @@ pub fn preview(run: &mut Run, news: &News) -> Result<()> {
     }
     for rows in work.rows() {
         let found = look(run, &rows)?;
+        each_key_once(run, &rows, &found)?;
+        let found = found.found;
         run.totals.touched += if full { found } else { 0 };
     }
     Ok(())
@@ -56,11 +65,25 @@ pub fn count(run: &Run, keys: &Keys) -> Result<u64> {
     Ok(run.warehouse.row::<Count>("counting what is touched", &run.warehouse.named(&sql)?)?.n)
 }
 
-/// As a dry run looks at rows; what does not fit is set aside. Returns how many rows there are.
+/// As a dry run looks at rows of the table; what does not fit is set aside. Returns how many rows there are.
+///
+/// # Errors
+/// The server is gone or refuses; two rows have one key (78).
+pub fn set_rows_aside(run: &mut Run, build: &Build, select: &Select) -> Result<u64> {
+    let found = set_aside(run, build, select)?;
+    each_key_once(run, select, &found)?;
+    Ok(found.found)
+}
+
+/// The same of a membership, in which a row of the driving table may belong to several keys.
 ///
 /// # Errors
 /// The server is gone or refuses.
-pub fn set_aside(run: &mut Run, build: &Build, select: &Select) -> Result<u64> {
+pub fn set_members_aside(run: &mut Run, build: &Build, select: &Select) -> Result<()> {
+    set_aside(run, build, select).map(drop)
+}
+
+fn set_aside(run: &mut Run, build: &Build, select: &Select) -> Result<Found> {
     let before = run.totals.rejected;
     let found = look(run, select)?;
     if run.totals.rejected > before {
@@ -97,14 +120,31 @@ pub fn heal(run: &Run, build: &Build, work: &Work) -> Result<()> {
     build.execute(run, "noting down what is healed", &sql)
 }
 
-fn look(run: &mut Run, select: &Select) -> Result<u64> {
+fn look(run: &mut Run, select: &Select) -> Result<Found> {
     let found: Found =
         run.warehouse.row("looking at the rows to be written", &run.warehouse.named(&select.survey())?)?;
-    for (total, more) in run.totals.left_out.iter_mut().zip(found.left_out) {
+    for (total, more) in run.totals.left_out.iter_mut().zip(&found.left_out) {
         *total += more;
     }
     run.totals.rejected += found.misfits;
-    run.totals.misfits.extend(found.examples);
+    run.totals.misfits.extend(found.examples.iter().cloned());
     run.totals.misfits.truncate(5);
-    Ok(found.found)
+    Ok(found)
+}
+
+/// Of two rows with one key the table would show one, and nobody could say which.
+fn each_key_once(run: &Run, select: &Select, found: &Found) -> Result<()> {
+    if found.doubled == 0 {
+        return Ok(());
+    }
+    let keys: Vec<Key> =
+        run.warehouse.rows("asking for doubled keys", &run.warehouse.named(&select.doubled_keys())?)?;
+    let keys: Vec<&str> = keys.iter().map(|row| row._key.as_str()).collect();
+    let (sql, table) = (&run.derived.spec.sql.name, run.derived.target());
+    Err(needs_person(format!(
+        "{sql} gives {} row(s) of {table} a key that another one has: {}. Nothing of this batch was written. Does a JOIN find more than one row? \
+         Make each key once, or take the column that tells them apart into the key",
+        found.doubled,
+        keys.join("; ")
+    )))
 }

@@ -38,7 +38,7 @@ pub fn what_is_touched(run: &mut Run, build: &Build, news: &News) -> Result<()> 
 pub fn write_rows(run: &mut Run, build: &Build, work: &Work, table: &str) -> Result<u64> {
     let mut found = 0;
     for rows in work.rows() {
-        found += survey::set_aside(run, build, &rows)?;
+        found += survey::set_rows_aside(run, build, &rows)?;
         let insert = ROWS.replace("{table}", table).replace("{columns}", &run.derived.columns());
         build.execute(run, "writing rows", &insert.replace("{rows}", &rows.fitting()))?;
         run.failpoint("rows-written")?;

@@ -1,6 +1,6 @@
 //! `observe`: one look at everything, written down in the books. Meant to be run every minute.
 //!
-//! connector and tasks → slot → which runs are alive → lag of every topic → the quarantine → who follows the ledger → write it down →
+//! connector and tasks → slot → which runs are alive → lag of every topic → the quarantine → what derived tables cannot hold → who follows the ledger → write it down →
 //! start again what has failed, if asked → what is news → the look's own row in `{ops}.runs`.
 //!
 //! A server that cannot be asked does not hide the others: it is a problem among the problems, and the look ends with 75. What needs a
@@ -27,7 +27,7 @@ use crate::health::observe::look::{CLICKHOUSE, Look, POSTGRES};
 use crate::health::observe::notes::{self, Notes};
 use crate::health::observe::runs::{self, SeenRuns};
 use crate::health::observe::slot::{self, SeenSlot};
-use crate::health::observe::{consumers, gaps, news, quarantine, rows};
+use crate::health::observe::{consumers, derived, gaps, news, quarantine, rows};
 use crate::jobs::{Job, Kind};
 use crate::ledger::{OpenRecords, RunRow, run_rows};
 use crate::source::{self, LockPlace};
@@ -69,6 +69,7 @@ fn run(call: &Call<'_>, args: ObserveArgs) -> Result<Report> {
     gaps::observe(&mut look, &lags.lags);
     rows::observe(&mut look, &tables);
     let quarantine = quarantine::observe(&mut look);
+    derived::observe(&mut look);
     consumers::observe(&mut look);
     let seen = Seen { connector, slot, runs, lags, quarantine };
     if call.stop.asked() {

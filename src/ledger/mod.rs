@@ -42,7 +42,7 @@ pub use migrations::SCHEMA_VERSION;
 pub use news::News;
 pub use numbers::{Numbers, ReadTo};
 pub use observations::{
-    AlarmRow, ConnectorRow, LagRow, LastSaid, OpenRecords, QuarantineRow, RestartRow, SlotRow, Trend,
+    AlarmRow, ConnectorRow, LagRow, LastSaid, OpenRecords, QuarantineRow, RestartRow, SetAside, SlotRow, Trend,
 };
 pub use plan::{LedgerEnd, PartitionState, Start, decide, share};
 pub use rows_missing::NewestWindow;

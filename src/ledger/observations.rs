@@ -102,6 +102,16 @@ pub struct OpenRecords {
     pub oldest_ms: i64,
 }
 
+/// Rows of a derived table that are set aside: a value does not fit.
+#[derive(Debug, Clone, Row, Deserialize)]
+#[allow(missing_docs)]
+pub struct SetAside {
+    pub derived: String,
+    pub rows: u64,
+    /// One of them: its key, and what does not fit.
+    pub example: String,
+}
+
 /// How a number of open records went over some looks.
 #[derive(Debug, Clone, Row, Deserialize)]
 #[allow(missing_docs)]
@@ -199,6 +209,22 @@ impl Warehouse {
             if few { &among } else { "1" },
         );
         self.rows("counting the open records of the quarantine", &sql)
+    }
+
+    /// The rows of derived tables that are set aside.
+    ///
+    /// # Errors
+    /// The server is gone, or `migrate` has not run.
+    pub fn set_aside(&self) -> Result<Vec<SetAside>> {
+        let sql = format!(
+            "SELECT derived, count() AS rows, argMin(concat(key, ': ', arrayStringConcat(misfits, ' and ')), key) AS example
+             FROM {}.derived_rejected FINAL
+             WHERE healed = 0
+             GROUP BY derived
+             ORDER BY derived",
+            self.ops
+        );
+        self.rows("counting the rows of derived tables that are set aside", &sql)
     }
 
     /// How the numbers of open records went at the looks since then; nothing if there were none so long ago.

@@ -81,6 +81,7 @@ impl Check<'_> {
             self.demand(&sql, keys, &rows);
             self.gives_the_columns(&sql, &rows);
             self.everything_touches(&sql, &rows);
+            self.reads_merged(&sql, &rows);
         }
         self.membership();
         derived.touched_by.iter().for_each(|touched| self.touched_by(touched));
@@ -135,6 +136,7 @@ impl Check<'_> {
         let Some(sql) = self.read(&text) else { return };
         self.demand(&sql, "keys", &text);
         self.everything_touches(&sql, &text);
+        self.reads_merged(&sql, &text);
         let Some(columns) = self.columns(&sql, &text) else { return };
         for column in self.driving_key.iter().copied().chain(key) {
             if !columns.iter().any(|given| given == column) {
@@ -175,8 +177,8 @@ impl Check<'_> {
                 instead.to_owned(),
             );
         }
-        if let Some(at) = sql.semicolon() {
-            say(at, format!("{} has a semicolon", text.called), "write one SELECT, without one".to_owned());
+        if let Some((what, instead, at)) = sql.not_one_select() {
+            say(at, format!("{} has {what}", text.called), instead.to_owned());
         }
         let targets: Vec<&str> = self.tables.iter().map(|table| table.target.as_str()).collect();
         for (name, at) in sql.tables_without_database(|name| targets.contains(&name)) {
@@ -256,6 +258,17 @@ impl Check<'_> {
                     format!("{} reads {name}, by which nothing is touched: its changes would not be seen", text.called);
                 self.report.say(&(text.place)(at), what, self.touched_by_example(name.as_str()));
             }
+        }
+    }
+
+    /// Rows that were replaced or deleted are no rows; only what touches has to see them.
+    fn reads_merged(&self, sql: &Sql, text: &Text<'_>) {
+        for (table, at) in sql.tables_unmerged() {
+            let what = format!(
+                "{} reads {{db}}.{table} without FINAL: rows that were replaced or deleted would count",
+                text.called
+            );
+            self.report.say(&(text.place)(at), what, format!("write {{db}}.{table} FINAL"));
         }
     }
 

@@ -34,6 +34,7 @@ mod section;
 mod source_sql;
 mod spec;
 mod sql;
+mod sql_fickle;
 mod table;
 #[cfg(test)]
 mod tests;

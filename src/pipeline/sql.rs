@@ -11,80 +11,8 @@ pub(super) type Found = (String, usize);
 
 /// A SELECT, word by word.
 pub(super) struct Sql {
-    tokens: Vec<(Token, usize)>,
+    pub(super) tokens: Vec<(Token, usize)>,
 }
-
-/// What answers differently from time to time, or by chance, and what to write instead.
-const FICKLE: [(&[&str], &str); 4] = [
-    (
-        &[
-            "today",
-            "yesterday",
-            "now",
-            "now64",
-            "nowinblock",
-            "now64inblock",
-            "current_timestamp",
-            "current_date",
-            "curdate",
-            "localtimestamp",
-            "utctimestamp",
-            "utc_timestamp",
-            "timeslot",
-        ],
-        "take the time from a column: a row is made when something has changed, not when the day does",
-    ),
-    (
-        &["any", "any_value", "anylast", "anyheavy", "any_respect_nulls", "anylast_respect_nulls", "arbitrary"],
-        "write min, max or argMax(value, order)",
-    ),
-    (
-        &[
-            "rand",
-            "rand32",
-            "rand64",
-            "randcanonical",
-            "randconstant",
-            "randomstring",
-            "randuniform",
-            "randnormal",
-            "generateuuidv4",
-            "generateuuidv7",
-            "generatesnowflakeid",
-            "fuzzbits",
-            "rownumberinblock",
-            "rownumberinallblocks",
-            "blocknumber",
-            "blocksize",
-            "runningdifference",
-            "neighbor",
-            "hostname",
-            "uptime",
-        ],
-        "leave it out: it is another one each time",
-    ),
-    (
-        &["quantile", "quantiles", "median", "grouparraysample", "topk", "uniqcombined", "uniqhll12"],
-        "write the exact one, as quantileExact or uniqExact",
-    ),
-];
-
-/// Functions over a window that need to know its order.
-const ORDERED: [&str; 10] = [
-    "row_number",
-    "rank",
-    "dense_rank",
-    "first_value",
-    "last_value",
-    "nth_value",
-    "lag",
-    "lead",
-    "laginframe",
-    "leadinframe",
-];
-
-/// Words by which a moment is asked for without parentheses.
-const MOMENTS: [&str; 3] = ["current_timestamp", "current_date", "localtimestamp"];
 
 impl Sql {
     /// Reads the words of a text.
@@ -140,44 +68,19 @@ impl Sql {
         found
     }
 
-    /// What makes it answer differently from one time to the next: which function, what to write instead, where.
-    pub fn fickle(&self) -> Vec<(String, &'static str, usize)> {
-        let mut found = Vec::new();
-        for (i, (token, at)) in self.tokens.iter().enumerate() {
-            let Token::Word(word) = token else { continue };
-            let name = word.value.to_lowercase();
-            let is_called = matches!(self.tokens.get(i + 1), Some((Token::LParen, _)));
-            // A column of that name, or `x = ANY (SELECT …)`.
-            let before = i.checked_sub(1).map(|before| &self.tokens[before].0);
-            let is_other = matches!(before, Some(Token::Period | Token::Eq | Token::Neq | Token::Lt | Token::Gt));
-            if is_other || word.quote_style.is_some() || !(is_called || MOMENTS.contains(&name.as_str())) {
-                continue;
-            }
-            if let Some((_, instead)) = FICKLE.iter().find(|(names, _)| names.contains(&name.as_str())) {
-                found.push((word.value.clone(), *instead, *at));
-            } else if ORDERED.contains(&name.as_str()) && !self.has_ordered_window(i + 1) {
-                found.push((
-                    word.value.clone(),
-                    "write OVER (… ORDER BY …), with an order in which no two are equal",
-                    *at,
-                ));
-            }
-        }
-        found
-    }
-
-    /// Does an OVER (… ORDER BY …) stand behind the parentheses that open at `open`?
-    fn has_ordered_window(&self, open: usize) -> bool {
-        let over = self.end_of_parentheses(open);
-        if !matches!(self.tokens.get(over), Some((token, _)) if is_keyword(token, Keyword::OVER)) {
-            return false;
-        }
-        let window = self.tokens.get(over + 1..self.end_of_parentheses(over + 1)).unwrap_or_default();
-        window.iter().any(|(token, _)| is_keyword(token, Keyword::ORDER))
+    /// The tables of the warehouse that it reads without FINAL: what was replaced and deleted would be read too.
+    pub fn tables_unmerged(&self) -> Vec<Found> {
+        let is_final = |at: usize| self.tokens.get(at).is_some_and(|(token, _)| is_keyword(token, Keyword::FINAL));
+        let is_merged = |at: usize| {
+            let alias = 1 + usize::from(self.tokens.get(at).is_some_and(|(token, _)| is_keyword(token, Keyword::AS)));
+            is_final(at) || is_final(at + alias)
+        };
+        let place = |offset: usize| self.tokens.iter().position(|(_, at)| *at == offset);
+        self.tables().into_iter().filter(|(_, at)| place(*at).is_none_or(|place| !is_merged(place + 1))).collect()
     }
 
     /// The place behind the parentheses that open at `open`.
-    fn end_of_parentheses(&self, open: usize) -> usize {
+    pub(super) fn end_of_parentheses(&self, open: usize) -> usize {
         let mut depth = 0;
         for (i, (token, _)) in self.tokens.iter().enumerate().skip(open) {
             depth += depth_change(token);
@@ -188,9 +91,27 @@ impl Sql {
         self.tokens.len()
     }
 
-    /// Where a semicolon stands.
-    pub fn semicolon(&self) -> Option<usize> {
-        self.tokens.iter().find(|(token, _)| *token == Token::SemiColon).map(|(_, at)| *at)
+    /// What makes it more, or less, than one SELECT that stands in parentheses: what it is, what to write instead, where.
+    pub fn not_one_select(&self) -> Option<(String, &'static str, usize)> {
+        let mut depth = 0;
+        for (token, at) in &self.tokens {
+            depth += depth_change(token);
+            if depth < 0 {
+                return Some(("a closing parenthesis too many".to_owned(), "leave it out", *at));
+            }
+            if *token == Token::SemiColon {
+                return Some(("a semicolon".to_owned(), "write one SELECT, without one", *at));
+            }
+        }
+        if let [.., before, (format, at), (Token::Word(last), _)] = &self.tokens[..]
+            && is_keyword(format, Keyword::FORMAT)
+            && before.0 != Token::Period
+            && !matches!(last.keyword, Keyword::ASC | Keyword::DESC)
+        {
+            return Some(("FORMAT".to_owned(), "leave it out: the rows go into a table", *at));
+        }
+        let end = self.tokens.last().map_or(0, |(_, at)| *at);
+        (depth > 0).then(|| ("a parenthesis that nothing closes".to_owned(), "close it", end))
     }
 
     /// The columns that it gives, by name; none if it says `*`.
@@ -225,7 +146,7 @@ fn name_of(item: &[&Token]) -> Option<String> {
     }
 }
 
-fn depth_change(token: &Token) -> i32 {
+pub(super) fn depth_change(token: &Token) -> i32 {
     match token {
         Token::LParen | Token::LBracket => 1,
         Token::RParen | Token::RBracket => -1,
@@ -233,7 +154,7 @@ fn depth_change(token: &Token) -> i32 {
     }
 }
 
-fn is_keyword(token: &Token, keyword: Keyword) -> bool {
+pub(super) fn is_keyword(token: &Token, keyword: Keyword) -> bool {
     matches!(token, Token::Word(word) if word.keyword == keyword && word.quote_style.is_none())
 }
 

@@ -142,11 +142,25 @@ impl RepairTotals {
             RepairTotals { not_looked_at: keys @ 1.., .. } if was_to_write => {
                 (Exit::TryAgain, format!("{keys} keys that differ are more than one run repairs: run again"))
             }
-            _ => return Report { exit: Exit::Done, fields: self.fields(run_id) },
+            _ => return Report { exit: Exit::Done, fields: self.ended(run_id, was_to_write) },
         };
-        let mut fields = self.fields(run_id);
+        let mut fields = self.ended(run_id, was_to_write);
         fields.insert("error".to_owned(), Value::from(error));
         Report { exit, fields }
+    }
+
+    /// The fields of a run that has looked at everything. A repair that has left something as it was says so.
+    fn ended(&self, run_id: &str, was_to_write: bool) -> Map<String, Value> {
+        let mut fields = self.fields(run_id);
+        if was_to_write && self.in_log > 0 {
+            let warning = format!(
+                "{} keys still differ: the log has what they miss, so nothing was written for them; read them again by the commands above",
+                self.in_log
+            );
+            tracing::warn!("{warning}");
+            fields.insert("warning".to_owned(), Value::from(warning));
+        }
+        fields
     }
 
     /// Ended by a signal: of the last table nothing is decided, or not all of it written.

@@ -44,6 +44,8 @@ pub enum Alarm {
     QuarantineGrows,
     /// Records that were tried for the last time.
     QuarantineExhausted,
+    /// Rows of a derived table that do not fit, and are not shown.
+    DerivedRejected,
     /// Something could not be asked.
     Unseen,
 }
@@ -65,6 +67,6 @@ impl Alarm {
 
     /// Of what lies and waits for a person, an alarm without end would hide all others: it is one once a day.
     pub fn is_reminder(self) -> bool {
-        matches!(self, Alarm::QuarantineAge | Alarm::QuarantineExhausted)
+        matches!(self, Alarm::QuarantineAge | Alarm::QuarantineExhausted | Alarm::DerivedRejected)
     }
 }

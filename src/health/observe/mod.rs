@@ -4,6 +4,7 @@ pub(crate) mod alarm;
 pub(crate) mod args;
 pub(crate) mod connector;
 pub(crate) mod consumers;
+pub(crate) mod derived;
 pub(crate) mod gaps;
 pub(crate) mod lags;
 pub(crate) mod look;

@@ -5,11 +5,20 @@ use postgres::Client;
 
 use super::connect::Connector;
 use super::wanted::Wanted;
+use crate::cli::PostgresArgs;
 use crate::health::finding::{Finding, fail, ok, warn};
 use crate::health::slot;
 use crate::pipeline::SourceTable;
 use crate::source::HAS_LONG_COLUMN;
 use crate::tables::Table;
+
+/// What to type: psql on the jobs' database, with names as a shell takes them.
+pub fn psql(args: &PostgresArgs, does: [&str; 2]) -> String {
+    let [flag, what] = does;
+    let words = ["psql", "-d", &args.postgres_db, flag, what];
+    // Only a NUL cannot be quoted, and no name has one.
+    shlex::try_join(words).unwrap_or_else(|_| words.join(" "))
+}
 
 /// Does the WAL say which rows have changed?
 pub fn wal_level(client: &mut Client) -> Result<Finding> {
@@ -35,7 +44,7 @@ pub fn publication(client: &mut Client, wanted: &Wanted, connector: Option<&Conn
         .context("looking at the publication")?;
     let Some(row) = row else {
         let text = format!("there is no publication {name}");
-        let fix = format!("psql -d {} -f {}", wanted.args.postgres.postgres_db, wanted.pipeline.source_script());
+        let fix = psql(&wanted.args.postgres, ["-f", wanted.pipeline.source_script().as_str()]);
         return Ok(match connector {
             None => warn(format!("{text} (so the pipeline calls it; the connector could not be asked)"), fix),
             Some(_) if autocreate == "disabled" => fail(text, fix),
@@ -73,7 +82,7 @@ pub fn publication(client: &mut Client, wanted: &Wanted, connector: Option<&Conn
     } else {
         fail(
             format!("{name} does not list {missing}: no change of it is captured"),
-            format!("psql -d {} -c 'ALTER PUBLICATION {name} ADD TABLE {missing}'", wanted.args.postgres.postgres_db),
+            psql(&wanted.args.postgres, ["-c", &format!("ALTER PUBLICATION {name} ADD TABLE {missing}")]),
         )
     })
 }
@@ -101,7 +110,7 @@ pub fn identity(client: &mut Client, wanted: &Wanted) -> Result<Finding> {
     let alter: Vec<String> = names.iter().map(|name| format!("ALTER TABLE {name} REPLICA IDENTITY FULL")).collect();
     Ok(warn(
         format!("{}: unchanged long values (TOAST) are missing from their events", names.join(", ")),
-        format!("psql -d {} -c '{}'", wanted.args.postgres.postgres_db, alter.join("; ")),
+        psql(&wanted.args.postgres, ["-c", &alter.join("; ")]),
     ))
 }
 

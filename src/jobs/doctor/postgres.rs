@@ -145,11 +145,9 @@ fn tables(args: &PostgresArgs, client: &mut Client, wanted: &Wanted, facts: &mut
         }
         if !row.get::<_, Option<bool>>(1).unwrap_or(false) {
             let schema = sql::postgres::identifier(schema);
-            let fix = format!(
-                "psql -d {} -c 'GRANT USAGE ON SCHEMA {schema} TO {user}; GRANT SELECT ON {name} TO {user}'",
-                args.postgres_db
-            );
-            return Ok(fail(format!("{user} may not read {name}"), fix));
+            let user = sql::postgres::identifier(user);
+            let grants = format!("GRANT USAGE ON SCHEMA {schema} TO {user}; GRANT SELECT ON {name} TO {user}");
+            return Ok(fail(format!("{user} may not read {name}"), capture::psql(args, ["-c", &grants])));
         }
         let any = client
             .query_one(&format!("SELECT EXISTS (SELECT FROM {name})"), &[])

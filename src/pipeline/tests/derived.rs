@@ -37,7 +37,7 @@ touched_by.lines = "SELECT id, part FROM {db}.lines WHERE {rows}"
 "#;
 
 const SUM_ROWS: &str = "SELECT day, count() AS lines, max(_source_ts_ms) AS _source_ts_ms FROM {members} AS member
-JOIN {db}.lines AS line USING (id, part) GROUP BY day";
+JOIN (SELECT * FROM {db}.lines FINAL) AS line USING (id, part) GROUP BY day";
 
 const MEMBERS: &str = "SELECT id, part, day FROM {db}.lines FINAL WHERE (id, part) IN {keys}";
 
@@ -153,6 +153,21 @@ fn what_is_wrong_with_the_sql_is_told_in_its_file() {
             "{db}.baskets FINAL",
             "{db}.basket FINAL",
             "reads {db}.basket, which is no table of this pipeline; write baskets",
+        ),
+        (
+            "{db}.baskets FINAL",
+            "{db}.baskets",
+            "sql/wide.sql:3:32: the SELECT of rows reads {db}.baskets without FINAL: rows that were replaced or deleted would count; write {db}.baskets FINAL",
+        ),
+        (
+            "basket.id = line.basket",
+            "basket.id = line.basket LIMIT 5",
+            "the SELECT of rows says LIMIT, which answers differently from one time to the next; write ORDER BY before it",
+        ),
+        (
+            "basket.id = line.basket",
+            "basket.id = line.basket)",
+            "sql/wide.sql:3:83: the SELECT of rows has a closing parenthesis too many",
         ),
         (
             "basket.id = line.basket",

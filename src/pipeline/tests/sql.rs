@@ -6,13 +6,13 @@ use crate::pipeline::sql::{Found, Sql};
 
 proptest! {
     #[test]
-    fn no_text_is_too_odd(text in "(SELECT|FROM|OVER|row_number|any|AS|[(){}.,;*'`\"\\\\]|\\[|\\]|ü|-- |/\\*|[a-c0-9 \n]){0,30}") {
+    fn no_text_is_too_odd(text in "(SELECT|FROM|OVER|row_number|any|AS|FINAL|LIMIT|ORDER BY|groupArray|\\{db\\}\\.|[(){}.,;*'`\"\\\\]|\\[|\\]|ü|-- |/\\*|[a-c0-9 \n]){0,30}") {
         if let Ok(sql) = Sql::read(&text) {
             let places = sql.fickle().into_iter().map(|(.., at)| at).chain(sql.tables().into_iter().map(|(_, at)| at));
-            for at in places.chain(sql.semicolon()) {
+            for at in places.chain(sql.not_one_select().map(|(.., at)| at)) {
                 prop_assert!(text.is_char_boundary(at));
             }
-            let _ = (sql.columns(), sql.placeholders(), sql.tables_without_database(|_| true));
+            let _ = (sql.columns(), sql.placeholders(), sql.tables_without_database(|_| true), sql.tables_unmerged());
         }
     }
 }
@@ -60,6 +60,41 @@ fn what_answers_differently_each_time_is_found() {
     assert_eq!(fickle("SELECT row_number() OVER (PARTITION BY a), row_number() OVER (ORDER BY a)"), ["row_number"]);
     assert_eq!(fickle("SELECT first_value(a), `today` FROM x -- now()"), ["first_value"]);
     assert!(fickle("SELECT x = ANY (SELECT 1)").is_empty());
+}
+
+#[test]
+fn a_list_and_a_limit_need_an_order() {
+    let fickle = |text: &str| sql(text).fickle().into_iter().map(|(name, ..)| name).collect::<Vec<_>>();
+    assert_eq!(
+        fickle("SELECT groupArray(a), arraySort(groupArray(a)), groupUniqArray(b)"),
+        ["groupArray", "groupUniqArray"]
+    );
+    assert_eq!(fickle("SELECT a FROM b LIMIT 1"), ["LIMIT"]);
+    assert_eq!(fickle("SELECT a FROM (SELECT a FROM b ORDER BY a) LIMIT 1"), ["LIMIT"]);
+    assert_eq!(fickle("SELECT a FROM b ORDER BY a LIMIT 1 UNION ALL SELECT a FROM b LIMIT 2 BY a"), ["LIMIT"]);
+    assert_eq!(fickle("SELECT dictGet('d', 'a', b) FROM merge('x', 'y')"), ["dictGet", "merge"]);
+    assert!(fickle("SELECT merge FROM (SELECT a FROM b ORDER BY a LIMIT 1 BY a)").is_empty());
+}
+
+#[test]
+fn a_table_that_is_read_without_final_is_found() {
+    let unmerged = |text: &str| names(sql(text).tables_unmerged());
+    assert_eq!(
+        unmerged("SELECT 1 FROM {db}.a FINAL JOIN {db}.b AS b FINAL ON 1 JOIN {db}.c c FINAL ON 1 JOIN {db}.d"),
+        ["d"]
+    );
+    assert_eq!(unmerged("SELECT 1 FROM {db}.a AS final WHERE FINAL"), ["a"]);
+    assert_eq!(unmerged("SELECT 1 FROM {db}.a, {db}.b FINAL"), ["a"]);
+}
+
+#[test]
+fn what_is_not_one_select_is_found() {
+    let what = |text: &str| sql(text).not_one_select().map(|(what, ..)| what);
+    assert_eq!(what("SELECT (1)) FROM a").as_deref(), Some("a closing parenthesis too many"));
+    assert_eq!(what("SELECT (1 FROM a").as_deref(), Some("a parenthesis that nothing closes"));
+    assert_eq!(what("SELECT 1; SELECT 2").as_deref(), Some("a semicolon"));
+    assert_eq!(what("SELECT 1 FROM a FORMAT JSON").as_deref(), Some("FORMAT"));
+    assert_eq!(what("SELECT format('{}', a), b.format FROM a"), None);
 }
 
 #[test]

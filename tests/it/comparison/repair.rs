@@ -201,4 +201,6 @@ fn a_signal_while_the_log_is_read_ends_the_run_and_nothing_is_written() {
     assert_eq!(rows(&shop), before);
     let outcome = shop.reconcile(&with(&["--repair", "--yes"])).expect_exit(0);
     assert_eq!((outcome.count("in_log"), outcome.count("repaired")), (2, 0));
+    let warning = outcome.summary["warning"].as_str().unwrap();
+    assert!(warning.starts_with("2 keys still differ: the log has what they miss"), "{warning}");
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::shop::{Shop, built, changed, counts, shown};
-use crate::support::{World, go_on, wait_for};
+use crate::support::{World, go_on, root, wait_for};
 
 /// Puts a value into the warehouse that order_wide cannot hold.
 type Misfit = Box<dyn Fn(&Shop) -> i64>;
@@ -269,4 +269,31 @@ fn a_build_may_write_any_number_of_months() {
     shop.close_window("orders", "plan", 6000, 6001);
     assert_eq!(counts(&shop.world.build(&[]).expect_exit(0)), [1, 240, 240, 240, 0]);
     assert_eq!(shown(&shop.world).lines().count(), 244);
+}
+
+/// Of two rows with one key the table would show one, and nobody could say which.
+#[test]
+fn a_key_that_two_rows_have_is_a_stop() {
+    let shop = Shop::new("wide_twins");
+    let folder = tempfile::tempdir().unwrap();
+    let pipeline = std::fs::read_to_string(root().join("pipelines/northwind.toml")).unwrap();
+    let file = folder.path().join("northwind.toml");
+    std::fs::write(&file, pipeline).unwrap();
+    std::fs::create_dir(folder.path().join("northwind")).unwrap();
+    for entry in std::fs::read_dir(root().join("pipelines/northwind")).unwrap() {
+        let entry = entry.unwrap();
+        let text = std::fs::read_to_string(entry.path()).unwrap();
+        let twins = text.replace("{db}.dim_suppliers FINAL)", "{db}.dim_suppliers FINAL UNION ALL SELECT 1, 'Twin')");
+        std::fs::write(folder.path().join("northwind").join(entry.file_name()), twins).unwrap();
+    }
+    let pipeline = ["--pipeline", file.to_str().unwrap()];
+    for args in [&["--dry-run"][..], &[], &["--full"]] {
+        let outcome = shop.world.build(&[&pipeline, args].concat()).expect_exit(78);
+        let said = outcome.error();
+        let key = r#"order_wide.sql gives 3 row(s) of order_wide a key that another one has: {"order_id":1,"product_id":1}; {"order_id":2,"product_id":1}; {"order_id":3,"product_id":1}."#;
+        assert!(said.starts_with(key) && said.contains("Does a JOIN find more than one row?"), "{said}");
+        assert_eq!(shop.world.order_wide(), "", "{args:?}");
+    }
+    shop.world.build(&[]).expect_exit(0);
+    assert_eq!(shop.world.order_wide().lines().count(), 4);
 }

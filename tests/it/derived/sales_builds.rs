@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use crate::support::World;
+use crate::support::observe::{alarms, observe_with, says, settings};
 use crate::support::random::Random;
 use crate::support::shop::Shop;
 use crate::support::{go_on, kill};
@@ -206,11 +207,18 @@ fn a_day_that_does_not_fit_sets_its_lines_aside_alone() {
     assert_eq!(shop.world.build_sales(&[]).expect_exit(0).count("rejected"), 1);
     let sum = "{\"day\":\"1997-04-10\",\"country\":\"France\",\"category\":\"Tea\"}\t['revenue 810000000000000000 does not fit Decimal(18, 2)']\n";
     assert_eq!(set_aside(), format!("{sum}{}{}", line(1), line(2)));
+    let config = settings(&shop.world, "");
+    let look = || observe_with(&shop.world, &[], &["--config", &config]);
+    let seen = look().expect_exit(78);
+    assert!(alarms(&seen).contains(&"derived-rejected"), "{seen:?}");
+    says(&seen, &["agg_sales_daily: 3 row(s) have values that it cannot hold", "does not fit Decimal(18, 2)"]);
+    assert!(!alarms(&look()).contains(&"derived-rejected"), "said once a day");
     assert_eq!(shop.world.sales().lines().count(), 1);
     shop.order(1, Some("1997-03-05"));
     shop.line(2, 1, 4);
     shop.world.build_sales(&[]).expect_exit(0);
     assert_eq!(set_aside(), "");
+    assert!(!look().summary["problems"].to_string().contains("agg_sales_daily"));
     assert_right(&shop.world, "healed");
 }
 

@@ -32,8 +32,8 @@ pub use kafka::{Message, block_on, producer, send};
 use postgres::NoTls;
 pub use process::{Outcome, freezes, go_on, kill, outcome, signal, wait_until_frozen};
 
-/// Longest wait for a condition.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// Longest wait for a condition: four tests and their servers share two cores, so what takes a second alone may take a hundred.
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Waits until `condition` holds.
 pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {

@@ -10,7 +10,7 @@ ENVIRONMENT := eval "$$($(STACK) env)"
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
-	@printf '\n  RUNNER=docker           the DAGs run the image, not the executables\n  SOURCE_SQL=dump.sql     your own database in place of Northwind\n  NORTHWIND_SQL=dump.sql  another Northwind to load     NORTHWIND_SCALE=10  a larger one\n'
+	@printf '\n  RUNNER=docker           the DAGs run the image, not the executables\n  SOURCE_SQL=dump.sql     your own database in place of Northwind\n  TLS=1                   every link of the local stack encrypted\n  NORTHWIND_SQL=dump.sql  another Northwind to load     NORTHWIND_SCALE=10  a larger one\n'
 	@printf '  POSTGRES_PORT=5433 …    other ports: %s help\n' $(STACK)
 
 up: $(if $(SOURCE_SQL),build) ## start PostgreSQL, Kafka, Connect and ClickHouse, with Northwind loaded and captured

@@ -23,7 +23,7 @@
 //!
 //! None of them knows a table: [`pipeline`] reads the file that says which there are, [`tables`] works it out with [`types`] (the one column
 //! type), [`rows`] (rows decoded by a schema) and [`rules`] (one text, three judges). [`jobs`] is what is run, [`cli`] what all jobs share,
-//! [`exit`] how a job ends, [`sql`] how names are written for either server, [`generate`] which files of a project follow from a pipeline,
+//! [`exit`] how a job ends, [`tls`] how links are secured, [`sql`] how names are written for either server, [`generate`] which files of a project follow from a pipeline,
 //! [`init`] how a pipeline is written for a database that is there.
 
 pub mod batch;
@@ -46,6 +46,7 @@ pub mod rules;
 pub mod source;
 pub mod sql;
 pub mod tables;
+pub mod tls;
 pub mod types;
 pub mod validate;
 pub mod warehouse;

@@ -132,6 +132,10 @@ def test_a_job_gets_its_settings_and_its_secrets_and_none_of_airflows(operator, 
     (tmp_path / "checks.toml").write_text("the limits\n")
     monkeypatch.setenv("CHECKS_CONFIG", str(tmp_path / "checks.toml"))
     monkeypatch.setattr("lockstep_jobs.settings.CHECKS_CONFIG", str(tmp_path / "checks.toml"))
+    (tmp_path / "ca.pem").write_text("an authority\n")
+    monkeypatch.setenv("TLS", "verify-full")
+    monkeypatch.setenv("POSTGRES_TLS_CA_FILE", str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("TLS_KEY_PASSWORD_FILE", str(tmp_path / "password"))
     task = operator("environment")
     with caplog.at_level(logging.INFO):
         task.execute(Context())
@@ -142,9 +146,13 @@ def test_a_job_gets_its_settings_and_its_secrets_and_none_of_airflows(operator, 
         "SUMMARY=last-line",
         "AIRFLOW_CTX_DAG_RUN_ID=a_run",
         "the limits",
+        "TLS=verify-full",
+        f"POSTGRES_TLS_CA_FILE={tmp_path}/ca.pem",
+        "an authority",
     ):
         assert line in told
     assert "CLICKHOUSE_PASSWORD=from a file" in told or f"CLICKHOUSE_PASSWORD_FILE={tmp_path}" in told
+    assert "TLS_KEY_PASSWORD=from a file" in told or f"TLS_KEY_PASSWORD_FILE={tmp_path}" in told
     assert "not theirs" not in told
     # What is templated is shown in the UI.
     shown = {name: getattr(task, name) for name in task.template_fields}

@@ -88,7 +88,7 @@ load_settings() {
     export PYTHONDONTWRITEBYTECODE='' PYTHONPYCACHEPREFIX=$AIRFLOW/pycache
 }
 
-settings_names() { compgen -e | grep -E '^(AIRFLOW_|KAFKA_|POSTGRES_|CLICKHOUSE_|CONNECT_|LOCKSTEP_|NORTHWIND_|PIPELINE$|RUNNER$|DOCKER_HOST$|PYTHON(DONT|PYC))'; }
+settings_names() { compgen -e | grep -E '^(AIRFLOW_|KAFKA_|POSTGRES_|CLICKHOUSE_|CONNECT_|LOCKSTEP_|NORTHWIND_|TLS|PIPELINE$|RUNNER$|DOCKER_HOST$|PYTHON(DONT|PYC))'; }
 
 make_secrets() {
     mkdir -p "$AIRFLOW" "$LOG/airflow"

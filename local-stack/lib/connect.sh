@@ -3,11 +3,12 @@
 
 start_connect() {
     render "$HERE/conf/connect.properties" KAFKA_PORT CONNECT_PORT > "$RUN/connect.properties"
+    if has_tls; then render "$HERE/conf/connect-tls.properties" CONNECT_PORT TLS_FILES >> "$RUN/connect.properties"; fi
     launch_jvm connect "${CONNECT_HEAP:-512m}" org.apache.kafka.connect.cli.ConnectDistributed "$RUN/connect.properties"
 }
 
 await_connect() {
-    await connect 120 curl -sf -m 5 "http://127.0.0.1:$CONNECT_PORT/connectors"
+    await connect 120 curl -sf -m 5 "$(scheme)://127.0.0.1:$CONNECT_PORT/connectors"
 }
 
 # Registers or updates the connector, and waits until its task streams and the whole snapshot is in the topics.
@@ -28,7 +29,7 @@ connector_tool() { # COMMAND ARGUMENT…
     # A pipeline that `init` wrote has no password in its file.
     local password=
     [[ -z $PIPELINE_DIR ]] || password=connector_password
-    CONNECTOR_PASSWORD=$password CONNECT_URL=http://127.0.0.1:$CONNECT_PORT node "$HERE/lib/connector.mjs" "$@"
+    CONNECTOR_PASSWORD=$password CONNECT_URL=$(scheme)://127.0.0.1:$CONNECT_PORT node "$HERE/lib/connector.mjs" "$@"
 }
 
 slot_is_active() {

@@ -5,7 +5,7 @@
 //   connector.mjs state FILE                the task's state, in one word
 //   connector.mjs setting FILE NAME         one setting of the file
 //
-// CONNECT_URL names the worker; CONNECTOR_PASSWORD takes the place of the file's.
+// CONNECT_URL names the worker; CONNECTOR_PASSWORD takes the place of the file's; with PGSSLROOTCERT the database's link is encrypted.
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -23,7 +23,9 @@ try {
 async function register(host, port) {
   // The file carries the host names of docker-compose.yml.
   const password = process.env.CONNECTOR_PASSWORD || config["database.password"];
-  const wanted = { ...config, "database.hostname": host, "database.port": port, "database.password": password };
+  const authority = process.env.PGSSLROOTCERT;
+  const encrypted = authority ? { "database.sslmode": "verify-full", "database.sslrootcert": authority } : {};
+  const wanted = { ...config, "database.hostname": host, "database.port": port, "database.password": password, ...encrypted };
   const present = await connect("GET", "/config");
   if (sameSettings(present, { ...wanted, name })) {
     await restartIfFailed();

@@ -8,6 +8,7 @@ start_kafka() {
     if [[ -n ${KAFKA_SASL_PORT:-} ]]; then
         render "$HERE/conf/kafka-sasl.properties" KAFKA_PORT KAFKA_CONTROLLER_PORT KAFKA_SASL_PORT >> "$RUN/kafka.properties"
     fi
+    if has_tls; then render "$HERE/conf/kafka-tls.properties" TLS_FILES >> "$RUN/kafka.properties"; fi
     launch_jvm kafka "${KAFKA_HEAP:-384m}" kafka.Kafka "$RUN/kafka.properties"
 }
 

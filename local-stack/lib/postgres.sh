@@ -35,8 +35,17 @@ start_postgres() {
     # The settings come from the checkout at every start; the port comes from the caller.
     install_for_postgres "$HERE/conf/postgresql.conf" "$DATA/postgres/postgresql.conf"
     install_for_postgres "$HERE/conf/pg_hba.conf" "$DATA/postgres/pg_hba.conf"
+    if has_tls; then encrypt_postgres; fi
     as_postgres
     launch postgres "${AS_POSTGRES[@]}" "$(pg_bin)/postgres" -D "$DATA/postgres" -p "$POSTGRES_PORT"
+}
+
+# Nobody is let in without TLS.
+encrypt_postgres() {
+    install_for_postgres "$TLS_FILES/server.pem" "$DATA/postgres/server.crt"
+    install_for_postgres "$TLS_FILES/server.key" "$DATA/postgres/server.key"
+    printf 'ssl = on\n' >> "$DATA/postgres/postgresql.conf"
+    sed -i 's/^host /hostssl /' "$DATA/postgres/pg_hba.conf"
 }
 
 # After a crash PostgreSQL takes its old lock file for a live one when that pid is in use again, or is a zombie that the

@@ -27,6 +27,7 @@ version() { # SERVER
         postgres) "$(pg_bin)/postgres" --version | awk '{ print $3 }' ;;
         kafka) jar=$(echo "$DOWNLOADS"/jars/kafka_*.jar) && jar=${jar##*-} && printf '%s\n' "${jar%.jar}" ;;
         connect) jar=$(echo "$DOWNLOADS"/jars/debezium-connector-postgres-*.jar) && jar=${jar##*postgres-} && printf '%s\n' "Debezium ${jar%.jar}" ;;
+        haproxy) "$(haproxy_bin)" -v | awk 'NR == 1 { print $3 }' ;;
         clickhouse) clickhouse_query 'SELECT version()' || echo '?' ;;
     esac
 }
@@ -51,8 +52,11 @@ print_environment() {
 export KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:$KAFKA_PORT
 export POSTGRES_HOST=127.0.0.1 POSTGRES_PORT=$POSTGRES_PORT POSTGRES_DB=$(printf %q "$SOURCE_DB")
 export POSTGRES_USER=app_user POSTGRES_PASSWORD=app_password
-export CLICKHOUSE_HOST=127.0.0.1 CLICKHOUSE_PORT=$CLICKHOUSE_HTTP_PORT CLICKHOUSE_USER=default CLICKHOUSE_PASSWORD=
-export CONNECT_URL=http://127.0.0.1:$CONNECT_PORT
+export CLICKHOUSE_HOST=127.0.0.1 CLICKHOUSE_PORT=${CLICKHOUSE_HTTPS_PORT:-$CLICKHOUSE_HTTP_PORT} CLICKHOUSE_USER=default CLICKHOUSE_PASSWORD=
+export CONNECT_URL=$(scheme)://127.0.0.1:$CONNECT_PORT
 END
+    # The second line is for curl and psql.
+    ! has_tls || printf 'export %s\n' "TLS=verify-full TLS_CA_FILE=$(printf %q "$TLS_FILES/ca.pem")" \
+        "CURL_CA_BUNDLE=$(printf %q "$TLS_FILES/ca.pem") PGSSLMODE=verify-full PGSSLROOTCERT=$(printf %q "$TLS_FILES/ca.pem")"
     [[ -z $PIPELINE_DIR ]] || printf 'export PIPELINE=%q\n' "$PIPELINE_DIR/lockstep.toml"
 }

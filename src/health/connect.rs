@@ -4,12 +4,11 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::Value;
-use ureq::http::Response;
-use ureq::{Agent, Body};
 
-use crate::cli::ConnectArgs;
+use crate::cli::{ConnectArgs, Secret};
 use crate::health::finding::{Finding, clip, fail, ok, unreachable};
 use crate::tables::Pipeline;
+use crate::tls::{Http, Link, NoAnswer, Tls};
 
 const TIMEOUT: Duration = Duration::from_secs(4);
 /// How long a rebalance, or the start of a task, may take before it is worth a word.
@@ -17,7 +16,7 @@ const REBALANCE: Duration = Duration::from_secs(2);
 
 /// A connector in Kafka Connect. What cannot be asked is a [`Finding`]: it may pass by itself, or not.
 pub struct Connect {
-    agent: Agent,
+    http: Http,
     url: String,
     connector: String,
     /// The file with its configuration.
@@ -83,15 +82,26 @@ impl ConnectorStatus {
 }
 
 impl Connect {
-    /// Prepares the client.
-    pub fn new(args: &ConnectArgs, pipeline: &Pipeline) -> Connect {
-        let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT));
-        Connect {
-            agent: config.build().into(),
+    /// Prepares the client. A login (basic authentication) is `CONNECT_USER` and `CONNECT_PASSWORD[_FILE]`.
+    ///
+    /// # Errors
+    /// The password cannot be read; a file of the link's TLS is not what it should be (78).
+    pub fn new(args: &ConnectArgs, pipeline: &Pipeline) -> anyhow::Result<Connect> {
+        let mut http = Http::new(Tls::of(Link::Connect)?, TIMEOUT)?;
+        if let Ok(user) = std::env::var("CONNECT_USER") {
+            http = http.with_login(&user, &Secret::from_env("CONNECT_PASSWORD", "")?);
+        }
+        Ok(Connect {
+            http,
             url: args.connect_url.clone(),
             connector: args.connector.clone(),
             file: pipeline.connector_file(),
-        }
+        })
+    }
+
+    /// How the link is secured.
+    pub fn tls(&self) -> &Tls {
+        &self.http.tls
     }
 
     /// Is it Kafka Connect that answers there?
@@ -190,7 +200,7 @@ impl Connect {
     pub fn restart_failed(&self) -> Result<(), Finding> {
         let path = format!("{}?includeTasks=true&onlyFailed=true", self.path("restart"));
         let url = format!("{}{path}", self.url);
-        match self.ask(|agent| agent.post(&url).send_empty())? {
+        match self.ask("POST", &url)? {
             (200..=299, _) => Ok(()),
             (code, answer) => Err(self.unexpected("a restart", &path, code, &answer)),
         }
@@ -201,17 +211,15 @@ impl Connect {
     }
 
     fn get(&self, path: &str) -> Result<(u16, Value), Finding> {
-        let url = format!("{}{path}", self.url);
-        self.ask(|agent| agent.get(&url).call())
+        self.ask("GET", &format!("{}{path}", self.url))
     }
 
     /// One request: status and JSON. While the workers share out their work, Connect answers 409 or 500 for a moment.
-    fn ask(&self, call: impl Fn(&Agent) -> Result<Response<Body>, ureq::Error>) -> Result<(u16, Value), Finding> {
+    fn ask(&self, method: &str, url: &str) -> Result<(u16, Value), Finding> {
         let deadline = Instant::now() + REBALANCE;
         loop {
-            let mut response = call(&self.agent).map_err(|error| no_answer(&self.url, &error))?;
-            let code = response.status().as_u16();
-            let answer = response.body_mut().read_json().unwrap_or(Value::Null);
+            let (code, body) = self.http.ask(method, url).map_err(|error| no_answer(&self.url, error))?;
+            let answer = serde_json::from_slice(&body).unwrap_or(Value::Null);
             if !is_rebalancing(code, &answer) || Instant::now() >= deadline {
                 return Ok((code, answer));
             }
@@ -236,13 +244,14 @@ fn is_rebalancing(code: u16, answer: &Value) -> bool {
     matches!(code, 409 | 500) && answer["message"].as_str().unwrap_or_default().contains("rebalance")
 }
 
-fn no_answer(url: &str, error: &ureq::Error) -> Finding {
+fn no_answer(url: &str, error: NoAnswer) -> Finding {
     let fix = "is Kafka Connect running? `make up` starts the local one; else give --connect-url or CONNECT_URL";
     match error {
-        ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::TlsRequired => {
-            fail(format!("{url:?} cannot be used: {error}"), "give --connect-url as in http://connect:8083")
+        NoAnswer::Address(why) => {
+            fail(format!("{url:?} cannot be used: {why}"), "give --connect-url as in http://connect:8083")
         }
-        _ => unreachable(format!("no answer at {url}: {error}"), fix),
+        NoAnswer::Tls(why) => fail(format!("no answer at {url}"), why),
+        NoAnswer::Protocol(why) | NoAnswer::Unreachable(why) => unreachable(format!("no answer at {url}: {why}"), fix),
     }
 }
 

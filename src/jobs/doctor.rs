@@ -3,6 +3,7 @@
 mod capture;
 mod clickhouse;
 mod connect;
+mod encryption;
 mod generations;
 mod kafka;
 mod postgres;

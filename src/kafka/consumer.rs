@@ -11,6 +11,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use crate::cli::KafkaArgs;
 use crate::exit::needs_person;
+use crate::tls::{Link, Tls};
 
 /// Keeps what librdkafka complained about: its error codes alone ("local: timed out") help nobody.
 #[derive(Debug)]
@@ -73,7 +74,7 @@ pub fn explain(consumer: &Consumer, error: impl Into<anyhow::Error>, place: &str
         None => error.into().context(format!("{place}{why}")),
         Some(reason) => needs_person(format!(
             "{place}: the brokers do not let this client in: {reason}; correct KAFKA_SASL_PASSWORD or \
-             KAFKA_SASL_PASSWORD_FILE, and security.protocol, sasl.* and ssl.* (-X KEY=VALUE, KAFKA_OPTIONS)"
+             KAFKA_SASL_PASSWORD_FILE, KAFKA_TLS and its files, and sasl.* (-X KEY=VALUE, KAFKA_OPTIONS)"
         )),
     }
 }
@@ -116,6 +117,11 @@ pub fn connect(args: &KafkaArgs, group: &str) -> Result<Consumer> {
         .set("socket.keepalive.enable", "true")
         .set("reconnect.backoff.max.ms", "1000");
     let password = crate::cli::Secret::from_env("KAFKA_SASL_PASSWORD", "")?;
+    let is_sasl = |(key, _): &(String, String)| key.starts_with("sasl.");
+    let has_login = !password.reveal().is_empty() || args.settings.iter().any(is_sasl);
+    for (key, value) in Tls::of(Link::Kafka)?.for_kafka(has_login) {
+        config.set(key, value);
+    }
     if !password.reveal().is_empty() {
         config.set("sasl.password", password.reveal());
     }

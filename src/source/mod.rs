@@ -18,10 +18,13 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use postgres::config::SslMode;
 use postgres::{Client, NoTls};
+use postgres_openssl::MakeTlsConnector;
 
 use crate::cli::{PostgresArgs, Secret};
 use crate::exit::{needs_person, try_again, usage};
+use crate::tls::{Link, Mode, Tls};
 
 pub use books::{LockPlace, share_books, take_books};
 pub use catalogue::{HAS_LONG_COLUMN, SourceColumn, SourceTable, catalogue};
@@ -59,16 +62,19 @@ pub fn connect_to(args: &PostgresArgs, host: &str, port: u16, name: &str) -> Res
     let PostgresArgs { postgres_db: db, postgres_user: user, .. } = args;
     let mut config = postgres::Config::new();
     config.host(host).port(port).dbname(db).user(user).password(password()?.reveal());
-    connect_by(config, name)
+    connect_by(config, Tls::of(Link::Postgres)?, name)
         .with_context(|| format!("connecting to PostgreSQL, database {db} at {host}:{port} as {user}"))
 }
 
-/// As [`connect`], to the database of a URL, `postgres://user@host:port/database`. A password that it does not have comes from the environment.
+/// As [`connect`], to the database of a URL, `postgres://user@host:port/database?sslmode=verify-full`. A password that it does not have comes from
+/// the environment, and so does its TLS.
 ///
 /// # Errors
 /// It is no such URL; the server is not there, or refuses.
 pub fn connect_to_url(url: &str, name: &str) -> Result<Client> {
     let no_url = |why: String| usage(format!("--from: {why}: write postgres://user@host:port/database"));
+    let (url, mode) = without_ssl_mode(url);
+    let mode = mode.map(|word| Mode::parse("--from: sslmode", &word)).transpose()?;
     let mut config: postgres::Config = url.parse().map_err(|error| no_url(format!("{error:#}")))?;
     let Some(database) = config.get_dbname().map(str::to_owned) else {
         return Err(no_url("it names no database".to_owned()));
@@ -76,15 +82,34 @@ pub fn connect_to_url(url: &str, name: &str) -> Result<Client> {
     if config.get_password().is_none() {
         config.password(password()?.reveal());
     }
-    connect_by(config, name).with_context(|| format!("connecting to PostgreSQL, database {database} of --from"))
+    let tls = Tls::of(Link::Postgres)?;
+    let tls = match mode {
+        Some(mode) => tls.with_mode(mode),
+        None => tls,
+    };
+    connect_by(config, tls, name).with_context(|| format!("connecting to PostgreSQL, database {database} of --from"))
 }
 
 fn password() -> Result<Secret> {
     Secret::from_env("POSTGRES_PASSWORD", "app_password")
 }
 
-fn connect_by(mut config: postgres::Config, name: &str) -> Result<Client> {
+/// A URL without its `sslmode`, and that: the client knows fewer words than libpq does.
+fn without_ssl_mode(url: &str) -> (String, Option<String>) {
+    let Some((address, query)) = url.split_once('?') else { return (url.to_owned(), None) };
+    let (modes, others): (Vec<&str>, Vec<&str>) = query.split('&').partition(|pair| pair.starts_with("sslmode="));
+    let url = if others.is_empty() { address.to_owned() } else { format!("{address}?{}", others.join("&")) };
+    (url, modes.last().map(|pair| pair.trim_start_matches("sslmode=").to_owned()))
+}
+
+fn connect_by(mut config: postgres::Config, tls: Tls, name: &str) -> Result<Client> {
+    let connector = tls.is_on().then(|| tls.builder()).transpose()?.map(|builder| {
+        let (mut connector, tls) = (MakeTlsConnector::new(builder.build()), tls.clone());
+        connector.set_callback(move |connection, _| tls.configure(connection));
+        connector
+    });
     config
+        .ssl_mode(if tls.is_on() { SslMode::Require } else { SslMode::Disable })
         .application_name(name)
         .connect_timeout(Duration::from_secs(5))
         .keepalives_idle(Duration::from_secs(15))
@@ -96,14 +121,17 @@ fn connect_by(mut config: postgres::Config, name: &str) -> Result<Client> {
         );
     let (answer, answered) = mpsc::channel();
     std::thread::spawn(move || {
-        let _ = answer.send(config.connect(NoTls));
+        let _ = answer.send(match connector {
+            Some(connector) => config.connect(connector),
+            None => config.connect(NoTls),
+        });
     });
     answered
         .recv_timeout(HANDSHAKE_TIMEOUT)
         .map_err(|_| {
             try_again(format!("it took the connection and said nothing for {} s", HANDSHAKE_TIMEOUT.as_secs()))
         })
-        .and_then(|client| client.map_err(explain))
+        .and_then(|client| client.map_err(|error| tls.explain(&error).unwrap_or_else(|| explain(error))))
 }
 
 /// Has one of these tables (their names as SQL) a row?
@@ -130,6 +158,32 @@ fn explain(error: postgres::Error) -> anyhow::Error {
             "a connection pooler (pgbouncer?) refuses the session's settings (`options`): {refusal}; jobs need sessions of their own for \
              their locks: point POSTGRES_HOST and POSTGRES_PORT at PostgreSQL itself"
         )),
+        // Only TLS is let in (hostssl in pg_hba.conf, rds.force_ssl and the like).
+        Some(refusal) if refusal.contains("no encryption") || refusal.contains("SSL connection is required") => {
+            needs_person(format!(
+                "{refusal}; only encrypted connections are let in there: set POSTGRES_TLS=verify-full"
+            ))
+        }
         _ => anyhow::Error::new(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mode_of_a_url_is_taken_out_of_it() {
+        let of = |url: &str| {
+            let (url, mode) = without_ssl_mode(url);
+            (url, mode.unwrap_or_default())
+        };
+        assert_eq!(of("postgres://a@b/c"), ("postgres://a@b/c".into(), String::new()));
+        assert_eq!(of("postgres://a@b/c?sslmode=require"), ("postgres://a@b/c".into(), "require".into()));
+        let (url, mode) = of("postgres://a@b/c?channel_binding=require&sslmode=verify-full&connect_timeout=3");
+        assert_eq!(
+            (url.as_str(), mode.as_str()),
+            ("postgres://a@b/c?channel_binding=require&connect_timeout=3", "verify-full")
+        );
     }
 }

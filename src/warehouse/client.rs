@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 use crate::cli::{ClickHouseArgs, Secret};
 use crate::exit::try_again;
 use crate::pipeline::fill;
+use crate::tls::{Link, Tls};
 use crate::warehouse::refusal::explain;
 
 /// No query may take longer, unless a job says so; an insert has its own limit.
@@ -25,6 +26,8 @@ const MOST_QUERY_SIZE: usize = 250 << 10;
 pub struct Warehouse {
     pub(super) runtime: Runtime,
     pub(super) client: Client,
+    /// How the link is secured.
+    pub tls: Tls,
     pub(super) address: String,
     query_timeout: Duration,
     /// Database of the warehouse tables.
@@ -37,7 +40,7 @@ impl Warehouse {
     /// Prepares the client; the first query connects it.
     ///
     /// # Errors
-    /// The password cannot be read.
+    /// The password cannot be read; a file of the link's TLS is not what it should be (78).
     pub fn new(args: &ClickHouseArgs) -> Result<Warehouse> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -47,8 +50,10 @@ impl Warehouse {
             .context("starting the ClickHouse client")?;
         let password = Secret::from_env("CLICKHOUSE_PASSWORD", "")?;
         let address = format!("{}:{}", args.clickhouse_host, args.clickhouse_port);
-        let client = without_nagle()
-            .with_url(format!("http://{address}"))
+        let tls = Tls::of(Link::ClickHouse)?;
+        let scheme = if tls.is_on() { "https" } else { "http" };
+        let client = without_nagle(&tls)?
+            .with_url(format!("{scheme}://{address}"))
             .with_user(&args.clickhouse_user)
             .with_password(password.reveal())
             // An acknowledged insert is a written part, not a promise.
@@ -57,6 +62,7 @@ impl Warehouse {
         Ok(Warehouse {
             runtime,
             client,
+            tls,
             address,
             query_timeout: QUERY_TIMEOUT,
             db: args.clickhouse_db.clone(),
@@ -154,20 +160,21 @@ impl Warehouse {
         self.runtime
             .block_on(async { tokio::time::timeout(limit, answer).await })
             .map_err(|_| try_again(format!("no answer in {} s", limit.as_secs())))
-            .and_then(|answer| answer.map_err(explain))
+            .and_then(|answer| answer.map_err(|error| self.tls.explain(&error).unwrap_or_else(|| explain(error))))
+            .inspect(|_| self.tls.works())
             .with_context(|| format!("{what} in ClickHouse at {}", self.address))
     }
 }
 
 /// The crate's own client, but without Nagle's algorithm: an insert is sent in pieces, and the last small one would wait
 /// 40 ms for the acknowledgement of the one before it. Connections are kept for less than the server's 3 s.
-fn without_nagle() -> Client {
+fn without_nagle(tls: &Tls) -> Result<Client> {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     connector.set_keepalive(Some(Duration::from_secs(60)));
     connector.set_connect_timeout(Some(Duration::from_secs(5)));
     let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
         .pool_idle_timeout(Duration::from_secs(2))
-        .build(connector);
-    Client::with_http_client(http)
+        .build(tls.over(connector)?);
+    Ok(Client::with_http_client(http))
 }

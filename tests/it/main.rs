@@ -11,6 +11,7 @@ mod declarations;
 mod derived;
 mod health;
 mod lineages;
+mod links;
 mod own_database;
 mod quality;
 mod refusals;

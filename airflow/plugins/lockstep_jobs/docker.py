@@ -41,10 +41,10 @@ class DockerJobOperator(DockerOperator):
             "xcom_all": True,
         }
         if settings.CHECKS_CONFIG:
-            inside = settings.CHECKS_CONFIG_INSIDE
-            defaults["environment"]["CHECKS_CONFIG"] = inside
-            mount = {"source": settings.CHECKS_CONFIG, "target": inside, "type": "bind", "read_only": True}
-            defaults["mounts"] = [mount]
+            defaults["environment"]["CHECKS_CONFIG"] = settings.CHECKS_CONFIG_INSIDE
+        defaults["mounts"] = [
+            {"source": there, "target": inside, "type": "bind", "read_only": True} for there, inside in mounted_files()
+        ]
         super().__init__(command=command, **{**defaults, **kwargs})
         self.skip_reason = skip_reason
 
@@ -82,9 +82,18 @@ class DockerJobOperator(DockerOperator):
         for name in sorted({**settings.job_settings(), **self._private_environment}):
             run += ["-e", name]
         if settings.CHECKS_CONFIG:
-            inside = settings.CHECKS_CONFIG_INSIDE
-            run += ["-e", f"CHECKS_CONFIG={inside}", "-v", f"{settings.CHECKS_CONFIG}:{inside}:ro"]
+            run += ["-e", f"CHECKS_CONFIG={settings.CHECKS_CONFIG_INSIDE}"]
+        for there, inside in mounted_files():
+            run += ["-v", f"{there}:{inside}:ro"]
         return shlex.join([*run, self.image, *shlex.split(self.command)])
+
+
+def mounted_files() -> list[tuple[str, str]]:
+    """Files on the engine's machine, and where a container sees them."""
+    files = [(path, path) for path in settings.job_files()]
+    if settings.CHECKS_CONFIG:
+        files.append((settings.CHECKS_CONFIG, settings.CHECKS_CONFIG_INSIDE))
+    return files
 
 
 def exit_code(failure: DockerContainerFailedException) -> int:

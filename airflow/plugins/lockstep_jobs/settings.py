@@ -23,9 +23,26 @@ CHECKS_CONFIG = os.environ.get("CHECKS_CONFIG")
 CHECKS_CONFIG_INSIDE = "/etc/northwind/checks.toml"
 
 # The jobs' own settings are handed on as they are. With RUNNER=docker, PIPELINE is a file in the image: FROM lockstep, COPY shop.toml /.
-_PREFIXES = ("KAFKA_", "POSTGRES_", "CLICKHOUSE_", "CONNECT_")
-_NAMES = ("PIPELINE", "LOG_FORMAT", "RUST_LOG", "RULES", "LIMITS", "VERIFY", "SLOT", "TOPIC_PREFIX", "SIDE_BY_SIDE")
-_SECRETS = ("POSTGRES_PASSWORD", "CLICKHOUSE_PASSWORD", "KAFKA_SASL_PASSWORD", "CONNECT_PASSWORD")
+_LINKS = ("KAFKA_", "POSTGRES_", "CLICKHOUSE_", "CONNECT_")
+_PREFIXES = (*_LINKS, "TLS_")
+_NAMES = (
+    "PIPELINE",
+    "TLS",
+    "LOG_FORMAT",
+    "RUST_LOG",
+    "RULES",
+    "LIMITS",
+    "VERIFY",
+    "SLOT",
+    "TOPIC_PREFIX",
+    "SIDE_BY_SIDE",
+)
+_SECRETS = (
+    *("POSTGRES_PASSWORD", "CLICKHOUSE_PASSWORD", "KAFKA_SASL_PASSWORD", "CONNECT_PASSWORD"),
+    *(f"{link}TLS_KEY_PASSWORD" for link in ("", *_LINKS)),
+)
+# RUNNER=docker: certificates and keys, files on the engine's machine that a container sees under the same path.
+_FILES = tuple(f"{link}TLS_{what}_FILE" for link in ("", *_LINKS) for what in ("CA", "CERT", "KEY"))
 
 
 def job_settings() -> dict[str, str]:
@@ -46,6 +63,11 @@ def job_secrets() -> dict[str, str]:
         elif name in os.environ:
             secrets[name] = os.environ[name]
     return secrets
+
+
+def job_files() -> list[str]:
+    """Files that the settings name."""
+    return sorted({os.environ[name] for name in _FILES if os.environ.get(name)})
 
 
 def job_context(context: Any) -> dict[str, str]:

@@ -50,7 +50,8 @@ fn tell(look: &mut Look, what: &str, seen: &SeenConnector, health: &Finding) {
 }
 
 fn ask(look: &Look) -> Result<(SeenConnector, Finding), Finding> {
-    let connect = Connect::new(&look.args.connect, look.pipeline);
+    let connect = Connect::new(&look.args.connect, look.pipeline)
+        .map_err(|error| broken(&error, "correct the settings of Kafka Connect's link"))?;
     connect.worker()?;
     let config = connect.config()?;
     let status = connect.status()?;

@@ -7,6 +7,7 @@ use chrono::Utc;
 use clickhouse::Row;
 use serde::Deserialize;
 
+use super::encryption::encryption;
 use super::generations::generations;
 use super::report::{DoctorReport, Server};
 use super::wanted::{Wanted, clock_offset};
@@ -18,6 +19,7 @@ use crate::health::observe;
 use crate::ledger::Versions;
 use crate::source::LockPlace;
 use crate::tables::Table;
+use crate::tls::{Http, Link, NoAnswer, Tls};
 use crate::warehouse::{Warehouse, quote};
 
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -29,11 +31,16 @@ pub fn check(report: &DoctorReport, wanted: &Wanted, locks: Option<&LockPlace>) 
     let (args, wanted) = (&wanted.args.clickhouse, &wanted.tables);
     let put = |check, finding| report.put(Server::ClickHouse, check, finding);
     let skip = |checks, why| report.skip(Server::ClickHouse, checks, why);
-    if !put("reachable", reachable(args)) {
-        skip(&["login"], "ClickHouse does not answer");
+    if !report.check(Server::ClickHouse, "reachable", reachable(args)) {
+        skip(&["encryption", "login"], "ClickHouse does not answer");
         skip(&AFTER_LOGIN, "ClickHouse does not answer");
         return None;
     }
+    report.check(
+        Server::ClickHouse,
+        "encryption",
+        Tls::of(Link::ClickHouse).map(|tls| encryption(&tls, &args.clickhouse_host)),
+    );
     let (found, warehouse, clock) = login(args);
     put("login", found);
     let Some(warehouse) = warehouse else {
@@ -133,26 +140,24 @@ fn rows(warehouse: &Warehouse, wanted: &[&Table]) -> Result<Finding> {
 }
 
 /// `/ping` needs no login.
-fn reachable(args: &ClickHouseArgs) -> Finding {
-    let url = format!("http://{}:{}", args.clickhouse_host, args.clickhouse_port);
-    let agent: ureq::Agent =
-        ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT)).build().into();
-    let answer = agent.get(format!("{url}/ping")).call().and_then(|mut response| response.body_mut().read_to_string());
-    match answer {
-        Ok(text) if text.trim() == "Ok." => ok(url),
-        Ok(text) => fail(
-            format!("{url} answers, but not as ClickHouse does: {:?}", clip(&text)),
-            "set CLICKHOUSE_PORT to ClickHouse's HTTP port, 8123 by default (9000 is its native port)",
-        ),
-        Err(ureq::Error::Protocol(error)) => fail(
-            format!("{url} does not speak HTTP: {error}"),
-            "set CLICKHOUSE_PORT to ClickHouse's HTTP port, 8123 by default (9000 is its native port)",
-        ),
-        Err(error) => unreachable(
+fn reachable(args: &ClickHouseArgs) -> Result<Finding> {
+    let tls = Tls::of(Link::ClickHouse)?;
+    let scheme = if tls.is_on() { "https" } else { "http" };
+    let url = format!("{scheme}://{}:{}", args.clickhouse_host, args.clickhouse_port);
+    let port = "set CLICKHOUSE_PORT to ClickHouse's HTTP port, 8123 by default (9000 is its native port)";
+    Ok(match Http::new(tls, TIMEOUT)?.ask("GET", &format!("{url}/ping")) {
+        Ok((_, body)) if body.trim_ascii() == b"Ok." => ok(url),
+        Ok((_, body)) => {
+            let text = clip(&String::from_utf8_lossy(&body));
+            fail(format!("{url} answers, but not as ClickHouse does: {text:?}"), port)
+        }
+        Err(NoAnswer::Protocol(error)) => fail(format!("{url} does not speak HTTP: {error}"), port),
+        Err(NoAnswer::Tls(why)) => fail(format!("no answer at {url}"), why),
+        Err(NoAnswer::Address(error) | NoAnswer::Unreachable(error)) => unreachable(
             format!("no answer at {url}: {error}"),
             "is ClickHouse running? `make up` starts the local one; else set CLICKHOUSE_HOST and CLICKHOUSE_PORT",
         ),
-    }
+    })
 }
 
 #[derive(Row, Deserialize)]

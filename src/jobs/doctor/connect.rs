@@ -1,5 +1,6 @@
 //! Does the connector run, and with the settings that the jobs rely on?
 
+use super::encryption::encryption;
 use super::report::{DoctorReport, Server};
 use super::settings::SETTINGS;
 use super::wanted::Wanted;
@@ -26,16 +27,25 @@ pub struct Connector {
 pub fn check(report: &DoctorReport, wanted: &Wanted) -> Option<Connector> {
     let put = |check, finding| report.put(Server::Connect, check, finding);
     let skip = |checks: &[&'static str], why| report.skip(Server::Connect, checks, why);
-    let connect = Connect::new(&wanted.args.connect, wanted.pipeline);
+    let none = ["encryption", "connector", "state", "settings"];
+    let connect = match Connect::new(&wanted.args.connect, wanted.pipeline) {
+        Ok(connect) => connect,
+        Err(error) => {
+            report.check(Server::Connect, "reachable", Err(error));
+            skip(&none, "Kafka Connect cannot be asked");
+            return None;
+        }
+    };
     let worker = match connect.worker() {
         Ok(worker) => worker,
         Err(why) => {
             put("reachable", why);
-            skip(&["connector", "state", "settings"], "Kafka Connect does not answer");
+            skip(&none, "Kafka Connect does not answer");
             return None;
         }
     };
     put("reachable", ok(format!("Kafka Connect {} at {}", worker.version, wanted.args.connect.connect_url)));
+    put("encryption", encryption(connect.tls(), host_of(&wanted.args.connect.connect_url)));
     let config = match connect.config() {
         Ok(config) => config,
         Err(why) => {
@@ -66,4 +76,11 @@ pub fn check(report: &DoctorReport, wanted: &Wanted) -> Option<Connector> {
 
 fn state(connect: &Connect) -> Finding {
     connect.status().map_or_else(|why| why, |status| connect.health(&status))
+}
+
+/// The host of an address, as `http://connect:8083`.
+fn host_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?']).next().unwrap_or(rest);
+    authority.rsplit_once(':').map_or(authority, |(host, _)| host)
 }

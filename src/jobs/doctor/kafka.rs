@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use rdkafka::consumer::Consumer as _;
 
 use super::connect::Connector;
+use super::encryption::kafka_encryption;
 use super::report::{DoctorReport, Server};
 use super::wanted::{Wanted, dial};
 use crate::cli::KafkaArgs;
@@ -26,7 +27,7 @@ struct Cluster {
 pub fn check(report: &DoctorReport, wanted: &Wanted, connector: Option<&Connector>, has_rows: &HashMap<&str, bool>) {
     let args = &wanted.args.kafka;
     let put = |check, finding| report.put(Server::Kafka, check, finding);
-    let skip = |why| report.skip(Server::Kafka, &["advertised", "cluster", "topics", "groups"], why);
+    let skip = |why| report.skip(Server::Kafka, &["encryption", "advertised", "cluster", "topics", "groups"], why);
     // No group of ours: the doctor commits nothing, and reads nobody's offsets.
     let consumer = match kafka::connect(args, &wanted.pipeline.client("doctor")) {
         Ok(consumer) => consumer,
@@ -38,6 +39,7 @@ pub fn check(report: &DoctorReport, wanted: &Wanted, connector: Option<&Connecto
     let (found, cluster) = reachable(args, &consumer);
     put("reachable", found);
     if let Some(cluster) = cluster {
+        report.check(Server::Kafka, "encryption", kafka_encryption(args));
         if put("advertised", advertised(&cluster)) {
             put("cluster", same_cluster(&consumer, connector));
             put("topics", topics(&cluster, wanted, connector, has_rows));

@@ -7,6 +7,7 @@ use postgres::error::SqlState;
 
 use super::capture;
 use super::connect::Connector;
+use super::encryption::encryption;
 use super::report::{DoctorReport, Server};
 use super::types;
 use super::wanted::{SourceFacts, Wanted, clock_offset, dial};
@@ -14,9 +15,10 @@ use crate::cli::PostgresArgs;
 use crate::health::finding::{Finding, broken, fail, ok, unreachable};
 use crate::source::{self, LockPlace};
 use crate::sql;
+use crate::tls::{Link, Tls};
 
-const ALL: [&str; 9] =
-    ["login", "primary", "session", "tables", "types", "wal_level", "publication", "identity", "slot"];
+const ALL: [&str; 10] =
+    ["login", "encryption", "primary", "session", "tables", "types", "wal_level", "publication", "identity", "slot"];
 
 /// Makes the checks.
 pub fn check(report: &DoctorReport, wanted: &Wanted, connector: Option<&Connector>) -> SourceFacts {
@@ -35,6 +37,7 @@ pub fn check(report: &DoctorReport, wanted: &Wanted, connector: Option<&Connecto
     };
     facts.clock_ms = clock(&mut client).ok();
     facts.locks = LockPlace::of(&mut client).ok();
+    check("encryption", Tls::of(Link::Postgres).map(|tls| encryption(&tls, &args.postgres_host)));
     let primary = check("primary", primary(&mut client));
     check("session", session(args, &mut client));
     if check("tables", tables(args, &mut client, wanted, &mut facts)) {

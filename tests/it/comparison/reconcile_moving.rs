@@ -3,8 +3,11 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
+
 use crate::support::checks::Checked;
 use crate::support::random::Random;
+use crate::support::{Outcome, World};
 
 /// Writers stop, however the test ends.
 pub struct StopAtEnd<'s>(pub &'s AtomicBool);
@@ -24,7 +27,7 @@ fn number_of(name: &str, default: u64) -> u64 {
 }
 
 /// Eight writers over 20,000 keys, ingests in a loop, the whole table sent again and again, and reconciles one after the other: none of
-/// them may say no, and each has to have compared 99 % of the keys.
+/// them may say a wrong no, and each has to have compared 99 % of the keys.
 #[test]
 fn while_both_sides_move_there_is_no_false_failure() {
     let rounds = number_of("RECONCILES", 30);
@@ -57,6 +60,10 @@ fn while_both_sides_move_there_is_no_false_failure() {
         let started = Instant::now();
         for round in 0..rounds {
             let outcome = shop.reconcile(&["--table", "customers"]);
+            if outcome.exit == 10 {
+                assert_stale_reads(&shop.world, &outcome);
+                continue;
+            }
             assert!([0, 75].contains(&outcome.exit), "{outcome:?}");
             let detail = shop.detail(&outcome, "customers");
             let (same, undecided) = (number(&detail, " the same"), outcome.count("undecided"));
@@ -73,6 +80,34 @@ fn while_both_sides_move_there_is_no_false_failure() {
             written.load(Ordering::Relaxed)
         );
     });
+}
+
+/// A no is right where Debezium has read a row too early. A transaction is in the log before other sessions see it; where an incremental snapshot
+/// looks just then, it sends the row as it was, behind the change, and so says the warehouse until the next change.
+fn assert_stale_reads(world: &World, outcome: &Outcome) {
+    let failures = format!(
+        "SELECT row_key, JSONExtractString(source_value), JSONExtractString(warehouse_value), `offset` FROM northwind_ops.check_failures WHERE run_id = '{}'",
+        outcome.run()
+    );
+    let failures = world.clickhouse(&failures);
+    assert_ne!(failures, "", "{outcome:?}");
+    for failure in failures.lines() {
+        let [key, source, warehouse, offset] = failure.split('\t').collect::<Vec<_>>()[..] else { panic!("{failure}") };
+        let offset: i64 = offset.parse().unwrap();
+        let earlier = world.records_within("customers", (offset - 20_000).max(0)..offset + 1);
+        let of_key =
+            earlier.iter().rev().filter_map(|record| serde_json::from_slice::<Value>(record.value.as_deref()?).ok());
+        let mut of_key = of_key.filter(|event| event["after"]["customer_id"] == key);
+        let shown = of_key.next().expect("what the warehouse shows");
+        assert_eq!(
+            (&shown["source"]["snapshot"], &shown["after"]["company_name"]),
+            (&json!("incremental"), &json!(warehouse)),
+            "{failure}"
+        );
+        let streamed = of_key.find(|event| event["op"] != "r").expect("a change before it");
+        assert_eq!(streamed["after"]["company_name"], source, "{failure}: {streamed}");
+        println!("a stale read of {key} at offset {offset}: {source} was {warehouse} once more");
+    }
 }
 
 fn write(shop: &Checked, seed: u64, pause: Duration, stop: &AtomicBool, written: &AtomicU64) {

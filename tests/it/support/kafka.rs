@@ -173,8 +173,14 @@ impl World {
 
     /// Every record of a table's topic, as far as its partition 0 goes now.
     pub fn records_of(&self, table: &str) -> Vec<Received> {
+        let (start, end) = watermarks(&self.topic_of(table), 0);
+        self.records_within(table, start..end)
+    }
+
+    /// The records of some offsets of partition 0 of a table's topic.
+    pub fn records_within(&self, table: &str, offsets: std::ops::Range<i64>) -> Vec<Received> {
         let topic = self.topic_of(table);
-        let (start, end) = watermarks(&topic, 0);
+        let (start, end) = (offsets.start, offsets.end);
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", kafka_servers())
             .set("group.id", "unused")

@@ -22,6 +22,7 @@ pub mod registry;
 pub mod shop;
 pub mod source;
 pub mod standby;
+pub mod tls;
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};

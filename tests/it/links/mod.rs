@@ -1,0 +1,4 @@
+//! How the links to the servers are secured.
+
+mod http;
+mod postgres;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
@@ -17,8 +18,13 @@ use crate::tls::{Link, Tls};
 #[derive(Debug)]
 pub struct Complaints {
     brokers: String,
+    /// Is nothing encrypted?
+    is_plain: bool,
     heard: Mutex<Heard>,
 }
+
+/// How librdkafka says that TLS has failed.
+const HANDSHAKE: [&str; 2] = ["SSL handshake failed", "certificate verify failed"];
 
 #[derive(Debug, Default)]
 struct Heard {
@@ -35,6 +41,21 @@ impl Complaints {
 }
 
 impl ClientContext for Complaints {
+    /// What librdkafka writes into its log. A handshake that fails is not always told otherwise, and is tried again five times a second.
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        let is_refused = facility == "FAIL" && HANDSHAKE.iter().any(|words| message.contains(words));
+        let is_known = is_refused && self.heard().refused.replace(message.to_owned()).is_some();
+        match level {
+            _ if is_known => tracing::debug!("librdkafka: {facility} {message}"),
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
+                tracing::error!("librdkafka: {facility} {message}");
+            }
+            RDKafkaLogLevel::Warning => tracing::warn!("librdkafka: {facility} {message}"),
+            // Every connection that ends is told here.
+            _ => tracing::debug!("librdkafka: {facility} {message}"),
+        }
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!("librdkafka: {error}: {reason}");
         let mut heard = self.heard();
@@ -60,7 +81,12 @@ pub fn complaint(consumer: &Consumer) -> String {
     let until = Instant::now() + Duration::from_millis(100);
     while consumer.poll(Duration::ZERO).is_some() && Instant::now() < until {}
     let complaints = consumer.client().context();
-    match complaints.heard().last.as_deref() {
+    let heard = complaints.heard();
+    match heard.last.as_deref() {
+        // It was there, and has hung up without a word.
+        Some(reason) if complaints.is_plain && reason.ends_with("brokers are down") => {
+            format!(" (librdkafka: {reason}; if they await TLS there: set KAFKA_TLS=verify-full)")
+        }
         Some(reason) => format!(" (librdkafka: {reason})"),
         None => format!(" (brokers: {})", complaints.brokers),
     }
@@ -119,7 +145,7 @@ pub fn connect(args: &KafkaArgs, group: &str) -> Result<Consumer> {
     let password = crate::cli::Secret::from_env("KAFKA_SASL_PASSWORD", "")?;
     let is_sasl = |(key, _): &(String, String)| key.starts_with("sasl.");
     let has_login = !password.reveal().is_empty() || args.settings.iter().any(is_sasl);
-    for (key, value) in Tls::of(Link::Kafka)?.for_kafka(has_login) {
+    for (key, value) in Tls::of(Link::Kafka)?.for_kafka(has_login)? {
         config.set(key, value);
     }
     if !password.reveal().is_empty() {
@@ -128,6 +154,7 @@ pub fn connect(args: &KafkaArgs, group: &str) -> Result<Consumer> {
     for (key, value) in &args.settings {
         config.set(key, value);
     }
-    let complaints = Complaints { brokers: args.kafka.clone(), heard: Mutex::default() };
+    let is_plain = config.get("security.protocol").is_none_or(|protocol| !protocol.to_lowercase().ends_with("ssl"));
+    let complaints = Complaints { brokers: args.kafka.clone(), is_plain, heard: Mutex::default() };
     config.create_with_context(complaints).with_context(|| format!("creating the Kafka client for {}", args.kafka))
 }

@@ -13,7 +13,7 @@ use std::fmt;
 
 pub use backfill::{Backfill, OffsetRange, parse_time};
 pub use commit::{Committed, PlanMark, commit, committed};
-pub use consumer::{Consumer, connect};
+pub use consumer::{Consumer, complaint, connect};
 pub use reader::{LogReader, Reading, Window, WindowLimits};
 pub use topic::{TopicInfo, describe, each_log_span, log_spans, offsets_at};
 pub use topic_setting::topic_setting;

@@ -97,7 +97,7 @@ impl Tls {
         })
     }
 
-    fn file(&self, variable: &str, path: &Path) -> Result<Vec<u8>> {
+    pub(super) fn file(&self, variable: &str, path: &Path) -> Result<Vec<u8>> {
         std::fs::read(path)
             .map_err(|error| needs_person(format!("{}={}: {error}", self.named(variable), path.display())))
     }

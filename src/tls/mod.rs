@@ -6,7 +6,7 @@ mod connector;
 mod http;
 mod refusal;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -198,9 +198,15 @@ impl Tls {
     }
 
     /// librdkafka's settings for it.
-    pub fn for_kafka(&self, has_login: bool) -> Vec<(&'static str, String)> {
+    ///
+    /// # Errors
+    /// Exit 78: a file cannot be read. (What is wrong in it, librdkafka says.)
+    pub fn for_kafka(&self, has_login: bool) -> Result<Vec<(&'static str, String)>> {
         if !self.is_on() {
-            return Vec::new();
+            return Ok(Vec::new());
+        }
+        for (variable, path) in self.files() {
+            self.file(variable, path)?;
         }
         let protocol = if has_login { "SASL_SSL" } else { "SSL" };
         let name = if self.mode == Mode::VerifyFull { "https" } else { "none" };
@@ -217,7 +223,14 @@ impl Tls {
                 settings.push(("ssl.key.password", key_password.reveal().to_owned()));
             }
         }
-        settings
+        Ok(settings)
+    }
+
+    /// The files, each with the end of its variable's name.
+    fn files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let identity = self.identity.iter();
+        let identity = identity.flat_map(|of| [("_CERT_FILE", of.cert_file.as_path()), ("_KEY_FILE", &of.key_file)]);
+        self.ca_file.iter().map(|file| ("_CA_FILE", file.as_path())).chain(identity)
     }
 
     /// The link's own variable, and the one for all.
@@ -265,11 +278,13 @@ mod tests {
     #[test]
     fn kafka_is_told_the_same() {
         let tls = read(&[("TLS", "verify-ca"), ("TLS_CA_FILE", "ca.pem")]).unwrap();
-        let settings = tls.for_kafka(true);
+        let settings = Tls { ca_file: None, ..tls.clone() }.for_kafka(true).unwrap();
         let of = |name: &str| settings.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
         assert_eq!(of("security.protocol"), Some("SASL_SSL"));
         assert_eq!(of("ssl.endpoint.identification.algorithm"), Some("none"));
-        assert_eq!((of("ssl.ca.location"), of("ssl.key.location")), (Some("ca.pem"), None));
-        assert!(read(&[]).unwrap().for_kafka(true).is_empty());
+        assert_eq!((of("ssl.ca.location"), of("ssl.key.location")), (None, None));
+        assert!(read(&[]).unwrap().for_kafka(true).unwrap().is_empty());
+        let missing = tls.for_kafka(true).unwrap_err().to_string();
+        assert!(missing.starts_with("TLS_CA_FILE=ca.pem: No such file"), "{missing}");
     }
 }

@@ -79,18 +79,17 @@ fn reachable(args: &KafkaArgs, consumer: &Consumer) -> (Finding, Option<Cluster>
         Err(error) => error,
     };
     let reasons = reasons(consumer);
-    let text = format!("{} takes connections, but gives no metadata: {error}; {}", args.kafka, reasons.join("; "));
+    let said = kafka::complaint(consumer);
+    let text =
+        format!("{} takes connections, but gives no metadata: {error}; {}{said}", args.kafka, reasons.join("; "));
     let refused = reasons.iter().any(|reason| ["uthenti", "SSL", "SASL"].iter().any(|word| reason.contains(word)));
     if refused {
         (
-            fail(
-                text,
-                "correct security.protocol, sasl.* and ssl.* (-X KEY=VALUE, KAFKA_OPTIONS) and KAFKA_SASL_PASSWORD",
-            ),
+            fail(text, "correct KAFKA_TLS and its files, sasl.* (-X KEY=VALUE, KAFKA_OPTIONS) and KAFKA_SASL_PASSWORD"),
             None,
         )
     } else {
-        let fix = "is this Kafka's port, and does it want TLS or SASL (-X security.protocol=…)? Else look at the broker's log";
+        let fix = "is this Kafka's port, and does it want TLS (KAFKA_TLS=verify-full) or SASL (-X sasl.mechanism=…)? Else look at the broker's log";
         (unreachable(text, fix), None)
     }
 }

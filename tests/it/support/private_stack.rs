@@ -18,6 +18,8 @@ pub struct PrivateStack {
     server: &'static str,
     state: PathBuf,
     ports: Vec<(&'static str, u16)>,
+    /// What `TLS=` is for it.
+    tls: &'static str,
 }
 
 impl PrivateStack {
@@ -36,10 +38,24 @@ impl PrivateStack {
         PrivateStack::with_ports("kafka", &["KAFKA_PORT", "KAFKA_CONTROLLER_PORT", "KAFKA_SASL_PORT"])
     }
 
+    /// Starts a Kafka that speaks TLS alone; its authority is `ca_file`.
+    pub fn kafka_encrypted() -> PrivateStack {
+        PrivateStack::with("kafka", &["KAFKA_PORT", "KAFKA_CONTROLLER_PORT"], "1")
+    }
+
+    /// The authority of an encrypted stack.
+    pub fn ca_file(&self) -> String {
+        self.state.join("tls/ca.pem").to_str().unwrap().to_owned()
+    }
+
     fn with_ports(server: &'static str, variables: &[&'static str]) -> PrivateStack {
+        PrivateStack::with(server, variables, "")
+    }
+
+    fn with(server: &'static str, variables: &[&'static str], tls: &'static str) -> PrivateStack {
         let ports: Vec<(&str, u16)> = variables.iter().map(|variable| (*variable, free_port())).collect();
         let state = root().join(format!("target/private-stacks/{server}-{}-{}", std::process::id(), ports[0].1));
-        let stack = PrivateStack { server, state, ports };
+        let stack = PrivateStack { server, state, ports, tls };
         stack.start();
         stack
     }
@@ -74,7 +90,7 @@ impl PrivateStack {
 
     fn stack(&self, arguments: &[&str]) {
         let mut command = Command::new(root().join("local-stack/stack"));
-        command.args(arguments).env("STACK_STATE", &self.state);
+        command.args(arguments).env("STACK_STATE", &self.state).env("TLS", self.tls);
         command.envs(self.ports.iter().map(|(variable, port)| (variable, port.to_string())));
         let output = command.output().expect("local-stack/stack");
         if !std::thread::panicking() {
@@ -85,8 +101,9 @@ impl PrivateStack {
     /// Creates the world's topic in this Kafka, and fills it.
     pub fn produce(&self, world: &World, partitions: i32, messages: &[Message]) {
         let servers = self.address();
-        let admin: AdminClient<DefaultClientContext> =
-            ClientConfig::new().set("bootstrap.servers", &servers).create().expect("an admin client");
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &servers).extend(self.client_settings());
+        let admin: AdminClient<DefaultClientContext> = config.create().expect("an admin client");
         let topic = NewTopic::new(&world.topic, partitions, TopicReplication::Fixed(1));
         let created = block_on(admin.create_topics([&topic], &AdminOptions::new())).expect("creating the topic");
         created.into_iter().for_each(|result| {
@@ -95,9 +112,20 @@ impl PrivateStack {
         self.add(world, messages);
     }
 
+    fn client_settings(&self) -> Vec<(String, String)> {
+        if self.tls.is_empty() {
+            return Vec::new();
+        }
+        vec![("security.protocol".to_owned(), "SSL".to_owned()), ("ssl.ca.location".to_owned(), self.ca_file())]
+    }
+
     /// Adds messages to the world's topic in this Kafka.
     pub fn add(&self, world: &World, messages: &[Message]) {
-        let producer = producer(&[("bootstrap.servers", &self.address())]);
+        let mut settings = self.client_settings();
+        settings.push(("bootstrap.servers".to_owned(), self.address()));
+        let settings: Vec<(&str, &str)> =
+            settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let producer = producer(&settings);
         for message in messages {
             send(&producer, &world.topic, message);
         }

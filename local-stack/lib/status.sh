@@ -52,9 +52,10 @@ print_environment() {
 export KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:$KAFKA_PORT
 export POSTGRES_HOST=127.0.0.1 POSTGRES_PORT=$POSTGRES_PORT POSTGRES_DB=$(printf %q "$SOURCE_DB")
 export POSTGRES_USER=app_user POSTGRES_PASSWORD=app_password
-export CLICKHOUSE_HOST=127.0.0.1 CLICKHOUSE_PORT=${CLICKHOUSE_HTTPS_PORT:-$CLICKHOUSE_HTTP_PORT} CLICKHOUSE_USER=default CLICKHOUSE_PASSWORD=
+export CLICKHOUSE_HOST=127.0.0.1 CLICKHOUSE_PORT=$(if has_tls; then echo "$CLICKHOUSE_HTTPS_PORT"; else echo "$CLICKHOUSE_HTTP_PORT"; fi) CLICKHOUSE_USER=default CLICKHOUSE_PASSWORD=
 export CONNECT_URL=$(scheme)://127.0.0.1:$CONNECT_PORT
 END
+    if ! has_tls && is_ours; then echo 'unset TLS TLS_CA_FILE CURL_CA_BUNDLE PGSSLMODE PGSSLROOTCERT'; fi
     # The second line is for curl and psql.
     ! has_tls || printf 'export %s\n' "TLS=verify-full TLS_CA_FILE=$(printf %q "$TLS_FILES/ca.pem")" \
         "CURL_CA_BUNDLE=$(printf %q "$TLS_FILES/ca.pem") PGSSLMODE=verify-full PGSSLROOTCERT=$(printf %q "$TLS_FILES/ca.pem")"

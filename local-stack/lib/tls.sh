@@ -14,18 +14,25 @@ fi
 
 has_tls() { [[ -f $TLS_FILES/ca.pem ]]; }
 
+# A shell that was told of an encrypted stack (`env`) asks for nothing by that, also when the stack is gone.
+is_ours() { [[ ${TLS_CA_FILE:-} == "$TLS_FILES/ca.pem" ]]; }
+
 scheme() { if has_tls; then echo https; else echo http; fi; }
 
 # What is wanted, and what clients that are started from here have to know.
 resolve_tls() {
     local server
+    [[ -z $WANTED_TLS || $WANTED_TLS == 1 ]] || is_ours || die "TLS=$WANTED_TLS: write TLS=1, or nothing"
     if [[ $WANTED_TLS == 1 ]] && ! has_tls; then
         for server in "${SERVERS[@]}"; do
             ! running_pid "$server" > /dev/null || die "$server is running without TLS: '$0 down' first"
         done
         make_certificates
     fi
-    has_tls || return 0
+    if ! has_tls; then
+        ! is_ours || unset PGSSLMODE PGSSLROOTCERT CURL_CA_BUNDLE TLS_CA_FILE
+        return 0
+    fi
     export PGSSLMODE=verify-full PGSSLROOTCERT=$TLS_FILES/ca.pem
     export CURL_CA_BUNDLE=$TLS_FILES/ca.pem NODE_EXTRA_CA_CERTS=$TLS_FILES/ca.pem
     export TLS=verify-full TLS_CA_FILE=$TLS_FILES/ca.pem
@@ -48,6 +55,7 @@ make_certificates() {
         cat server.key server.pem > server.both
     ) > "$LOG/openssl.log" 2>&1 || { show_log openssl; die "openssl failed (log above)"; }
     chmod 644 "$new"/*.pem
+    rm -rf "$TLS_FILES"
     mv "$new" "$TLS_FILES"
 }
 

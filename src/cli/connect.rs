@@ -157,6 +157,14 @@ pub struct ClickHouseArgs {
     pub clickhouse_user: String,
 }
 
+impl ClickHouseArgs {
+    /// Host and port, as a URL has them.
+    pub fn address(&self) -> String {
+        let (host, port) = (&self.clickhouse_host, self.clickhouse_port);
+        if host.contains(':') && !host.starts_with('[') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,13 +21,13 @@ pub struct Select {
 }
 
 impl Select {
-    /// How many rows there are, how many are left out and why, how many do not fit, and some of these; of the others, how many have another's key.
+    /// How many rows there are, how many are left out and why, how many do not fit, and some of these; and how many have another's key.
     pub fn survey(&self) -> String {
         let counted: Vec<String> = self.left_out.iter().map(|(_, condition)| format!("countIf({condition})")).collect();
         format!(
             "SELECT count() AS found, CAST([{}], 'Array(UInt64)') AS left_out, countIf(notEmpty(_misfits)) AS misfits,
                     groupArrayIf({EXAMPLES})(concat(_key, ': ', arrayStringConcat(_misfits, ' and ')), notEmpty(_misfits)) AS examples,
-                    toUInt64(countIf(_shown) - uniqExactIf(_key, _shown)) AS doubled
+                    toUInt64(countIf(_named) - uniqExactIf(_key, _named)) AS doubled
              FROM (\n{}\n)
              SETTINGS join_use_nulls = 0",
             counted.join(", "),
@@ -50,23 +50,26 @@ impl Select {
     /// Keys that more than one row has; some of them.
     pub fn doubled_keys(&self) -> String {
         format!(
-            "SELECT _key FROM (\n{}\n) WHERE _shown GROUP BY _key HAVING count() > 1 ORDER BY _key LIMIT {EXAMPLES}
+            "SELECT _key FROM (\n{}\n) WHERE _named GROUP BY _key HAVING count() > 1 ORDER BY _key LIMIT {EXAMPLES}
              SETTINGS join_use_nulls = 0",
             self.with_misfits()
         )
     }
 
-    /// With its key as `_key`, in `_misfits` what does not fit, and `_shown`: it fits, and is not left out.
+    /// With its key as `_key`, in `_misfits` what does not fit, and `_named`: it is not left out, and its key fits.
     fn with_misfits(&self) -> String {
+        let of_key = self.columns.iter().filter(|(name, _)| self.key.contains(name));
+        let key_fits: Vec<String> = of_key.map(|(name, kind)| format!("NOT {}", is_misfit(name, kind))).collect();
         let said: Vec<String> = self.columns.iter().map(|(name, kind)| said(name, kind)).collect();
         format!(
             "SELECT *, {} AS _key, {} AS _left_out,
                     if(_left_out, [], arrayFilter(said -> said != '', [{}])) AS _misfits,
-                    NOT _left_out AND empty(_misfits) AS _shown
+                    NOT _left_out{} AS _named
              FROM (\n{}\n)",
             key_text(&self.key),
             self.is_left_out(),
             said.join(", "),
+            key_fits.iter().map(|fits| format!(" AND {fits}")).collect::<String>(),
             self.sql
         )
     }

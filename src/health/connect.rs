@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::cli::{ConnectArgs, Secret};
-use crate::health::finding::{Finding, clip, fail, ok, unreachable};
+use crate::exit::usage;
+use crate::health::finding::{Finding, broken, clip, fail, ok, unreachable};
 use crate::tables::Pipeline;
 use crate::tls::{Http, Link, NoAnswer, Tls};
 
@@ -87,9 +88,20 @@ impl Connect {
     /// # Errors
     /// The password cannot be read; a file of the link's TLS is not what it should be (78).
     pub fn new(args: &ConnectArgs, pipeline: &Pipeline) -> anyhow::Result<Connect> {
+        let authority = args.connect_url.split_once("://").map_or("", |(_, rest)| rest).split('/').next().unwrap_or("");
+        if authority.contains('@') {
+            return Err(usage(
+                "CONNECT_URL has a login in it: set CONNECT_USER and CONNECT_PASSWORD or CONNECT_PASSWORD_FILE instead",
+            ));
+        }
         let mut http = Http::new(Tls::of(Link::Connect)?, TIMEOUT)?;
-        if let Ok(user) = std::env::var("CONNECT_USER") {
-            http = http.with_login(&user, &Secret::from_env("CONNECT_PASSWORD", "")?);
+        let password = Secret::from_env("CONNECT_PASSWORD", "")?;
+        match std::env::var("CONNECT_USER") {
+            Ok(user) => http = http.with_login(&user, &password),
+            Err(_) if !password.reveal().is_empty() => {
+                return Err(usage("CONNECT_PASSWORD is set, and CONNECT_USER is not"));
+            }
+            Err(_) => {}
         }
         Ok(Connect {
             http,
@@ -118,6 +130,10 @@ impl Connect {
             (code @ (502..=504), _) => {
                 Err(unreachable(format!("{url} answers HTTP {code}"), "wait until it has started"))
             }
+            (code @ (401 | 403), _) => Err(fail(
+                format!("{url} answers HTTP {code}: it wants a login"),
+                "set CONNECT_USER, and CONNECT_PASSWORD or CONNECT_PASSWORD_FILE",
+            )),
             (code, _) => {
                 let text = format!("{url} answers HTTP {code}, but not as Kafka Connect does");
                 Err(fail(text, "give Kafka Connect's REST address with --connect-url or CONNECT_URL"))
@@ -247,10 +263,14 @@ fn is_rebalancing(code: u16, answer: &Value) -> bool {
 fn no_answer(url: &str, error: NoAnswer) -> Finding {
     let fix = "is Kafka Connect running? `make up` starts the local one; else give --connect-url or CONNECT_URL";
     match error {
-        NoAnswer::Address(why) => {
-            fail(format!("{url:?} cannot be used: {why}"), "give --connect-url as in http://connect:8083")
-        }
-        NoAnswer::Tls(why) => fail(format!("no answer at {url}"), why),
+        NoAnswer::Address(why) => fail(
+            format!("{url:?} cannot be used: {why}"),
+            "give --connect-url as in http://connect:8083, or https:// with CONNECT_TLS",
+        ),
+        NoAnswer::Tls(why) => broken(
+            &why.context(format!("no answer at {url}")),
+            "correct CONNECT_TLS and its files (docs/guides/tls.md)",
+        ),
         NoAnswer::Protocol(why) | NoAnswer::Unreachable(why) => unreachable(format!("no answer at {url}: {why}"), fix),
     }
 }

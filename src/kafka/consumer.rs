@@ -23,8 +23,8 @@ pub struct Complaints {
     heard: Mutex<Heard>,
 }
 
-/// How librdkafka says that TLS has failed.
-const HANDSHAKE: [&str; 2] = ["SSL handshake failed", "certificate verify failed"];
+/// How OpenSSL's refusals begin (its library number 20 is TLS). A broker that hangs up in the middle of it may come back.
+const TLS_REFUSED: &str = "error:0A";
 
 #[derive(Debug, Default)]
 struct Heard {
@@ -43,7 +43,7 @@ impl Complaints {
 impl ClientContext for Complaints {
     /// What librdkafka writes into its log. A handshake that fails is not always told otherwise, and is tried again five times a second.
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        let is_refused = facility == "FAIL" && HANDSHAKE.iter().any(|words| message.contains(words));
+        let is_refused = facility == "FAIL" && message.contains(TLS_REFUSED);
         let is_known = is_refused && self.heard().refused.replace(message.to_owned()).is_some();
         match level {
             _ if is_known => tracing::debug!("librdkafka: {facility} {message}"),

@@ -63,7 +63,11 @@ impl Sql {
                 [(Token::Word(table), at), ..] => Some((table, at)),
                 _ => None,
             };
-            found.extend(name.filter(|(table, _)| is_one(&table.value)).map(|(table, at)| (table.value.clone(), *at)));
+            let is_system = matches!(behind, [(Token::Word(of), _), (Token::Period, _), ..] if of.value.eq_ignore_ascii_case("system"));
+            found.extend(
+                name.filter(|(table, _)| is_system || is_one(&table.value))
+                    .map(|(table, at)| (table.value.clone(), *at)),
+            );
         }
         found
     }

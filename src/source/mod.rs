@@ -18,13 +18,13 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use postgres::config::SslMode;
+use postgres::config::{Host, SslMode};
 use postgres::{Client, NoTls};
 use postgres_openssl::MakeTlsConnector;
 
 use crate::cli::{PostgresArgs, Secret};
 use crate::exit::{needs_person, try_again, usage};
-use crate::tls::{Link, Mode, Tls};
+use crate::tls::{Link, Tls};
 
 pub use books::{LockPlace, share_books, take_books};
 pub use catalogue::{HAS_LONG_COLUMN, SourceColumn, SourceTable, catalogue};
@@ -74,7 +74,15 @@ pub fn connect_to(args: &PostgresArgs, host: &str, port: u16, name: &str) -> Res
 pub fn connect_to_url(url: &str, name: &str) -> Result<Client> {
     let no_url = |why: String| usage(format!("--from: {why}: write postgres://user@host:port/database"));
     let (url, mode) = without_ssl_mode(url);
-    let mode = mode.map(|word| Mode::parse("--from: sslmode", &word)).transpose()?;
+    if let Some(word) = ["sslrootcert=", "sslcert=", "sslkey="].into_iter().find(|word| url.contains(word)) {
+        return Err(no_url(format!(
+            "leave {word}… out, and set POSTGRES_TLS_CA_FILE, POSTGRES_TLS_CERT_FILE, POSTGRES_TLS_KEY_FILE"
+        )));
+    }
+    let tls = match mode {
+        Some(word) => Tls::with_mode_of(Link::Postgres, "sslmode of --from", &word)?,
+        None => Tls::of(Link::Postgres)?,
+    };
     let mut config: postgres::Config = url.parse().map_err(|error| no_url(format!("{error:#}")))?;
     let Some(database) = config.get_dbname().map(str::to_owned) else {
         return Err(no_url("it names no database".to_owned()));
@@ -82,11 +90,6 @@ pub fn connect_to_url(url: &str, name: &str) -> Result<Client> {
     if config.get_password().is_none() {
         config.password(password()?.reveal());
     }
-    let tls = Tls::of(Link::Postgres)?;
-    let tls = match mode {
-        Some(mode) => tls.with_mode(mode),
-        None => tls,
-    };
     connect_by(config, tls, name).with_context(|| format!("connecting to PostgreSQL, database {database} of --from"))
 }
 
@@ -103,13 +106,16 @@ fn without_ssl_mode(url: &str) -> (String, Option<String>) {
 }
 
 fn connect_by(mut config: postgres::Config, tls: Tls, name: &str) -> Result<Client> {
-    let connector = tls.is_on().then(|| tls.builder()).transpose()?.map(|builder| {
+    // As in libpq, a socket of this machine is not encrypted, whatever is demanded.
+    let is_socket = config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
+    let is_on = tls.is_on() && !is_socket;
+    let connector = is_on.then(|| tls.builder()).transpose()?.map(|builder| {
         let (mut connector, tls) = (MakeTlsConnector::new(builder.build()), tls.clone());
         connector.set_callback(move |connection, _| tls.configure(connection));
         connector
     });
     config
-        .ssl_mode(if tls.is_on() { SslMode::Require } else { SslMode::Disable })
+        .ssl_mode(if is_on { SslMode::Require } else { SslMode::Disable })
         .application_name(name)
         .connect_timeout(Duration::from_secs(5))
         .keepalives_idle(Duration::from_secs(15))
@@ -131,7 +137,7 @@ fn connect_by(mut config: postgres::Config, tls: Tls, name: &str) -> Result<Clie
         .map_err(|_| {
             try_again(format!("it took the connection and said nothing for {} s", HANDSHAKE_TIMEOUT.as_secs()))
         })
-        .and_then(|client| client.map_err(|error| tls.explain(&error).unwrap_or_else(|| explain(error))))
+        .and_then(|client| client.map_err(|error| tls.explain(&error).unwrap_or_else(|| explain(error, &tls))))
 }
 
 /// Has one of these tables (their names as SQL) a row?
@@ -152,7 +158,7 @@ pub fn has_rows(client: &mut Client, relations: &[&str]) -> Result<bool> {
 
 /// pgbouncer knows few startup parameters. It could be told to ignore ours, which would help nobody: a pooler lends one session to
 /// many clients, and the jobs' locks and settings are their session's.
-fn explain(error: postgres::Error) -> anyhow::Error {
+fn explain(error: postgres::Error, tls: &Tls) -> anyhow::Error {
     match error.as_db_error().map(|refusal| refusal.message()) {
         Some(refusal) if refusal.contains("startup parameter") => needs_person(format!(
             "a connection pooler (pgbouncer?) refuses the session's settings (`options`): {refusal}; jobs need sessions of their own for \
@@ -161,7 +167,8 @@ fn explain(error: postgres::Error) -> anyhow::Error {
         // Only TLS is let in (hostssl in pg_hba.conf, rds.force_ssl and the like).
         Some(refusal) if refusal.contains("no encryption") || refusal.contains("SSL connection is required") => {
             needs_person(format!(
-                "{refusal}; only encrypted connections are let in there: set POSTGRES_TLS=verify-full"
+                "{refusal}; only encrypted connections are let in there: set {}=verify-full",
+                tls.said_by()
             ))
         }
         _ => anyhow::Error::new(error),

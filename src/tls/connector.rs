@@ -1,5 +1,6 @@
 //! A link's settings as OpenSSL takes them.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::PoisonError;
 
@@ -64,7 +65,20 @@ impl Tls {
         http.enforce_http(false);
         let mut connector = HttpsConnector::with_connector(http, self.builder()?).context("starting OpenSSL")?;
         let tls = self.clone();
-        connector.set_callback(move |connection, _| tls.configure(connection));
+        connector.set_callback(move |connection, address| {
+            tls.configure(connection)?;
+            // hyper-openssl would look for a name with the brackets.
+            let host =
+                address.host().and_then(|host| host.strip_prefix('[')?.strip_suffix(']')?.parse::<IpAddr>().ok());
+            if let Some(host) = host {
+                connection.set_verify_hostname(false);
+                connection.set_use_server_name_indication(false);
+                if tls.mode == Mode::VerifyFull {
+                    connection.param_mut().set_ip(host)?;
+                }
+            }
+            Ok(())
+        });
         Ok(connector)
     }
 
@@ -80,7 +94,7 @@ impl Tls {
         let text = self.file("_KEY_FILE", key_file)?;
         let password = key_password.reveal().as_bytes();
         let key = PKey::private_key_from_pem_passphrase(&text, password).map_err(|_| {
-            let password = self.named("_KEY_PASSWORD");
+            let password = self.named("_KEY_FILE").replace("_KEY_FILE", "_KEY_PASSWORD");
             needs_person(format!(
                 "{}={}: there is no key in it that can be read as PEM; a key with a password needs {password} or {password}_FILE",
                 self.named("_KEY_FILE"),
@@ -97,7 +111,7 @@ impl Tls {
         })
     }
 
-    pub(super) fn file(&self, variable: &str, path: &Path) -> Result<Vec<u8>> {
+    fn file(&self, variable: &str, path: &Path) -> Result<Vec<u8>> {
         std::fs::read(path)
             .map_err(|error| needs_person(format!("{}={}: {error}", self.named(variable), path.display())))
     }

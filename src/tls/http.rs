@@ -33,8 +33,8 @@ pub struct Http {
 pub enum NoAnswer {
     /// It is no address.
     Address(String),
-    /// Server and client do not agree on TLS: what to set.
-    Tls(String),
+    /// Server and client do not agree on TLS, or may not: what to set.
+    Tls(anyhow::Error),
     /// Whoever answers does not speak HTTP.
     Protocol(String),
     /// Nobody does, or not in time.
@@ -101,7 +101,7 @@ impl Http {
 
     fn no_answer(&self, error: &hyper_util::client::legacy::Error) -> NoAnswer {
         if let Some(why) = self.tls.explain(error) {
-            return NoAnswer::Tls(format!("{why:#}"));
+            return NoAnswer::Tls(why);
         }
         let mut last: &dyn std::error::Error = error;
         while let Some(cause) = last.source() {

@@ -6,7 +6,7 @@ mod connector;
 mod http;
 mod refusal;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -52,8 +52,10 @@ pub enum Mode {
 pub struct Tls {
     /// The link.
     pub link: Link,
-    /// What is demanded of it.
+    /// What is demanded of it, …
     pub mode: Mode,
+    /// … and what says so.
+    said_by: String,
     /// Authorities that are believed; the system's, if there is none.
     pub ca_file: Option<PathBuf>,
     /// Who we are: certificate and key.
@@ -103,10 +105,18 @@ impl Tls {
     /// # Errors
     /// Exit 2: an unknown word, files without a mode, half of a client certificate.
     pub fn of(link: Link) -> Result<Tls> {
-        Tls::read(link, &|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        Tls::read(link, None, &environment)
     }
 
-    fn read(link: Link, variable: &dyn Fn(&str) -> Option<String>) -> Result<Tls> {
+    /// The same, with a mode that is said elsewhere: in a URL, by the words `said_by`.
+    ///
+    /// # Errors
+    /// As [`Tls::of`].
+    pub fn with_mode_of(link: Link, said_by: &str, word: &str) -> Result<Tls> {
+        Tls::read(link, Some((said_by.to_owned(), word.to_owned())), &environment)
+    }
+
+    fn read(link: Link, mode: Option<(String, String)>, variable: &dyn Fn(&str) -> Option<String>) -> Result<Tls> {
         // The link's own variable wins.
         let set = |of: &str| {
             [format!("{}_TLS{of}", link.name()), format!("TLS{of}")]
@@ -115,22 +125,23 @@ impl Tls {
         };
         let file = |of: &str| set(of).map(|(name, path)| (name, PathBuf::from(path)));
         let (ca_file, cert_file, key_file) = (file("_CA_FILE"), file("_CERT_FILE"), file("_KEY_FILE"));
-        let mode = match set("") {
+        let said_by = mode.as_ref().map_or_else(|| format!("{}_TLS", link.name()), |(said_by, _)| said_by.clone());
+        let mode = match mode.or_else(|| set("")) {
             Some((name, word)) => Mode::parse(&name, &word)?,
             // Files for all links may be for those that have a mode of their own.
             None => match [&ca_file, &cert_file, &key_file].into_iter().flatten().next() {
-                Some((name, _))
-                    if !name.starts_with("TLS")
-                        || !Link::VARIANTS.iter().any(|link| variable(&format!("{}_TLS", link.name())).is_some()) =>
-                {
+                Some((name, _)) if !name.starts_with("TLS") || !any_link_is_on(variable) => {
                     return Err(usage(format!("{name} is set, and TLS is not: set TLS=verify-full")));
                 }
                 _ => Mode::Disable,
             },
         };
         let identity = match (cert_file, key_file) {
-            (Some((_, cert_file)), Some((name, key_file))) => {
-                let secret = name.replace("_KEY_FILE", "_KEY_PASSWORD");
+            (Some((_, cert_file)), Some((_, key_file))) => {
+                let secret =
+                    |name: String| [name.clone(), format!("{name}_FILE")].iter().any(|name| variable(name).is_some());
+                let own = format!("{}_TLS_KEY_PASSWORD", link.name());
+                let secret = if secret(own.clone()) { own } else { "TLS_KEY_PASSWORD".to_owned() };
                 Some(Identity { cert_file, key_file, key_password: Secret::from_env(&secret, "")? })
             }
             (None, None) => None,
@@ -147,19 +158,21 @@ impl Tls {
                 )));
             }
         };
+        let is_on = mode != Mode::Disable;
         Ok(Tls {
             link,
             mode,
-            ca_file: ca_file.map(|(_, path)| path),
-            identity,
+            said_by,
+            ca_file: ca_file.map(|(_, path)| path).filter(|_| is_on),
+            identity: identity.filter(|_| is_on),
             refused: Arc::default(),
             worked: Arc::default(),
         })
     }
 
-    /// The same, with a mode that is said elsewhere (in a URL).
-    pub fn with_mode(self, mode: Mode) -> Tls {
-        Tls { mode, ..self }
+    /// The same, as other settings of the client have it.
+    pub fn as_set(self, mode: Mode, ca_file: Option<PathBuf>) -> Tls {
+        Tls { mode, ca_file: ca_file.or(self.ca_file.clone()), ..self }
     }
 
     /// Is anything encrypted?
@@ -167,7 +180,12 @@ impl Tls {
         self.mode != Mode::Disable
     }
 
-    /// The variable that says the mode.
+    /// What says the mode: a variable, or a part of a URL.
+    pub fn said_by(&self) -> &str {
+        &self.said_by
+    }
+
+    /// What the names of the link's variables begin with.
     pub fn variable(&self) -> String {
         format!("{}_TLS", self.link.name())
     }
@@ -200,14 +218,13 @@ impl Tls {
     /// librdkafka's settings for it.
     ///
     /// # Errors
-    /// Exit 78: a file cannot be read. (What is wrong in it, librdkafka says.)
+    /// Exit 78: a file cannot be read, or is not what it should be.
     pub fn for_kafka(&self, has_login: bool) -> Result<Vec<(&'static str, String)>> {
         if !self.is_on() {
             return Ok(Vec::new());
         }
-        for (variable, path) in self.files() {
-            self.file(variable, path)?;
-        }
+        // What is wrong with the files is said in the same words for every link.
+        self.builder()?;
         let protocol = if has_login { "SASL_SSL" } else { "SSL" };
         let name = if self.mode == Mode::VerifyFull { "https" } else { "none" };
         let mut settings = vec![
@@ -226,18 +243,20 @@ impl Tls {
         Ok(settings)
     }
 
-    /// The files, each with the end of its variable's name.
-    fn files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
-        let identity = self.identity.iter();
-        let identity = identity.flat_map(|of| [("_CERT_FILE", of.cert_file.as_path()), ("_KEY_FILE", &of.key_file)]);
-        self.ca_file.iter().map(|file| ("_CA_FILE", file.as_path())).chain(identity)
-    }
-
     /// The link's own variable, and the one for all.
     fn named(&self, of: &str) -> String {
         let own = format!("{}_TLS{of}", self.link.name());
         if std::env::var_os(&own).is_some() { own } else { format!("TLS{of}") }
     }
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn any_link_is_on(variable: &dyn Fn(&str) -> Option<String>) -> bool {
+    let mode = |link: &Link| variable(&format!("{}_TLS", link.name()));
+    Link::VARIANTS.iter().filter_map(mode).any(|word| word != Mode::Disable.word())
 }
 
 #[cfg(test)]
@@ -246,7 +265,7 @@ mod tests {
 
     fn read(variables: &[(&str, &str)]) -> Result<Tls> {
         let get = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        Tls::read(Link::Postgres, &get)
+        Tls::read(Link::Postgres, None, &get)
     }
 
     fn refused(variables: &[(&str, &str)]) -> String {
@@ -269,6 +288,7 @@ mod tests {
         assert_eq!(refused(&[("TLS_CA_FILE", "a")]), "TLS_CA_FILE is set, and TLS is not: set TLS=verify-full");
         assert_eq!(read(&[("TLS_CA_FILE", "a"), ("KAFKA_TLS", "verify-full")]).unwrap().mode, Mode::Disable);
         refused(&[("POSTGRES_TLS_CA_FILE", "a"), ("KAFKA_TLS", "verify-full")]);
+        refused(&[("TLS_CA_FILE", "a"), ("KAFKA_TLS", "disable")]);
         let half = refused(&[("TLS", "require"), ("POSTGRES_TLS_CERT_FILE", "a")]);
         assert!(half.starts_with("POSTGRES_TLS_CERT_FILE is set, and POSTGRES_TLS_KEY_FILE is not"), "{half}");
         let half = refused(&[("TLS", "require"), ("TLS_KEY_FILE", "a")]);

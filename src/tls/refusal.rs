@@ -19,18 +19,29 @@ const OTHER_NAME: [i32; 2] = [62, 64];
 /// What a server says that has no TLS there: to PostgreSQL's question, or in plain HTTP where a handshake was awaited.
 const PLAIN: [&str; 4] =
     ["server does not support TLS", "wrong version number", "packet length too long", "http request"];
-/// What is left of such a refusal when it comes too early: with TLS 1.3 a server looks at our certificate when we already ask.
-const BROKEN_OFF: [&str; 2] = ["Connection reset by peer", "unexpected eof"];
-/// What comes of plain HTTP where a handshake is awaited.
-const HUNG_UP: [&str; 1] = ["connection closed before message completed"];
 /// What a server says that does not know us.
-const STRANGER: [&str; 5] = [
+const STRANGER: [&str; 10] = [
     "alert certificate required",
+    "alert certificate expired",
+    "alert certificate unknown",
+    "alert certificate revoked",
+    "alert unsupported certificate",
     "alert bad certificate",
     "alert unknown ca",
-    "alert handshake failure",
+    "alert access denied",
+    "alert decrypt error",
     "requires a valid client certificate",
 ];
+/// What a server says with which nothing can be agreed on.
+const NOTHING_IN_COMMON: [&str; 4] =
+    ["alert protocol version", "unsupported protocol", "alert handshake failure", "alert insufficient security"];
+const UNKNOWN_NAME: [&str; 1] = ["unrecognized name"];
+/// What is left of a refusal when it comes too early: with TLS 1.3 a server looks at our certificate when we already ask.
+const BROKEN_OFF: [&str; 3] = ["Connection reset by peer", "unexpected eof", "unexpected EOF"];
+/// What comes of plain HTTP where a handshake is awaited.
+const HUNG_UP: [&str; 2] = ["connection closed before message completed", "invalid HTTP version parsed"];
+/// The same from servers that understand it.
+const AWAITS_TLS: [&str; 2] = ["HTTP request was sent to HTTPS port", "HTTP request to an HTTPS server"];
 
 /// A certificate at which OpenSSL has stopped.
 #[derive(Debug)]
@@ -45,6 +56,7 @@ enum Kind {
     Time,
     Name,
     Authority,
+    Other,
 }
 
 impl Tls {
@@ -57,16 +69,26 @@ impl Tls {
         }
         let said = all(error);
         let has = |words: &[&str]| words.iter().any(|words| said.contains(words));
-        let (variable, mode) = (self.variable(), self.mode.word());
+        let (variable, said_by, mode) = (self.variable(), self.said_by(), self.mode.word());
         match self.is_on() {
             true if has(&PLAIN) => {
                 let port = self.other_port();
-                Some(needs_person(format!("TLS: {variable} is {mode}, and there is no TLS there; {port}")))
+                Some(needs_person(format!("TLS: {said_by} is {mode}, and there is no TLS there; {port}")))
+            }
+            true if has(&NOTHING_IN_COMMON) => Some(needs_person(format!(
+                "TLS: the server and this client have no version (1.2 or 1.3 here) or cipher in common, or it {}",
+                self.about_us()
+            ))),
+            true if has(&UNKNOWN_NAME) => {
+                Some(needs_person("TLS: the server does not know the host name that it is asked by; correct that"))
             }
             true if has(&STRANGER) => Some(needs_person(format!("TLS: the server {}", self.about_us()))),
             true if has(&BROKEN_OFF) && !self.has_worked() => {
                 Some(try_again(format!("TLS: {said}; perhaps the server {}", self.about_us())))
             }
+            false if has(&AWAITS_TLS) => Some(needs_person(format!(
+                "TLS is awaited there: set {variable}=verify-full, and https:// in an address"
+            ))),
             // It may have gone away as well: then the same command succeeds later.
             false if has(&HUNG_UP) && !self.has_worked() => {
                 Some(try_again(format!("{said}; if it awaits TLS there: set {variable}=verify-full")))
@@ -76,12 +98,13 @@ impl Tls {
     }
 
     fn remedy(&self, kind: Kind) -> String {
-        let variable = self.variable();
+        let (variable, said_by) = (self.variable(), self.said_by());
         match (kind, &self.ca_file) {
             (Kind::Time, _) => "it has to be renewed there".to_owned(),
             (Kind::Name, _) => {
-                format!("connect to one of those names, or set {variable}=verify-ca, by which no name is looked at")
+                format!("connect to one of those names, or set {said_by}=verify-ca, by which no name is looked at")
             }
+            (Kind::Other, _) => "the server needs another one".to_owned(),
             (Kind::Authority, Some(file)) => {
                 format!("{} has to hold the certificate of whoever has signed it", file.display())
             }
@@ -102,7 +125,7 @@ impl Tls {
     }
 
     fn other_port(&self) -> String {
-        let variable = self.variable();
+        let variable = self.said_by();
         match self.link {
             Link::Postgres => format!("switch it on (ssl = on), or set {variable}=disable"),
             Link::ClickHouse => {
@@ -143,7 +166,7 @@ pub(super) fn of_certificate(chain: &X509StoreContextRef) -> Refused {
             let issuer = common_name(certificate.issuer_name());
             (format!("is signed by {issuer}, which is not known here"), Kind::Authority)
         }
-        _ => (format!("is refused: {}", result.error_string()), Kind::Authority),
+        _ => (format!("is refused: {}", result.error_string()), Kind::Other),
     };
     Refused { why, kind }
 }

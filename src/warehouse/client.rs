@@ -49,7 +49,7 @@ impl Warehouse {
             .build()
             .context("starting the ClickHouse client")?;
         let password = Secret::from_env("CLICKHOUSE_PASSWORD", "")?;
-        let address = format!("{}:{}", args.clickhouse_host, args.clickhouse_port);
+        let address = args.address();
         let tls = Tls::of(Link::ClickHouse)?;
         let scheme = if tls.is_on() { "https" } else { "http" };
         let client = without_nagle(&tls)?

@@ -143,7 +143,7 @@ fn rows(warehouse: &Warehouse, wanted: &[&Table]) -> Result<Finding> {
 fn reachable(args: &ClickHouseArgs) -> Result<Finding> {
     let tls = Tls::of(Link::ClickHouse)?;
     let scheme = if tls.is_on() { "https" } else { "http" };
-    let url = format!("{scheme}://{}:{}", args.clickhouse_host, args.clickhouse_port);
+    let url = format!("{scheme}://{}", args.address());
     let port = "set CLICKHOUSE_PORT to ClickHouse's HTTP port, 8123 by default (9000 is its native port)";
     Ok(match Http::new(tls, TIMEOUT)?.ask("GET", &format!("{url}/ping")) {
         Ok((_, body)) if body.trim_ascii() == b"Ok." => ok(url),
@@ -152,7 +152,10 @@ fn reachable(args: &ClickHouseArgs) -> Result<Finding> {
             fail(format!("{url} answers, but not as ClickHouse does: {text:?}"), port)
         }
         Err(NoAnswer::Protocol(error)) => fail(format!("{url} does not speak HTTP: {error}"), port),
-        Err(NoAnswer::Tls(why)) => fail(format!("no answer at {url}"), why),
+        Err(NoAnswer::Tls(why)) => broken(
+            &why.context(format!("no answer at {url}")),
+            "correct CLICKHOUSE_TLS and its files (docs/guides/tls.md)",
+        ),
         Err(NoAnswer::Address(error) | NoAnswer::Unreachable(error)) => unreachable(
             format!("no answer at {url}: {error}"),
             "is ClickHouse running? `make up` starts the local one; else set CLICKHOUSE_HOST and CLICKHOUSE_PORT",

@@ -1,6 +1,7 @@
 //! What is encrypted on a link, and who answers there as far as that was looked at.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use anyhow::Result;
 
@@ -25,22 +26,37 @@ pub fn encryption(tls: &Tls, host: &str) -> Finding {
     }
 }
 
-/// The same of the brokers, whose settings may also be librdkafka's own.
+/// The same of the brokers, whose settings may also be librdkafka's own: those win.
 ///
 /// # Errors
 /// Exit 2: `KAFKA_TLS` and its files do not fit.
 pub fn kafka_encryption(args: &KafkaArgs) -> Result<Finding> {
     let own = |name: &str| args.settings.iter().rfind(|(key, _)| key == name).map(|(_, value)| value.to_lowercase());
-    let host = args.kafka.split(',').next().and_then(|server| server.rsplit_once(':')).map_or("", |(host, _)| host);
     let tls = Tls::of(Link::Kafka)?;
-    let Some(protocol) = own("security.protocol") else { return Ok(encryption(&tls, host)) };
-    Ok(match protocol.as_str() {
-        "ssl" | "sasl_ssl" if own("enable.ssl.certificate.verification").as_deref() == Some("false") => {
-            encryption(&tls.with_mode(Mode::Require), host)
-        }
-        "ssl" | "sasl_ssl" => ok(format!("encrypted and verified, as security.protocol={protocol} and ssl.* say")),
-        _ => encryption(&tls.with_mode(Mode::Disable), host),
-    })
+    let host = |server: &str| {
+        let address = server.rsplit_once("://").map_or(server, |(_, address)| address).trim();
+        address.rsplit_once(':').map_or(address, |(host, _)| host).to_owned()
+    };
+    let hosts: Vec<String> = args.kafka.split(',').map(host).collect();
+    let far = hosts.iter().find(|host| !is_this_machine(host)).or(hosts.first()).cloned().unwrap_or_default();
+    let is_encrypted = own("security.protocol").map_or(tls.is_on(), |protocol| protocol.ends_with("ssl"));
+    if !is_encrypted && tls.is_on() {
+        let text =
+            format!("not encrypted: security.protocol of -X or KAFKA_OPTIONS wins over KAFKA_TLS={}", tls.mode.word());
+        return Ok(warn(text, "take security.protocol out of them"));
+    }
+    let is_off = |value: &String| ["false", "f", "0"].contains(&value.as_str());
+    let mode = if !is_encrypted {
+        Mode::Disable
+    } else if own("enable.ssl.certificate.verification").as_ref().map_or(tls.mode == Mode::Require, is_off) {
+        Mode::Require
+    } else if own("ssl.endpoint.identification.algorithm").map_or(tls.mode == Mode::VerifyCa, |name| name == "none") {
+        Mode::VerifyCa
+    } else {
+        Mode::VerifyFull
+    };
+    let ca_file = args.settings.iter().rfind(|(key, _)| key == "ssl.ca.location").map(|(_, path)| PathBuf::from(path));
+    Ok(encryption(&tls.as_set(mode, ca_file), &far))
 }
 
 fn is_this_machine(host: &str) -> bool {
@@ -55,7 +71,7 @@ mod tests {
 
     #[test]
     fn clear_text_to_another_machine_is_worth_a_word() {
-        let tls = |mode| Tls::of(Link::Connect).unwrap().with_mode(mode);
+        let tls = |mode| Tls::of(Link::Connect).unwrap().as_set(mode, None);
         for (mode, host, verdict) in [
             (Mode::Disable, "127.0.0.1", Verdict::Ok),
             (Mode::Disable, "[::1]", Verdict::Ok),

@@ -73,6 +73,21 @@ fn a_list_and_a_limit_need_an_order() {
     assert_eq!(fickle("SELECT a FROM (SELECT a FROM b ORDER BY a) LIMIT 1"), ["LIMIT"]);
     assert_eq!(fickle("SELECT a FROM b ORDER BY a LIMIT 1 UNION ALL SELECT a FROM b LIMIT 2 BY a"), ["LIMIT"]);
     assert_eq!(fickle("SELECT dictGet('d', 'a', b) FROM merge('x', 'y')"), ["dictGet", "merge"]);
+    assert_eq!(
+        fickle("SELECT a = today(), groupArrayIf(a, b), anyLastOrNull(a), arraySort(groupArray(2)(a)), array_agg(a)"),
+        ["today", "groupArrayIf", "anyLastOrNull", "groupArray", "array_agg"]
+    );
+    assert_eq!(fickle("SELECT a FROM b LEFT ANY JOIN c ON 1 ANY LEFT JOIN d ON 1 OFFSET 5"), ["ANY", "ANY", "OFFSET"]);
+    assert_eq!(fickle("SELECT TOP 5 a FROM b"), ["TOP"]);
+    assert_eq!(fickle("SELECT a FROM b ORDER BY a LIMIT 1 EXCEPT SELECT a FROM b LIMIT 2"), ["LIMIT"]);
+    for right in [
+        "SELECT c.limit, arraySort(x -> x.1, groupArray((a, b))), arraySort(arrayDistinct(groupArray(a))) FROM c",
+        "SELECT length(groupUniqArray(a)), arraySum(groupArray(a)), has(groupArray(a), 3), avgIf(a, b), sumArray(a)",
+        "SELECT row_number() OVER w AS n FROM a WINDOW w AS (PARTITION BY b ORDER BY c)",
+    ] {
+        assert!(fickle(right).is_empty(), "{right}: {:?}", fickle(right));
+    }
+    assert_eq!(names(sql("SELECT 1 FROM system.metrics").tables_without_database(|_| false)), ["metrics"]);
     assert!(fickle("SELECT merge FROM (SELECT a FROM b ORDER BY a LIMIT 1 BY a)").is_empty());
 }
 

@@ -1,6 +1,6 @@
 //! ClickHouse and Kafka Connect over HTTPS: who is let in, who is refused, and in which words.
 
-use crate::support::tls::{Authority, Front, Proxy, Wanted, clickhouse_address, connect_address};
+use crate::support::tls::{Authority, Front, Proxy, clickhouse_address, connect_address, two_authorities};
 use crate::support::{Outcome, World};
 
 /// The stack's servers behind TLS, by every kind of certificate.
@@ -21,16 +21,7 @@ const KINDS: usize = 5;
 
 impl Behind {
     fn new() -> Behind {
-        let (authority, other) = (Authority::new("Test Authority"), Authority::new("Somebody Else"));
-        for (file, name, days) in [
-            ("good", "localhost", 30),
-            ("expired", "localhost", -3),
-            ("other", "db.example", 30),
-            ("us", "lockstep", 30),
-        ] {
-            authority.sign(&Wanted { file, name, days });
-        }
-        other.sign(&Wanted { file: "us", name: "lockstep", days: 30 });
+        let (authority, other) = two_authorities("lockstep");
         let wants = format!("{} ca-file {} verify required", authority.path("good.both"), authority.path("ca.pem"));
         let signed = [authority.path("good.both"), authority.path("expired.both"), authority.path("other.both"), wants];
         let kinds = signed.map(Some).into_iter().chain([None]);
@@ -102,12 +93,14 @@ fn clickhouse_is_believed_as_far_as_the_mode_says() {
     };
     let wants = behind.clickhouse(WANTS_OURS);
     stranger(ingest("localhost", wants, &full), "wants a client certificate; set CLICKHOUSE_TLS_CERT_FILE");
-    let shown = |of: &Authority| {
-        let (cert, key) = (of.path("us.pem"), of.path("us.key"));
+    let shown_as = |of: &Authority, file: &str| {
+        let (cert, key) = (of.path(&format!("{file}.pem")), of.path(&format!("{file}.key")));
         let own = [("CLICKHOUSE_TLS_CERT_FILE", cert.as_str()), ("CLICKHOUSE_TLS_KEY_FILE", key.as_str())];
         ingest("localhost", wants, &[&full[..], &own].concat())
     };
+    let shown = |of: &Authority| shown_as(of, "us");
     shown(&behind.authority).expect_exit(0);
+    stranger(shown_as(&behind.authority, "us_expired"), "does not accept the client certificate");
     stranger(shown(&behind.other), "does not accept the client certificate");
     let (cert, key) = (behind.authority.path("us.pem"), behind.authority.path("good.key"));
     let mixed = [&full[..], &[("TLS_CERT_FILE", cert.as_str()), ("TLS_KEY_FILE", key.as_str())]].concat();
@@ -176,6 +169,12 @@ fn the_doctor_says_what_is_encrypted_and_who_was_believed() {
     assert!(
         line(&seen, "clickhouse", "reachable").contains("wants a client certificate; set CLICKHOUSE_TLS_CERT_FILE")
     );
+
+    let login = format!("https://me:canary-5d1@localhost:{}", behind.connect(GOOD));
+    let own = [("CONNECT_TLS", "verify-full"), ("CONNECT_TLS_CA_FILE", ours.as_str())];
+    let seen = run(&world, "doctor", &["--table", "customers", "--connect-url", &login], &own);
+    assert!(line(&seen, "connect", "reachable").contains("set CONNECT_USER and CONNECT_PASSWORD"), "{}", seen.stdout);
+    assert!(!format!("{seen:?}").contains("canary-5d1"), "{seen:?}");
 
     let seen = doctor(behind.connect(PLAIN), behind.clickhouse(GOOD), "verify-full").expect_exit(78);
     assert!(line(&seen, "connect", "reachable").contains("there is no TLS there"), "{}", seen.stdout);

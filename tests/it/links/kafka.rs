@@ -41,7 +41,13 @@ fn kafka_is_believed_as_far_as_the_mode_says() {
         "{seen}"
     );
     let seen = doctor(&[("KAFKA_OPTIONS", &own)]);
-    assert!(seen.contains("encrypted and verified, as security.protocol=ssl and ssl.* say"), "{seen}");
+    assert!(
+        seen.contains(&format!("encrypted; its certificate and its name are verified by {ours} (verify-full)")),
+        "{seen}"
+    );
+    let off = format!("{own} enable.ssl.certificate.verification=0");
+    let seen = doctor(&[("KAFKA_OPTIONS", &off)]);
+    assert!(seen.contains("not verified: whoever answers is believed (require)"), "{seen}");
     let seen = doctor(&[("KAFKA_TLS", "verify-full")]);
     assert!(seen.contains("certificate verify failed") && seen.contains("correct KAFKA_TLS and its files"), "{seen}");
 }

@@ -4,7 +4,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::time::{Duration, Instant};
 
 use crate::support::private_stack::PrivateStack;
-use crate::support::tls::{Authority, Wanted};
+use crate::support::tls::{Authority, two_authorities};
 use crate::support::{Outcome, World, outcome, wait_for};
 
 /// A PostgreSQL whose certificate and whose rules about who comes in may change.
@@ -17,16 +17,7 @@ struct Server {
 impl Server {
     fn new() -> Server {
         let stack = PrivateStack::up("postgres");
-        let (authority, other) = (Authority::new("Test Authority"), Authority::new("Somebody Else"));
-        for (file, name, days) in [
-            ("good", "localhost", 30),
-            ("expired", "localhost", -3),
-            ("other", "db.example", 30),
-            ("us", "app_user", 30),
-        ] {
-            authority.sign(&Wanted { file, name, days });
-        }
-        other.sign(&Wanted { file: "us", name: "app_user", days: 30 });
+        let (authority, other) = two_authorities("app_user");
         Server { stack, authority, other }
     }
 

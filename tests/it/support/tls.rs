@@ -24,12 +24,29 @@ pub struct Authority {
 }
 
 /// What a certificate is made of.
-pub struct Wanted<'w> {
-    pub file: &'w str,
+struct Wanted<'w> {
+    file: &'w str,
     /// Who has it.
-    pub name: &'w str,
+    name: &'w str,
     /// For how many days from now it is valid; before 0 it has been.
-    pub days: i64,
+    days: i64,
+}
+
+/// An authority that has signed `good` and `expired` for localhost, `other` for db.example, and `us` and `us_expired` for a client called `us`; and one that nobody
+/// knows, which has signed the last as well.
+pub fn two_authorities(us: &str) -> (Authority, Authority) {
+    let (authority, other) = (Authority::new("Test Authority"), Authority::new("Somebody Else"));
+    for (file, name, days) in [
+        ("good", "localhost", 30),
+        ("expired", "localhost", -3),
+        ("other", "db.example", 30),
+        ("us", us, 30),
+        ("us_expired", us, -3),
+    ] {
+        authority.sign(&Wanted { file, name, days });
+    }
+    other.sign(&Wanted { file: "us", name: us, days: 30 });
+    (authority, other)
 }
 
 impl Authority {
@@ -40,7 +57,7 @@ impl Authority {
         Authority { folder, certificate, key }
     }
 
-    pub fn sign(&self, wanted: &Wanted<'_>) {
+    fn sign(&self, wanted: &Wanted<'_>) {
         let (certificate, key) = make(wanted.name, wanted.days, Some(self));
         let (certificate, key) = (certificate.to_pem().unwrap(), key.private_key_to_pem_pkcs8().unwrap());
         let write = |ending: &str, bytes: &[u8]| {

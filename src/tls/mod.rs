@@ -4,6 +4,7 @@
 
 mod connector;
 mod http;
+mod kafka;
 mod refusal;
 
 use std::path::PathBuf;
@@ -213,34 +214,6 @@ impl Tls {
             Mode::VerifyFull => format!("its certificate and its name are verified {} (verify-full)", believed()),
         };
         format!("encrypted; {verified}{shown}")
-    }
-
-    /// librdkafka's settings for it.
-    ///
-    /// # Errors
-    /// Exit 78: a file cannot be read, or is not what it should be.
-    pub fn for_kafka(&self, has_login: bool) -> Result<Vec<(&'static str, String)>> {
-        if !self.is_on() {
-            return Ok(Vec::new());
-        }
-        // What is wrong with the files is said in the same words for every link.
-        self.builder()?;
-        let protocol = if has_login { "SASL_SSL" } else { "SSL" };
-        let name = if self.mode == Mode::VerifyFull { "https" } else { "none" };
-        let mut settings = vec![
-            ("security.protocol", protocol.to_owned()),
-            ("enable.ssl.certificate.verification", (self.mode != Mode::Require).to_string()),
-            ("ssl.endpoint.identification.algorithm", name.to_owned()),
-        ];
-        settings.extend(self.ca_file.iter().map(|file| ("ssl.ca.location", file.display().to_string())));
-        if let Some(Identity { cert_file, key_file, key_password }) = &self.identity {
-            settings.push(("ssl.certificate.location", cert_file.display().to_string()));
-            settings.push(("ssl.key.location", key_file.display().to_string()));
-            if !key_password.reveal().is_empty() {
-                settings.push(("ssl.key.password", key_password.reveal().to_owned()));
-            }
-        }
-        Ok(settings)
     }
 
     /// The link's own variable, and the one for all.
